@@ -1,0 +1,42 @@
+# `make demo` and `make test` each do all of their own set-up on a machine with Python 3.11+, git and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check format lab train clean
+
+help:
+	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
+	@echo "make test   install, then the tests"
+	@echo "make check  formatting, lint and types"
+	@echo "make lab    JupyterLab"
+	@echo "make train  train the shipped model anew (hours on two cores; resumes)"
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/magedit-lab demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lab: .venv/installed
+	$(BIN)/jupyter lab
+
+train: .venv/installed
+	$(BIN)/magedit-lab train all --out work
+
+clean:
+	rm -rf .venv build out *.egg-info

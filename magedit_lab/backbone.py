@@ -1,0 +1,150 @@
+"""Backbone: the frozen parts of a Stable Diffusion, and the only call of its U-Net."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPTextModel, PreTrainedTokenizerBase
+
+from . import attention, ddim, words
+from .taps import Taps, tapped
+
+SHIPPED = Path(__file__).with_name("models")
+Latent = Float[Tensor, "1 channels h w"]
+Text = Float[Tensor, "1 tokens dim"]
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A latent diffusion model with frozen weights. Latents are float32 whatever the model computes in.
+
+    alphas: the cumulative alpha-bar of each training timestep. final_alpha: the one that a last step moves to.
+    """
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: PreTrainedTokenizerBase
+    alphas: Float[Tensor, " train_steps"]
+    final_alpha: Float[Tensor, ""]
+    prediction: str
+    name: str = "model"
+    _sites: dict[tuple[int, int], list[attention.Site]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for part in (self.unet, self.vae, self.text_encoder):
+            part.requires_grad_(False).eval()
+        attention.install(self.unet)
+
+    @classmethod
+    def load(cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype | None = None) -> "Backbone":
+        """A shipped model by its name, a local folder in diffusers' layout, or a name on the model hub.
+
+        Only safetensors are read. By default CUDA where there is one; float16 there and float32 on a CPU.
+        Raises ValueError in one line where there is no such model.
+        """
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = dtype or (torch.float32 if device == "cpu" else torch.float16)
+        folder = SHIPPED / name if (SHIPPED / name / "model_index.json").exists() else name
+        try:
+            pipe = StableDiffusionPipeline.from_pretrained(
+                folder, torch_dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
+            )
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0][:160]
+            shipped = ", ".join(sorted(p.name for p in SHIPPED.glob("*") if (p / "model_index.json").exists()))
+            raise ValueError(
+                f"cannot load model {name!r}: {reason}; expected a shipped model ({shipped}), a folder in diffusers' "
+                "layout with safetensors, or a hub name"
+            ) from None
+        return cls.of(pipe.to(device), name)
+
+    @classmethod
+    def of(cls, pipe: StableDiffusionPipeline, name: str = "model") -> "Backbone":
+        """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point."""
+        alphas = pipe.scheduler.alphas_cumprod.float().to(pipe.unet.device)
+        to_one = pipe.scheduler.config.get("set_alpha_to_one", False)
+        prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
+        final = torch.ones_like(alphas[0]) if to_one else alphas[0]
+        return cls(pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, alphas, final, prediction, name)
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def factor(self) -> int:
+        """Pixels to a latent's cell."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def size(self) -> int:
+        """The side, in pixels, of the pictures that the model was trained on."""
+        return self.unet.config.sample_size * self.factor
+
+    def alpha(self, t: int) -> Float[Tensor, ""]:
+        """alpha-bar at timestep t; below 0 the one of the finished latent."""
+        return self.alphas[t] if t >= 0 else self.final_alpha
+
+    # ------------------------------------------------------------ words and pictures
+
+    @torch.no_grad()
+    def embed(self, prompt: str) -> Text:
+        """The prompt as the U-Net reads it; ValueError where it has more tokens than the model can read."""
+        words.encode(self.tokenizer, prompt)
+        ids = self.tokenizer(
+            prompt, padding="max_length", max_length=self.tokenizer.model_max_length, return_tensors="pt"
+        ).input_ids
+        return self.text_encoder(ids.to(self.device))[0].float()
+
+    @torch.no_grad()
+    def encode(self, image: Image.Image) -> Latent:
+        """The picture's latent (the posterior's mean, scaled); ValueError where its sides don't fit the model."""
+        unit = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        if image.width % unit or image.height % unit:
+            raise ValueError(
+                f"expected sides that are multiples of {unit}, got {image.width}x{image.height}; "
+                f"use task.fit({self.size}, {self.size})"
+            )
+        x = torch.from_numpy(np.asarray(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
+        z = self.vae.encode(x.to(self.device, self.vae.dtype)).latent_dist.mean.float()
+        return (z - self._shift) * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, z: Latent) -> Image.Image:
+        """The picture of a latent."""
+        x = self.vae.decode((z / self.vae.config.scaling_factor + self._shift).to(self.vae.dtype)).sample[0]
+        return Image.fromarray(((x.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy())
+
+    @property
+    def _shift(self) -> float:
+        return self.vae.config.get("shift_factor") or 0.0
+
+    # ------------------------------------------------------------ the U-Net
+
+    def predict(self, z: Latent, t: int, text: Text, taps: Taps | None = None, until: str | None = None) -> Latent | None:
+        """The noise in `z` at timestep `t`. Taps read or replace what named modules put out.
+
+        With `until` the U-Net stops at that site, after its tap, and None comes back: guidance needs nothing above
+        the last guided map.
+        """
+        out = None
+        with tapped(self.unet, taps or {}, until):
+            out = self.unet(z.to(self.unet.dtype), t, text.to(self.unet.dtype), return_dict=False)[0]
+        return None if out is None else ddim.to_eps(out.float(), z, self.alpha(t), self.prediction)
+
+    def sites(self, z: Latent) -> list[attention.Site]:
+        """All attention sites with the size that they have for this latent, in the order in which they run."""
+        shape = (z.shape[-2], z.shape[-1])
+        if shape not in self._sites:
+            self._sites[shape] = attention.sites(self.unet, *shape)
+        return self._sites[shape]
+
+    def positions(self, prompt: str, word: str) -> list[int]:
+        """Columns of a word's tokens in the attention maps."""
+        return words.positions(self.tokenizer, prompt, word)

@@ -1,0 +1,183 @@
+"""The one loop that every method runs in, and the stream of steps that it yields."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from . import ddim
+from .attention import guided
+from .backbone import Backbone, Latent
+from .inversion import Path, previous
+from .taps import Taps, chain, recorder
+from .task import Task
+
+Maps = dict[str, Float[Tensor, "batch heads pixels tokens"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Now:
+    """Where a run stands before step `i`: timestep `t`, and the latents of the source and the target branch."""
+
+    net: Backbone
+    task: Task
+    path: Path
+    i: int
+    t: int
+    source: Latent
+    target: Latent
+
+    def within(self, share: "float | tuple[float, float]") -> bool:
+        """Whether step i lies in the first `share` of the steps, or between two shares.
+
+        Counted as Prompt-to-Prompt counts, on steps + 1 rows: .8 of 50 steps are steps 0-39, .5 are steps 0-24.
+        """
+        start, end = share if isinstance(share, tuple) else (0.0, share)
+        rows = self.path.steps + 1
+        return int(start * rows) <= self.i < int(end * rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Nudge:
+    """One inner iteration of guidance (a line of Algorithm 1).
+
+    loss: the constraint before the update; terms: each word's own, and the negative's.
+    gradient: of the loss by the latent, as computed. update: what was subtracted, mask and step size included.
+    latent: after the update. maps: the guided attention maps before it, after injection.
+    """
+
+    loss: float
+    terms: Mapping[str, float]
+    gradient: Latent
+    update: Latent
+    step_size: float
+    latent: Latent
+    maps: Maps
+
+    def size(self, mask: Float[Tensor, "h w"]) -> tuple[float, float]:
+        """Root mean square of the gradient inside and outside a mask of the latent's cells."""
+        square = self.gradient.square().mean((0, 1))
+        parts = [square[m].mean().sqrt().item() if m.any() else 0.0 for m in (mask > 0.5, mask <= 0.5)]
+        return parts[0], parts[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One denoising step, complete and detached.
+
+    now: where it began. guided: the target latent after the nudges. eps: the guided noise. source, target: the
+    latents that it led to. source_maps (empty where no source pass was needed) and target_maps: cross attention at
+    the guided sites. x0: the finished latent that the target's noise implies.
+    """
+
+    now: Now
+    guided: Latent
+    eps: Latent
+    source: Latent
+    target: Latent
+    x0: Latent
+    source_maps: Maps
+    target_maps: Maps
+    nudges: tuple[Nudge, ...]
+
+    @property
+    def last(self) -> bool:
+        return self.now.i + 1 == self.now.path.steps
+
+
+@dataclass
+class Hooks:
+    """What a method does in a run; each function does nothing by default.
+
+    source_sites: the sites that the source pass shall record at this step; with none it is not run.
+    taps: for the target's conditional pass, given what the source pass recorded.
+    guide: nudges of the target latent before the step.
+    blend: the target latent after the step, given both branches.
+    """
+
+    source_sites: Callable[[Now], frozenset[str]] = lambda now: frozenset()
+    taps: Callable[[Now, Maps], Taps] = lambda now, seen: {}
+    guide: Callable[[Now, Maps], Iterator[Nudge]] = lambda now, seen: iter(())
+    blend: Callable[[Now, "Step"], Latent] = lambda now, step: step.target
+
+
+class Method(Protocol):
+    """Frozen settings; `bind` prepares once what a run needs, and the Hooks it returns belong to that run."""
+
+    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks: ...
+
+
+Watch = Callable[[Now, Nudge], object]
+
+
+@torch.no_grad()
+def edit(net: Backbone, task: Task, path: Path, method: Method, watch: Watch | None = None) -> Iterator[Step]:
+    """Yield each Step of an edit. `watch` sees each nudge as it happens; raising there, or stopping, harms nothing.
+
+    Raises FloatingPointError, naming timestep and iteration, as soon as something is not finite.
+    """
+    hooks = method.bind(net, task, path)
+    cond = net.embed(task.target)
+    sites = [s.name for s in guided(net.sites(path.latents))]
+    source = target = path.latents[:1]
+    for i, t in enumerate(path.times):
+        now = Now(net, task, path, i, t, source, target)
+        eps, seen = _source_pass(now, hooks.source_sites(now))
+        nudges = tuple(_watched(now, hooks.guide(now, seen), watch))
+        now_guided = replace(now, target=nudges[-1].latent) if nudges else now
+        step = _denoise(now_guided, hooks.taps(now_guided, seen), cond, sites, eps)
+        _require_finite(now, step.target)
+        step = replace(step, now=now, nudges=nudges, source_maps={s: seen[s] for s in sites if s in seen})
+        step = replace(step, target=hooks.blend(now, step))
+        source, target = step.source, step.target
+        yield step
+
+
+def _source_pass(now: Now, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
+    """The source branch's conditional noise and recorded sites; nothing is run where nothing is asked."""
+    seen: Maps = {}
+    if not sites and now.path.pin:
+        return None, seen
+    eps = now.net.predict(now.source, now.t, now.path.cond, {s: recorder(seen, s) for s in sites})
+    return eps, seen
+
+
+def _watched(now: Now, nudges: Iterator[Nudge], watch: Watch | None) -> Iterator[Nudge]:
+    for count, nudge in enumerate(nudges, 1):
+        _require_finite(now, nudge.latent, f", iteration {count}")
+        if watch:
+            watch(now, nudge)
+        yield nudge
+
+
+def _require_finite(now: Now, z: Latent, where: str = "") -> None:
+    if not z.isfinite().all():
+        raise FloatingPointError(
+            f"expected finite latents, got NaN or infinity at step {now.i}, timestep {now.t}{where}; "
+            "take a smaller step size, or float32"
+        )
+
+
+def _denoise(now: Now, taps: Taps, cond: Tensor, sites: list[str], source_eps: Latent | None) -> Step:
+    """One guided DDIM step of both branches; the target's maps are those after injection."""
+    maps: Maps = {}
+    heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
+    uncond = now.path.uncond[now.i : now.i + 1]
+    eps = _guidance(now, now.target, uncond, now.net.predict(now.target, now.t, cond, {**taps, **heard}))
+    here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
+    if now.path.pin:
+        source = now.path.latents[now.i + 1 : now.i + 2]
+    else:
+        source = ddim.move(now.source, _guidance(now, now.source, uncond, source_eps), here, there)
+    target = ddim.move(now.target, eps, here, there)
+    x0 = ddim.to_x0(now.target, eps, here)
+    return Step(now, now.target, eps, source, target, x0, {}, maps, ())
+
+
+def _guidance(now: Now, z: Latent, uncond: Tensor, eps: Latent) -> Latent:
+    """Classifier-free guidance: the unconditional noise plus scale times what the words add."""
+    base = now.net.predict(z, now.t, uncond)
+    return base + now.path.guidance_scale * (eps - base)

@@ -1,0 +1,157 @@
+"""From a picture to the noise that it could have come from, and the route back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from . import ddim
+from .backbone import Backbone, Latent, Text
+from .task import Task
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """An image's own route from noise to itself.
+
+    latents: steps + 1 of them, the noisiest first, the image's own last. times: the timestep of each step.
+    uncond: the unconditional embedding of each step. cond: the source prompt's.
+    pin: replay the latents as they stand, with no call of the model; else run the source branch with guidance.
+    """
+
+    latents: Float[Tensor, "steps_and_one channels h w"]
+    times: tuple[int, ...]
+    uncond: Float[Tensor, "steps tokens dim"]
+    cond: Text
+    pin: bool
+    guidance_scale: float
+
+    @property
+    def steps(self) -> int:
+        return len(self.times)
+
+
+class Inversion(Protocol):
+    """Settings of an inversion; called with a model, a latent and the source prompt's embedding."""
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path: ...
+
+
+def invert(net: Backbone, task: Task, inversion: Inversion, progress: Progress | None = None) -> Path:
+    """The path of the task's image under its source prompt; `progress(done, of)` is called as it goes."""
+    return inversion(net, net.encode(task.image), net.embed(task.source), progress or (lambda done, of: None))
+
+
+@torch.no_grad()
+def ddim_route(net: Backbone, z0: Latent, cond: Text, steps: int, progress: Progress, of: int) -> list[Latent]:
+    """DDIM run backwards under the source prompt without guidance; the noisiest latent comes first."""
+    times = ddim.timesteps(steps, len(net.alphas))
+    latents, before = [z0], -1
+    for t in reversed(times):
+        eps = net.predict(latents[0], t, cond)
+        latents.insert(0, ddim.move(latents[0], eps, net.alpha(before), net.alpha(t)))
+        before = t
+        progress(len(latents) - 1, of)
+    return latents
+
+
+def previous(times: tuple[int, ...], i: int) -> int:
+    """The timestep that step i moves to; -1 for the finished latent."""
+    return times[i + 1] if i + 1 < len(times) else -1
+
+
+@dataclass(frozen=True)
+class DDIM:
+    """Plain DDIM inversion; with guidance the way back drifts off, which is what the others mend."""
+
+    steps: int = 50
+    guidance_scale: float = 7.5
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
+        return _path(net, ddim_route(net, z0, cond, self.steps, progress, self.steps), cond, net.embed(""), self)
+
+
+@dataclass(frozen=True)
+class NegativePrompt(DDIM):
+    """Negative-prompt inversion (Miyake et al. 2023): the source prompt takes the empty prompt's place."""
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
+        return _path(net, ddim_route(net, z0, cond, self.steps, progress, self.steps), cond, cond, self)
+
+
+@dataclass(frozen=True)
+class Direct(DDIM):
+    """Direct inversion (Ju et al. 2024): the source branch is put back on the recorded latents at every step.
+
+    Their offset plus their source latent is the recorded latent, so it is replayed and the offset never computed.
+    """
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
+        route = ddim_route(net, z0, cond, self.steps, progress, self.steps)
+        return _path(net, route, cond, net.embed(""), self, pin=True)
+
+
+def _path(net: Backbone, route: list[Latent], cond: Text, uncond: Text, settings: DDIM, pin: bool = False) -> Path:
+    times = tuple(ddim.timesteps(settings.steps, len(net.alphas)))
+    return Path(torch.cat(route), times, uncond.expand(settings.steps, -1, -1), cond, pin, settings.guidance_scale)
+
+
+@dataclass(frozen=True)
+class NullText:
+    """Null-text inversion (Mokady et al. 2023): at each step the empty prompt is trained until guidance stays on route.
+
+    Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
+    below tolerance + 2e-5 i. The route is the one that the trained embeddings give, so a source branch replays it.
+    """
+
+    steps: int = 50
+    guidance_scale: float = 7.5
+    inner: int = 10
+    rate: float = 1e-2
+    tolerance: float = 1e-5
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
+        route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps)
+        times, uncond = tuple(ddim.timesteps(self.steps, len(net.alphas))), net.embed("")
+        latents, trained = [route[0]], []
+        for i, t in enumerate(times):
+            moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
+            uncond = self._train(moved, uncond, route[i + 1], i)
+            trained.append(uncond)
+            with torch.no_grad():
+                latents.append(moved(uncond))
+            progress(self.steps + i + 1, 2 * self.steps)
+        return Path(torch.cat(latents), times, torch.cat(trained), cond, True, self.guidance_scale)
+
+    @torch.enable_grad()
+    def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int) -> Text:
+        uncond = start.clone().requires_grad_(True)
+        adam = torch.optim.Adam([uncond], lr=self.rate * (1 - i / 100))
+        for _ in range(self.inner):
+            loss = F.mse_loss(moved(uncond), goal)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            if loss.item() < self.tolerance + 2e-5 * i:
+                break
+        return uncond.detach()
+
+
+class _Guided:
+    """One guided DDIM step as a function of the unconditional embedding alone; the rest is computed once."""
+
+    def __init__(self, net: Backbone, z: Latent, cond: Text, times: tuple[int, ...], i: int, scale: float) -> None:
+        self.net, self.z, self.t, self.scale = net, z, times[i], scale
+        self.here, self.there = net.alpha(self.t), net.alpha(previous(times, i))
+        with torch.no_grad():
+            self.eps = net.predict(z, self.t, cond)
+
+    def __call__(self, uncond: Text) -> Latent:
+        base = self.net.predict(self.z, self.t, uncond)
+        return ddim.move(self.z, base + self.scale * (self.eps - base), self.here, self.there)

@@ -1,0 +1,62 @@
+"""Masks in 0-1: read, resize to a grid of cells, dilate."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """A picture file as RGB, turned upright as its EXIF data say; ValueError where it can't be read."""
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except FileNotFoundError:
+        raise ValueError(f"no such file: {str(path)!r}; expected a PNG or JPEG") from None
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(f"cannot read {str(path)!r} as a picture ({type(error).__name__}); expected a PNG or JPEG") from None
+
+
+def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
+    """A picture, an array or a tensor as a float mask in 0-1.
+
+    Pictures and integer arrays are read as 0-255 (a picture with alpha but no colour by its alpha), booleans as 0, 1.
+    """
+    if isinstance(mask, Image.Image):
+        mask = np.asarray(mask.convert("L"))
+    array = torch.as_tensor(np.ascontiguousarray(mask) if isinstance(mask, np.ndarray) else mask)
+    if array.dtype == torch.uint8:
+        array = array / 255
+    array = array.detach().cpu().float()
+    if array.ndim != 2:
+        raise ValueError(f"expected a mask of height x width, got shape {tuple(array.shape)}; pass one plane")
+    if not torch.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        raise ValueError(f"expected mask values in 0-1, got {array.min():.3g} to {array.max():.3g}; divide by the maximum")
+    if (array >= 0.5).sum() == 0:
+        raise ValueError("expected a mask with at least one pixel of 0.5 or more, got an empty one; paint the object")
+    if (array >= 0.5).all():
+        raise ValueError("expected a mask that leaves something out, got a full one; paint just what shall change")
+    return array
+
+
+def to_cells(mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tensor, "height width"]:
+    """The mask on a coarser grid, 0 or 1: cells that it covers at least by half, or else the cell it covers most.
+
+    The official code samples one pixel a cell, which can lose a small object altogether and turn Eq. 1 into 0/0.
+    """
+    share = F.interpolate(mask[None, None], (height, width), mode="area")[0, 0]
+    return (share >= min(0.5, share.max().item())).float()
+
+
+def dilate(mask: Float[Tensor, "h w"], radius: int) -> Float[Tensor, "h w"]:
+    """Grow a mask by `radius` cells in every direction, diagonals included."""
+    return F.max_pool2d(mask[None, None], 2 * radius + 1, 1, radius)[0, 0]
+
+
+def union(masks: list[Float[Tensor, "h w"]]) -> Float[Tensor, "h w"]:
+    """Where any mask is; overlaps count once."""
+    return torch.stack(masks).amax(0)

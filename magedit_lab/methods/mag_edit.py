@@ -1,0 +1,164 @@
+"""MAG-Edit (Mao et al., ACM MM 2024): nudge the noise latent until the edit word's attention fills the mask."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ddim, losses, words
+from ..attention import guided
+from ..backbone import Backbone
+from ..blend import MaskBlend
+from ..edit import Hooks, Maps, Method, Now, Nudge
+from ..inversion import Path
+from ..masks import to_cells
+from ..taps import chain, recorder
+from ..task import Task
+from .prompt_to_prompt import PromptToPrompt
+
+
+@dataclass(frozen=True)
+class MagEdit:
+    """Algorithm 1 around a base method: before each early step, `iterations` times z* <- z* - M delta grad L (Eq. 4).
+
+    base: the method that edits; its injected maps enter the loss (A-hat), and its taps and blend stay as they are.
+    loss: "token_ratio" (Eq. 1) keeps structure, "spatial_ratio" (Eq. 2) edits harder; lam is Eq. 2's lambda.
+    stop_step: steps before this are guided (tau); by default half of them, 25 of 50 as in the paper.
+    step_size: delta. With `by_sigma` it is multiplied by sigma_t = sqrt((1 - alpha) / alpha), as the official code
+        does for the token ratio; the paper, and the code for the spatial ratio, keep it constant.
+    all_tokens: Eq. 1's denominator takes every column (official code); else the edit and common tokens (paper).
+    per_head: the loss is computed for each head and averaged (official code); else heads and sites are averaged first.
+    lambda_p, lambda_ng: Eq. 3, used when the task has a negative prompt.
+
+    The defaults are `official()`, the released code; `paper()` is the printed equations. Both run the source branch
+    once a step (its latent does not change in between) and stop the U-Net at the last guided map: same numbers, less
+    work. Word swap takes every map from the source, which would leave no gradient, so a swapping base exempts the
+    edit words from injection.
+    """
+
+    base: Method = field(default_factory=lambda: PromptToPrompt(blend=MaskBlend(start=0.7, grow=1)))
+    loss: str = "token_ratio"
+    iterations: int = 15
+    stop_step: int | None = None
+    step_size: float = 2.5
+    by_sigma: bool | None = None
+    all_tokens: bool = True
+    per_head: bool = True
+    lam: float = 3.0
+    lambda_p: float = 1.0
+    lambda_ng: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.loss not in losses.LOSSES:
+            raise ValueError(f"expected loss {' or '.join(map(repr, losses.LOSSES))}, got {self.loss!r}")
+        if self.iterations < 0:
+            raise ValueError(f"expected 0 or more iterations, got {self.iterations}")
+        if isinstance(self.base, MagEdit):
+            raise ValueError("expected a base method that is not MagEdit itself")
+
+    @classmethod
+    def official(cls, **settings: Any) -> "MagEdit":
+        """The released code: delta = 2.5 sigma_t, square per head, all columns, blending in the last 15 of 50 steps."""
+        return cls(**settings)
+
+    @classmethod
+    def paper(cls, **settings: Any) -> "MagEdit":
+        """The printed equations: constant delta (the paper gives no value; 2.5 as in the code), maps averaged over
+        heads and sites, denominators over edit and common tokens, blending as in Prompt-to-Prompt."""
+        printed = {"by_sigma": False, "all_tokens": False, "per_head": False, "base": PromptToPrompt(blend="mask")}
+        return cls(**printed | settings)
+
+    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
+        hooks = self._exempt(task).bind(net, task, path)
+        stop = path.steps // 2 if self.stop_step is None else self.stop_step
+        if not 0 <= stop <= path.steps:
+            raise ValueError(f"expected a stop step of 0 to {path.steps}, got {stop}; the path has {path.steps} steps")
+        sites = guided(net.sites(path.latents))
+        aims = [_Aim(self, net, task, path, hooks)]
+        if task.negative is not None:
+            against = replace(task, target=task.negative, words=task.negative_words, negative=None, negative_words=(),
+                              mask=task.region, weights=None)  # fmt: skip
+            aims.append(_Aim(self, net, against, path, self._exempt(against).bind(net, against, path)))
+        names = [s.name for s in sites]
+        mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents.device)
+
+        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
+            for _ in range(self.iterations if now.i < stop else 0):
+                nudge = self._nudge(now, seen, aims, names, mask)
+                now = replace(now, target=nudge.latent)
+                yield nudge
+
+        return replace(hooks, guide=guide)
+
+    def _exempt(self, task: Task) -> Method:
+        if not isinstance(self.base, PromptToPrompt) or self.base.mode != "swap":
+            return self.base
+        spans = self.base.cross_replace
+        spans = dict(spans) if isinstance(spans, dict) else {"default": spans}
+        return replace(self.base, cross_replace=spans | dict.fromkeys(task.words, 0.0))
+
+    @torch.enable_grad()
+    def _nudge(self, now: Now, seen: Maps, aims: list["_Aim"], names: list[str], mask: Tensor) -> Nudge:
+        z = now.target.detach().requires_grad_(True)
+        here = replace(now, target=z)
+        terms: dict[str, float] = {}
+        totals, maps = [], {}
+        for aim in aims:
+            aim_maps = aim.maps(here, seen, names)
+            totals.append(aim.loss(aim_maps, terms))
+            maps = maps or {k: v.detach() for k, v in aim_maps.items()}
+        loss = totals[0] if len(totals) == 1 else losses.with_negative(*totals, self.lambda_p, self.lambda_ng)
+        (gradient,) = torch.autograd.grad(loss, z)
+        size = self.delta(now)
+        update = mask * size * gradient
+        return Nudge(loss.item(), terms, gradient, update, size, (z - update).detach(), maps)
+
+    def delta(self, now: Now) -> float:
+        """The step size at this step."""
+        by_sigma = self.loss == "token_ratio" if self.by_sigma is None else self.by_sigma
+        return self.step_size * (ddim.sigma(now.net.alpha(now.t)).item() if by_sigma else 1.0)
+
+
+class _Aim:
+    """One prompt whose words' maps enter the loss: the target, or the negative prompt of Eq. 3."""
+
+    def __init__(self, settings: MagEdit, net: Backbone, task: Task, path: Path, hooks: Hooks) -> None:
+        self.settings, self.hooks, self.cond, self.task = settings, hooks, net.embed(task.target), task
+        first = guided(net.sites(path.latents))[0]
+        self.words = [(g, net.positions(task.target, g.word)) for g in task.goals]
+        self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
+        common = words.refinement(net.tokenizer, task.source, task.target)[: len(words.encode(net.tokenizer, task.target))]
+        self.common = [i for i, j in enumerate(common.tolist()) if j >= 0][1:-1]
+        for goal, columns in self.words:
+            if isinstance(settings.base, PromptToPrompt) and settings.base.mode == "refine" and {*columns} <= {*self.common}:
+                raise ValueError(
+                    f"word {goal.word!r} stands in both prompts, so its attention is the source's and can't be guided; "
+                    f"choose a word that is new in {task.target!r}"
+                )
+
+    def maps(self, now: Now, seen: Maps, names: list[str]) -> Maps:
+        """The injected maps at the guided sites, with gradient; the U-Net stops at the last of them."""
+        maps: Maps = {}
+        taps = self.hooks.taps(now, seen)
+        heard = {n: chain(taps.get(n), recorder(maps, n)) for n in names}
+        now.net.predict(now.target, now.t, self.cond, {**taps, **heard}, until=names[-1])
+        return maps
+
+    def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
+        """Eq. 5 over the words: each word's constraint, averaged over the sites."""
+        found = [m[0].float() for m in maps.values()]
+        if not self.settings.per_head:
+            found = [torch.stack([m.mean(0) for m in found]).mean(0, keepdim=True)]
+        each = []
+        for (goal, columns), mask in zip(self.words, self.masks, strict=True):
+            each.append(torch.stack([self._constraint(m, mask, columns) for m in found]).mean())
+            terms[goal.word] = each[-1].item()
+        return losses.weighted(each, [goal.weight for goal, _ in self.words])
+
+    def _constraint(self, probs: Tensor, mask: Tensor, columns: list[int]) -> Tensor:
+        if self.settings.loss == "spatial_ratio":
+            return losses.spatial_ratio(probs, mask, columns, self.settings.lam, self.settings.per_head)
+        over = None if self.settings.all_tokens else self.common
+        return losses.token_ratio(probs, mask, columns, over, self.settings.per_head)

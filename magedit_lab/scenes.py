@@ -1,0 +1,273 @@
+"""A little table-top world: procedural scenes with exact masks, captions, and the ideal edit.
+
+Everything is a signed distance function in units of the picture's side, so a scene renders at any size.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+COLOURS = {
+    "red": (214, 48, 49), "orange": (242, 140, 30), "yellow": (248, 218, 60), "green": (56, 160, 75),
+    "blue": (45, 95, 205), "purple": (135, 65, 175), "pink": (243, 145, 190), "brown": (122, 76, 44),
+    "white": (242, 242, 240), "black": (44, 44, 50),
+}  # fmt: skip
+KINDS = ("ball", "box", "pillow", "vase", "lamp", "cone", "mug", "star")
+TEXTURES = ("plain", "striped", "dotted", "checkered")
+WALLS = {
+    "white": (232, 230, 225), "gray": (150, 155, 160), "blue": (165, 195, 225),
+    "green": (180, 210, 175), "pink": (235, 195, 200), "yellow": (240, 225, 170),
+}  # fmt: skip
+TABLES = {"wooden": (168, 118, 74), "white": (226, 223, 216), "black": (60, 58, 62)}
+SIZE = 128
+HELD_OUT = 10_000_000  # seeds from here on are never trained on
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object; `x`, `y` is the middle of its foot and `size` its height, in units of the picture's side."""
+
+    kind: str
+    colour: str
+    texture: str
+    x: float
+    y: float
+    size: float
+    phase: float = 0.0
+
+    @property
+    def words(self) -> list[str]:
+        return [self.colour, *([self.texture] if self.texture != "plain" else []), self.kind]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Objects on a table in front of a wall; nothing random is left in it."""
+
+    things: tuple[Thing, ...]
+    wall: str
+    table: str
+    horizon: float
+
+    @cached_property
+    def _rendered(self) -> tuple[np.ndarray, np.ndarray]:
+        return render(self)
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture, RGB, 128x128."""
+        return Image.fromarray(self._rendered[0])
+
+    @property
+    def masks(self) -> Float[np.ndarray, "things h w"]:
+        """The visible part of each object in 0-1, in the order of `things`."""
+        return self._rendered[1]
+
+    def caption(self, seed: int = 0, drop: float = 0.2) -> str:
+        """A caption of the scene; `seed` sets the order of the objects and which adjectives are left out."""
+        return " ".join(word for word, _ in describe(self, np.random.default_rng(seed), drop)).replace(" ,", ",")
+
+
+def sample(seed: int, count: int | None = None) -> Scene:
+    """A scene of two to five objects; about half of all scenes repeat a kind."""
+    rng = np.random.default_rng(seed)
+    count = count or int(rng.choice([2, 3, 4, 5], p=[0.35, 0.4, 0.2, 0.05]))
+    low, high = {1: (0.3, 0.45), 2: (0.29, 0.42), 3: (0.27, 0.36), 4: (0.22, 0.28), 5: (0.18, 0.22)}[count]
+    things = []
+    for i in range(count):
+        size = float(rng.uniform(low, high))
+        x = (i + 0.5 + rng.uniform(-0.14, 0.14)) / count
+        thing = Thing(
+            kind=str(rng.choice(KINDS)),
+            colour=str(rng.choice(list(COLOURS))),
+            texture=str(rng.choice(TEXTURES, p=[0.55, 0.15, 0.15, 0.15])),
+            x=float(min(max(x, 0.56 * size), 1 - 0.56 * size)),
+            y=float(rng.uniform(0.68, 0.92)),
+            size=size,
+            phase=float(rng.uniform(0, 1)),
+        )
+        things.append(thing)
+    if rng.random() < 0.45:
+        i, j = rng.choice(count, 2, replace=False)
+        things[j] = replace(things[j], kind=things[i].kind)
+    return Scene(
+        tuple(things), str(rng.choice(list(WALLS))), str(rng.choice(list(TABLES))), float(rng.uniform(0.48, 0.58)),
+    )  # fmt: skip
+
+
+def edited(scene: Scene, index: int, **change: str) -> Scene:
+    """The ideal edit: the same scene in which object `index` has another `colour`, `texture` or `kind`."""
+    choices = {"colour": COLOURS, "texture": TEXTURES, "kind": KINDS}
+    for name, value in change.items():
+        if name not in choices or value not in choices[name]:
+            known = ", ".join(choices.get(name, choices))
+            raise ValueError(f"no such change {name}={value!r}; choose from: {known}")
+    things = list(scene.things)
+    things[index] = replace(things[index], **change)
+    return replace(scene, things=tuple(things))
+
+
+# ---------------------------------------------------------------- words
+
+
+def article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def phrase(words: Sequence[str]) -> str:
+    """`["orange", "ball"]` to `an orange ball`."""
+    return " ".join([article(words[0]), *words])
+
+
+def sentence(scene: Scene, phrases: Iterable[str]) -> str:
+    """Join the objects' phrases, in the order given, with the scene's table and wall."""
+    *first, last = phrases
+    things = f"{', '.join(first)} and {last}" if first else last
+    return f"{things} on {phrase([scene.table, 'table'])} with {phrase([scene.wall, 'wall'])}"
+
+
+def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[tuple[str, int | None]]:
+    """The words of a caption, each with the index of the object that it describes (None: no object).
+
+    With probability `drop` each, an adjective, the table's material or the wall is left out.
+    """
+    words: list[tuple[str, int | None]] = []
+    order = rng.permutation(len(scene.things))
+    for place, index in enumerate(order):
+        if place:
+            words.append(("and" if place == len(order) - 1 else ",", None))
+        *adjectives, kind = scene.things[index].words
+        own = [w for w in adjectives if rng.random() >= drop] + [kind]
+        words += [(article(own[0]), None), *((w, int(index)) for w in own)]
+    table = ([scene.table] if rng.random() >= drop else []) + ["table"]
+    words += [(w, None) for w in ["on", article(table[0]), *table]]
+    if rng.random() >= drop:
+        words += [(w, None) for w in ["with", article(scene.wall), scene.wall, "wall"]]
+    return words
+
+
+# ---------------------------------------------------------------- drawing
+
+
+def render(scene: Scene, size: int = SIZE) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "things size size"]]:
+    """The picture, and for each object the visible part of it in 0-1; nearer objects hide farther ones."""
+    x, y = _grid(size)
+    image = _room(scene, x, y)
+    masks = np.zeros((len(scene.things), size, size), np.float32)
+    for i in sorted(range(len(scene.things)), key=lambda i: scene.things[i].y):
+        thing = scene.things[i]
+        image *= (1 - _shadow(thing, x, y))[..., None]
+        cover = _cover(_outline(thing, x, y), size)
+        masks *= 1 - cover
+        masks[i] = cover
+        image += cover[..., None] * (_surface(thing, x, y, size) - image)
+    return (image.clip(0, 255) + 0.5).astype(np.uint8), masks
+
+
+@lru_cache(maxsize=4)
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    at = (np.arange(size, dtype=np.float32) + 0.5) / size
+    return at[None, :].repeat(size, 0), at[:, None].repeat(size, 1)
+
+
+def _cover(distance: np.ndarray, size: int) -> np.ndarray:
+    """Anti-aliased coverage of a pixel from its signed distance to an edge."""
+    return np.clip(0.5 - distance * size, 0, 1)
+
+
+def _room(scene: Scene, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    wall = np.array(WALLS[scene.wall], np.float32) * (1.02 - 0.12 * y)[..., None]
+    table = np.array(TABLES[scene.table], np.float32) * (0.84 + 0.26 * (y - scene.horizon) / (1 - scene.horizon))[..., None]
+    if scene.table == "wooden":
+        table = table * (1 + 0.05 * np.sin(y * 130 + 2 * np.sin(x * 6)))[..., None]
+    return wall + _cover(scene.horizon - y, len(y))[..., None] * (table - wall)
+
+
+def _shadow(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
+    return np.clip(1.15 - np.hypot((u - 0.12) / 0.62, (v + 0.01) / 0.15), 0, 1) * 0.42
+
+
+def _outline(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
+    return _SHAPES[thing.kind](u, v) * thing.size
+
+
+def _surface(thing: Thing, x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+    """The object's colour at each pixel: its texture in two tones, lit from the upper left."""
+    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
+    colour = np.array(COLOURS[thing.colour], np.float32)
+    tone = colour * 0.35 if colour.mean() > 150 else colour * 0.25 + 175
+    pattern = _TEXTURES[thing.texture](u, v, thing.phase)
+    ink = np.clip(pattern * thing.size * size + 0.5, 0, 1)[..., None]
+    light = 1 + 0.2 * np.clip(-u * 0.8 + (v - 0.5) * 1.2, -1, 1)
+    return (colour + ink * (tone - colour)) * light[..., None]
+
+
+def _box(u: np.ndarray, v: np.ndarray, a: float, b: float, r: float = 0.0) -> np.ndarray:
+    qu, qv = np.abs(u) - a + r, np.abs(v) - b + r
+    return np.hypot(np.maximum(qu, 0), np.maximum(qv, 0)) + np.minimum(np.maximum(qu, qv), 0) - r
+
+
+def _vase(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    h = np.clip(v, 0, 1)
+    half = 0.17 + 0.17 * np.sin(h * np.pi * 1.25 + 0.15) ** 2 + 0.05 * np.clip((h - 0.84) * 20, 0, 1)
+    return np.maximum(np.abs(u) - half, np.abs(v - 0.5) - 0.5)
+
+
+def _lamp(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    half = 0.22 + 0.3 * (1 - np.clip((v - 0.48) / 0.5, 0, 1))
+    shade = np.maximum((np.abs(u) - half) * 0.86, np.abs(v - 0.74) - 0.26)
+    return np.minimum(np.minimum(shade, _box(u, v - 0.27, 0.06, 0.27)), _box(u, v - 0.05, 0.24, 0.05, 0.02))
+
+
+def _mug(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    body = _box(u + 0.08, v - 0.46, 0.36, 0.46, 0.05)
+    return np.minimum(body, np.abs(np.hypot(u - 0.3, v - 0.47) - 0.21) - 0.065)
+
+
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    c = v - 0.5
+    fifth = 2 * np.pi / 5
+    turn = np.abs((np.arctan2(u, c) + fifth / 2) % fifth - fifth / 2) / (fifth / 2)
+    return (np.hypot(u, c) - 0.56 * (1 - 0.5 * turn)) * 0.75
+
+
+_SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "ball": lambda u, v: np.hypot(u, v - 0.5) - 0.5,
+    "box": lambda u, v: _box(u, v - 0.46, 0.46, 0.46, 0.03),
+    "pillow": lambda u, v: ((np.abs(u / 0.62) ** 3.2 + np.abs((v - 0.38) / 0.38) ** 3.2) ** (1 / 3.2) - 1) * 0.4,
+    "vase": _vase,
+    "lamp": _lamp,
+    "cone": lambda u, v: np.maximum(np.abs(u) * 0.88 + (v - 1) * 0.47, -v),
+    "mug": _mug,
+    "star": _star,
+}
+
+
+def _stripes(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    period = 0.3
+    return (np.abs(((u * 0.35 + v * 0.94) / period + phase) % 1 - 0.5) - 0.25) * period
+
+
+def _dots(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    period = 0.29
+    return (0.3 - np.hypot((u / period + phase) % 1 - 0.5, (v / period + phase) % 1 - 0.5)) * period
+
+
+def _checks(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
+    period = 0.52
+    a, b = ((np.abs((w / period + phase) % 1 - 0.5) - 0.25) * period for w in (u, v))
+    return np.maximum(np.minimum(a, b), np.minimum(-a, -b))
+
+
+_TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
+    "plain": lambda u, v, phase: np.full_like(u, -1.0),
+    "striped": _stripes,
+    "dotted": _dots,
+    "checkered": _checks,
+}

@@ -1,0 +1,155 @@
+"""What is to be edited: picture, mask, prompts, and the words that matter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from . import words as w
+from .masks import as_mask, union
+
+Mask = Image.Image | np.ndarray | Tensor
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One edit word of Eq. 5, with the mask that it should fill and its weight."""
+
+    word: str
+    mask: Float[Tensor, "h w"]
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """An edit, checked: `words` of the target prompt shall come true where the mask is.
+
+    image: a picture; it is turned to RGB.
+    mask: height x width of the image, in 0-1; or one for each word.
+    words: an edit word or phrase of the target prompt, or several.
+    weights: the lambdas of Eq. 5, one for each word, summing to 1; equal by default.
+    negative, negative_words: the prompt of Eq. 3 that describes what is to fade, and its words.
+    Raises ValueError in one line for all that does not fit together.
+    """
+
+    image: Image.Image
+    mask: Mask | Sequence[Mask]
+    source: str
+    target: str
+    words: str | Sequence[str]
+    weights: Sequence[float] | None = None
+    negative: str | None = None
+    negative_words: str | Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.image, Image.Image):
+            raise ValueError(f"expected a PIL image, got {type(self.image).__name__}; use PIL.Image.fromarray or .open")
+        object.__setattr__(self, "image", self.image.convert("RGB"))
+        object.__setattr__(self, "words", _several(self.words))
+        object.__setattr__(self, "negative_words", _several(self.negative_words))
+        if not self.words:
+            raise ValueError("expected at least one edit word, got none; name a word of the target prompt")
+        for word in self.words:
+            w.require(self.target, word)
+        self._check_negative()
+        _ = self.goals
+
+    def _check_negative(self) -> None:
+        if (self.negative is None) != (not self.negative_words):
+            raise ValueError("expected a negative prompt and its words together, got one of the two")
+        for word in self.negative_words:
+            w.require(self.negative or "", word, "negative")
+
+    @cached_property
+    def goals(self) -> tuple[Goal, ...]:
+        """The words with their masks and weights."""
+        masks = [as_mask(m) for m in (self.mask if isinstance(self.mask, list | tuple) else [self.mask])]
+        masks = masks * len(self.words) if len(masks) == 1 else masks
+        weights = list(self.weights) if self.weights is not None else [1 / len(self.words)] * len(self.words)
+        if not len(masks) == len(weights) == len(self.words):
+            raise ValueError(
+                f"expected one mask and one weight for each of {len(self.words)} words, "
+                f"got {len(masks)} masks and {len(weights)} weights"
+            )
+        if min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
+            raise ValueError(f"expected weights of at least 0 that sum to 1, got {weights}; divide them by {sum(weights):g}")
+        for mask in masks:
+            if tuple(mask.shape) != (self.image.height, self.image.width):
+                raise ValueError(
+                    f"expected a mask of {self.image.width}x{self.image.height} like the image, "
+                    f"got {mask.shape[1]}x{mask.shape[0]}; resize the mask"
+                )
+        return tuple(Goal(*g) for g in zip(self.words, masks, weights, strict=True))
+
+    @property
+    def region(self) -> Float[Tensor, "h w"]:
+        """All masks together, in 0-1; overlaps count once."""
+        return union([g.mask for g in self.goals])
+
+    def fit(self, width: int, height: int) -> tuple["Task", "Frame"]:
+        """The task at a model's size: image and masks cropped alike to its aspect, around the mask, and resized."""
+        frame = Frame.around(self.region, width, height)
+        masks = tuple(frame.cut_mask(g.mask, width, height) for g in self.goals)
+        return replace(self, image=frame.cut(self.image, width, height), mask=masks), frame
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A window of a picture, in pixels: what `Task.fit` cut out, and where the result belongs."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def around(cls, mask: Float[Tensor, "h w"], width: int, height: int) -> "Frame":
+        """The largest window of this aspect, placed so that the mask lies as near its middle as the picture allows."""
+        h, w_ = mask.shape
+        scale = min(w_ / width, h / height)
+        wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+        rows, columns = torch.nonzero(mask >= 0.5, as_tuple=True)
+        left = _placed((int(columns.min()) + int(columns.max()) + 1) / 2, wide, w_)
+        top = _placed((int(rows.min()) + int(rows.max()) + 1) / 2, high, h)
+        return cls(left, top, left + wide, top + high)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        return self.left, self.top, self.right, self.bottom
+
+    def cut(self, image: Image.Image, width: int, height: int) -> Image.Image:
+        return image.crop(self.box).resize((width, height), Image.Resampling.LANCZOS)
+
+    def cut_mask(self, mask: Float[Tensor, "h w"], width: int, height: int) -> Float[Tensor, "height width"]:
+        part = mask[self.top : self.bottom, self.left : self.right][None, None]
+        small = torch.nn.functional.interpolate(part, (height, width), mode="area")[0, 0]
+        return small / small.max().clamp(min=0.5)
+
+    def paste(self, image: Image.Image, part: Image.Image, mask: Float[Tensor, "h w"] | None = None) -> Image.Image:
+        """`part` back in its place at the original size; with a mask, only there, its edge softened."""
+        from PIL import ImageFilter
+
+        size = (self.right - self.left, self.bottom - self.top)
+        out, scaled = image.copy(), part.resize(size, Image.Resampling.LANCZOS)
+        if mask is None:
+            out.paste(scaled, self.box)
+            return out
+        soft = max(1, round(max(size) / 128))
+        window = mask[self.top : self.bottom, self.left : self.right]
+        alpha = Image.fromarray((window.numpy() * 255).astype(np.uint8))
+        alpha = alpha.filter(ImageFilter.MaxFilter(2 * soft + 1)).filter(ImageFilter.GaussianBlur(soft))
+        out.paste(scaled, self.box, alpha)
+        return out
+
+
+def _placed(middle: float, length: int, room: int) -> int:
+    return min(max(round(middle - length / 2), 0), room - length)
+
+
+def _several(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)

@@ -1,0 +1,121 @@
+"""Which tokens make up a word, and which tokens of two prompts correspond."""
+
+import re
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+
+def split(prompt: str) -> list[str]:
+    """The words of a prompt, in lower case and without punctuation."""
+    return re.findall(r"\w+", prompt.lower())
+
+
+def occurrences(prompt: str, word: str) -> list[tuple[int, int]]:
+    """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`."""
+    spans = [(m.start(), m.end(), m.group().lower()) for m in re.finditer(r"\w+", prompt)]
+    wanted = split(word)
+    starts = range(len(spans) - len(wanted) + 1) if wanted else range(0)
+    hits = [i for i in starts if [s[2] for s in spans[i : i + len(wanted)]] == wanted]
+    return [(spans[i][0], spans[i + len(wanted) - 1][1]) for i in hits]
+
+
+def require(prompt: str, word: str, which: str = "target") -> list[tuple[int, int]]:
+    """`occurrences`, or a ValueError that names the words that there are."""
+    if spans := occurrences(prompt, word):
+        return spans
+    known = ", ".join(dict.fromkeys(split(prompt))) or "none"
+    raise ValueError(f"word {word!r} is not in the {which} prompt {prompt!r}; its words are: {known}")
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    """Token ids with the start and end tokens and without padding; ValueError where the model can't read them all."""
+    ids = list(tokenizer(prompt).input_ids)
+    if len(ids) > tokenizer.model_max_length:
+        most = tokenizer.model_max_length
+        raise ValueError(f"prompt has {len(ids)} tokens, the model reads {most}; shorten {prompt[:60]!r}")
+    return ids
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[str]:
+    """The tokens as the model sees them, the start and end tokens included."""
+    return tokenizer.convert_ids_to_tokens(encode(tokenizer, prompt))
+
+
+def positions(tokenizer: PreTrainedTokenizerBase, prompt: str, word: str, which: str = "target") -> list[int]:
+    """Columns of a word's tokens in the attention maps, all its occurrences taken together."""
+    spans = require(prompt, word, which)
+    encode(tokenizer, prompt)
+    offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
+    inside = [any(a < end and b > start for start, end in spans) for a, b in offsets]
+    return [i for i, (hit, (a, b)) in enumerate(zip(inside, offsets, strict=True)) if hit and b > a]
+
+
+def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
+    """For each target token the source token that it repeats, or -1 where it is new.
+
+    Needleman-Wunsch as in Prompt-to-Prompt's refinement: gap 0, match 1, mismatch -1, so a replaced word counts as
+    one left out and one put in.
+    """
+    rows, columns = len(source) + 1, len(target) + 1
+    score = [[0] * columns for _ in range(rows)]
+    for i in range(1, rows):
+        for j in range(1, columns):
+            same = 1 if source[i - 1] == target[j - 1] else -1
+            score[i][j] = max(score[i - 1][j - 1] + same, score[i - 1][j], score[i][j - 1])
+    found, i, j = [-1] * len(target), rows - 1, columns - 1
+    while i and j:
+        same = source[i - 1] == target[j - 1]
+        if same and score[i][j] == score[i - 1][j - 1] + 1:
+            i, j = i - 1, j - 1
+            found[j] = i
+        elif score[i][j] == score[i][j - 1]:
+            j -= 1
+        else:
+            i -= 1
+    return found
+
+
+def refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Int[Tensor, " tokens"]:
+    """`align` of two prompts at full length: padding corresponds to padding."""
+    a, b = encode(tokenizer, source), encode(tokenizer, target)
+    most = tokenizer.model_max_length
+    padding = [min(len(a) + k, most - 1) for k in range(most - len(b))]
+    return torch.tensor(align(a, b) + padding)
+
+
+def swap(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Float[Tensor, "tokens tokens"]:
+    """Word swap: `source_map @ swap` gives each target token the map of the source word in its place.
+
+    Both prompts need equally many words. A word of several tokens shares its map among the tokens that replace it.
+    """
+    a, b = split(source), split(target)
+    if len(a) != len(b):
+        raise ValueError(f"word swap needs prompts of equal length, got {len(a)} and {len(b)} words; use mode='refine'")
+    most = tokenizer.model_max_length
+    matrix = torch.zeros(most, most)
+    ends = [0, 0]
+    for group in zip(_groups(tokenizer, source), _groups(tokenizer, target), strict=True):
+        rows, columns = group
+        if len(rows) == len(columns):
+            matrix[rows, columns] = 1.0
+        else:
+            matrix[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 1.0 / len(columns)
+        ends = [rows[-1] + 1, columns[-1] + 1]
+    for k in range(most - ends[1]):
+        matrix[min(ends[0] + k, most - 1), ends[1] + k] = 1.0
+    return matrix
+
+
+def _groups(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[list[int]]:
+    """Tokens gathered by word; what stands between two words goes with the word before it."""
+    encode(tokenizer, prompt)
+    offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
+    starts = [m.start() for m in re.finditer(r"\w+", prompt)]
+    groups: list[list[int]] = [[0], *([] for _ in starts)]
+    for i, (a, b) in enumerate(offsets[1:-1], 1):
+        groups[max(sum(s < b for s in starts), 1 if starts and a >= starts[0] else 0)].append(i)
+    return groups
