@@ -16,7 +16,9 @@ class Probs:
     `probs` passes batch x heads x pixels x tokens. The result is diffusers' own; the tests compare the two.
     """
 
-    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None, **kwargs) -> Tensor:
+    def __call__(
+        self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None, **kwargs
+    ) -> Tensor:
         if attention_mask is not None:
             raise ValueError("expected attention without a mask, got attention_mask; such models are not supported")
         text = hidden_states if encoder_hidden_states is None else encoder_hidden_states

@@ -15,13 +15,13 @@ from . import attention, ddim, words
 from .taps import Taps, tapped
 
 SHIPPED = Path(__file__).with_name("models")
-Latent = Float[Tensor, "1 channels h w"]
-Text = Float[Tensor, "1 tokens dim"]
+Latent = Float[Tensor, "n channels h w"]
+Text = Float[Tensor, "n tokens dim"]
 
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A latent diffusion model with frozen weights. Latents are float32 whatever the model computes in.
+    """A latent diffusion model with frozen weights. Latents are float32 or better, whatever the model computes in.
 
     alphas: the cumulative alpha-bar of each training timestep. final_alpha: the one that a last step moves to.
     """
@@ -53,7 +53,7 @@ class Backbone:
         folder = SHIPPED / name if (SHIPPED / name / "model_index.json").exists() else name
         try:
             pipe = StableDiffusionPipeline.from_pretrained(
-                folder, torch_dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
+                folder, dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
             )
         except (OSError, ValueError) as error:
             reason = str(error).strip().split("\n")[0][:160]
@@ -67,7 +67,7 @@ class Backbone:
     @classmethod
     def of(cls, pipe: StableDiffusionPipeline, name: str = "model") -> "Backbone":
         """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point."""
-        alphas = pipe.scheduler.alphas_cumprod.float().to(pipe.unet.device)
+        alphas = pipe.scheduler.alphas_cumprod.to(pipe.unet.device, torch.promote_types(pipe.unet.dtype, torch.float32))
         to_one = pipe.scheduler.config.get("set_alpha_to_one", False)
         prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
         final = torch.ones_like(alphas[0]) if to_one else alphas[0]
@@ -76,6 +76,11 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         return self.unet.device
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What latents and noise are kept in: float32, or float64 for a model in float64."""
+        return torch.promote_types(self.unet.dtype, torch.float32)
 
     @property
     def factor(self) -> int:
@@ -100,7 +105,7 @@ class Backbone:
         ids = self.tokenizer(
             prompt, padding="max_length", max_length=self.tokenizer.model_max_length, return_tensors="pt"
         ).input_ids
-        return self.text_encoder(ids.to(self.device))[0].float()
+        return self.text_encoder(ids.to(self.device))[0].to(self.precision)
 
     @torch.no_grad()
     def encode(self, image: Image.Image) -> Latent:
@@ -111,8 +116,8 @@ class Backbone:
                 f"expected sides that are multiples of {unit}, got {image.width}x{image.height}; "
                 f"use task.fit({self.size}, {self.size})"
             )
-        x = torch.from_numpy(np.asarray(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
-        z = self.vae.encode(x.to(self.device, self.vae.dtype)).latent_dist.mean.float()
+        x = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 127.5 - 1
+        z = self.vae.encode(x.to(self.device, self.vae.dtype)).latent_dist.mean.to(self.precision)
         return (z - self._shift) * self.vae.config.scaling_factor
 
     @torch.no_grad()
@@ -127,7 +132,9 @@ class Backbone:
 
     # ------------------------------------------------------------ the U-Net
 
-    def predict(self, z: Latent, t: int, text: Text, taps: Taps | None = None, until: str | None = None) -> Latent | None:
+    def predict(
+        self, z: Latent, t: int, text: Text, taps: Taps | None = None, until: str | None = None
+    ) -> Latent | None:
         """The noise in `z` at timestep `t`. Taps read or replace what named modules put out.
 
         With `until` the U-Net stops at that site, after its tap, and None comes back: guidance needs nothing above
@@ -136,7 +143,7 @@ class Backbone:
         out = None
         with tapped(self.unet, taps or {}, until):
             out = self.unet(z.to(self.unet.dtype), t, text.to(self.unet.dtype), return_dict=False)[0]
-        return None if out is None else ddim.to_eps(out.float(), z, self.alpha(t), self.prediction)
+        return None if out is None else ddim.to_eps(out.to(self.precision), z, self.alpha(t), self.prediction)
 
     def sites(self, z: Latent) -> list[attention.Site]:
         """All attention sites with the size that they have for this latent, in the order in which they run."""

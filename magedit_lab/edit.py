@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from .inversion import Path, previous
 from .taps import Taps, chain, recorder
 from .task import Task
 
-Maps = dict[str, Float[Tensor, "batch heads pixels tokens"]]
+Maps = dict[str, Float[Tensor, "_batch _heads _pixels _tokens"]]  # sites differ in pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,7 @@ class Hooks:
     blend: Callable[[Now, "Step"], Latent] = lambda now, step: step.target
 
 
+@runtime_checkable
 class Method(Protocol):
     """Frozen settings; `bind` prepares once what a run needs, and the Hooks it returns belong to that run."""
 

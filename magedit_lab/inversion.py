@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,7 @@ class Path:
         return len(self.times)
 
 
+@runtime_checkable
 class Inversion(Protocol):
     """Settings of an inversion; called with a model, a latent and the source prompt's embedding."""
 

@@ -18,7 +18,9 @@ def open_image(path: str | Path) -> Image.Image:
     except FileNotFoundError:
         raise ValueError(f"no such file: {str(path)!r}; expected a PNG or JPEG") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError) as error:
-        raise ValueError(f"cannot read {str(path)!r} as a picture ({type(error).__name__}); expected a PNG or JPEG") from None
+        raise ValueError(
+            f"cannot read {str(path)!r} as a picture ({type(error).__name__}); expected a PNG or JPEG"
+        ) from None
 
 
 def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
@@ -35,7 +37,9 @@ def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
     if array.ndim != 2:
         raise ValueError(f"expected a mask of height x width, got shape {tuple(array.shape)}; pass one plane")
     if not torch.isfinite(array).all() or array.min() < 0 or array.max() > 1:
-        raise ValueError(f"expected mask values in 0-1, got {array.min():.3g} to {array.max():.3g}; divide by the maximum")
+        raise ValueError(
+            f"expected mask values in 0-1, got {array.min():.3g} to {array.max():.3g}; divide by the maximum"
+        )
     if (array >= 0.5).sum() == 0:
         raise ValueError("expected a mask with at least one pixel of 0.5 or more, got an empty one; paint the object")
     if (array >= 0.5).all():

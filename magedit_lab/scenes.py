@@ -153,7 +153,9 @@ def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[
 # ---------------------------------------------------------------- drawing
 
 
-def render(scene: Scene, size: int = SIZE) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "things size size"]]:
+def render(
+    scene: Scene, size: int = SIZE
+) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "things size size"]]:
     """The picture, and for each object the visible part of it in 0-1; nearer objects hide farther ones."""
     x, y = _grid(size)
     image = _room(scene, x, y)
@@ -181,7 +183,9 @@ def _cover(distance: np.ndarray, size: int) -> np.ndarray:
 
 def _room(scene: Scene, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     wall = np.array(WALLS[scene.wall], np.float32) * (1.02 - 0.12 * y)[..., None]
-    table = np.array(TABLES[scene.table], np.float32) * (0.84 + 0.26 * (y - scene.horizon) / (1 - scene.horizon))[..., None]
+    table = (
+        np.array(TABLES[scene.table], np.float32) * (0.84 + 0.26 * (y - scene.horizon) / (1 - scene.horizon))[..., None]
+    )
     if scene.table == "wooden":
         table = table * (1 + 0.05 * np.sin(y * 130 + 2 * np.sin(x * 6)))[..., None]
     return wall + _cover(scene.horizon - y, len(y))[..., None] * (table - wall)

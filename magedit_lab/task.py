@@ -77,7 +77,9 @@ class Task:
                 f"got {len(masks)} masks and {len(weights)} weights"
             )
         if min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
-            raise ValueError(f"expected weights of at least 0 that sum to 1, got {weights}; divide them by {sum(weights):g}")
+            raise ValueError(
+                f"expected weights of at least 0 that sum to 1, got {weights}; divide them by {sum(weights):g}"
+            )
         for mask in masks:
             if tuple(mask.shape) != (self.image.height, self.image.width):
                 raise ValueError(

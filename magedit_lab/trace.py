@@ -252,4 +252,3 @@ def _picture(path: FilePath) -> Image.Image | None:
         return None
     with Image.open(path) as image:
         return image.convert("RGB")
-

@@ -39,7 +39,7 @@ class Plan:
     vae_taught: int = 250
     crop_steps: int = 600
     crop_batch: int = 64
-    scene_steps: int = 1700
+    scene_steps: int = 850
     scene_batch: int = 16
     rate: float = 1.2e-3
     vae_rate: float = 2e-3
@@ -237,7 +237,14 @@ def train_vae(out: Path, plan: Plan = Plan()) -> Iterator[dict[str, float]]:
         loss = error.abs().mean() + 0.5 * edges + error.square().mean() + 0.2 * colour + 1e-5 * kl
         norm = run.update(loss, _schedule(step, plan.vae_steps))
         psnr = -10 * (error.detach() / 2).square().mean().log10().item()
-        yield {"step": run.step, "psnr": psnr, "kl": kl.item(), "colour": colour.item(), "norm": norm, "seconds": run.seconds}
+        yield {
+            "step": run.step,
+            "psnr": psnr,
+            "kl": kl.item(),
+            "colour": colour.item(),
+            "norm": norm,
+            "seconds": run.seconds,
+        }
     run.averaged()
     with torch.no_grad():
         z = torch.cat([vae.encode(as_tensor(images[i : i + 50])).latent_dist.mean for i in range(0, 500, 50)])
@@ -320,7 +327,11 @@ class Recorder:
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None, **_):
         heads = [
             f(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-            for f, x in ((attn.to_q, hidden_states), (attn.to_k, encoder_hidden_states), (attn.to_v, encoder_hidden_states))
+            for f, x in (
+                (attn.to_q, hidden_states),
+                (attn.to_k, encoder_hidden_states),
+                (attn.to_v, encoder_hidden_states),
+            )
         ]
         q, k, v = heads
         probs = (q @ k.transpose(-1, -2) * attn.scale).softmax(-1)
@@ -328,7 +339,9 @@ class Recorder:
         return attn.to_out[1](attn.to_out[0]((probs @ v).transpose(1, 2).flatten(2)))
 
 
-def grounding(probs: Float[Tensor, "n pixels tokens"], batch: Batch, visible: Float[Tensor, " n"]) -> tuple[Tensor, Tensor]:
+def grounding(
+    probs: Float[Tensor, "n pixels tokens"], batch: Batch, visible: Float[Tensor, " n"]
+) -> tuple[Tensor, Tensor]:
     """Two log losses that tie words to their objects; `visible` is 0 where the noise hides everything.
 
     inside: the share of a word's attention that falls inside its object's mask.
@@ -367,7 +380,13 @@ def train_diffusion(out: Path, plan: Plan = Plan()) -> Iterator[dict[str, float]
         terms = [grounding(m.mean(1), batch, visible) for m in recorder.maps]
         inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
         run.update(loss + plan.grounding * (inside + read), _schedule(step, total))
-        yield {"step": run.step, "loss": loss.item(), "inside": inside.item(), "read": read.item(), "seconds": run.seconds}
+        yield {
+            "step": run.step,
+            "loss": loss.item(),
+            "inside": inside.item(),
+            "read": read.item(),
+            "seconds": run.seconds,
+        }
     run.averaged()
     save(out / "tabletop", unet, text, tokenizer, scheduler)
 

@@ -90,32 +90,30 @@ def refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> 
 def swap(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Float[Tensor, "tokens tokens"]:
     """Word swap: `source_map @ swap` gives each target token the map of the source word in its place.
 
-    Both prompts need equally many words. A word of several tokens shares its map among the tokens that replace it.
+    Both prompts need equally many words and marks. Where a word and its replacement have unequal numbers of tokens,
+    each new token takes the sum of the old tokens' maps over the number of new ones, as in Prompt-to-Prompt.
     """
-    a, b = split(source), split(target)
+    a, b = _pieces(tokenizer, source), _pieces(tokenizer, target)
     if len(a) != len(b):
-        raise ValueError(f"word swap needs prompts of equal length, got {len(a)} and {len(b)} words; use mode='refine'")
-    most = tokenizer.model_max_length
+        raise ValueError(
+            f"word swap needs prompts of equal length, got {len(a)} and {len(b)} words and marks; use mode='refine'"
+        )
+    most, ends = tokenizer.model_max_length, (len(encode(tokenizer, source)), len(encode(tokenizer, target)))
     matrix = torch.zeros(most, most)
-    ends = [0, 0]
-    for group in zip(_groups(tokenizer, source), _groups(tokenizer, target), strict=True):
-        rows, columns = group
+    matrix[0, 0] = 1.0
+    for rows, columns in zip(a, b, strict=True):
         if len(rows) == len(columns):
             matrix[rows, columns] = 1.0
         else:
-            matrix[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 1.0 / len(columns)
-        ends = [rows[-1] + 1, columns[-1] + 1]
-    for k in range(most - ends[1]):
+            matrix[torch.tensor(rows)[:, None], torch.tensor(columns)] = 1.0 / len(columns)
+    for k in range(-1, most - ends[1]):
         matrix[min(ends[0] + k, most - 1), ends[1] + k] = 1.0
     return matrix
 
 
-def _groups(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[list[int]]:
-    """Tokens gathered by word; what stands between two words goes with the word before it."""
+def _pieces(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[list[int]]:
+    """The positions of each word's and each mark's tokens."""
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
-    starts = [m.start() for m in re.finditer(r"\w+", prompt)]
-    groups: list[list[int]] = [[0], *([] for _ in starts)]
-    for i, (a, b) in enumerate(offsets[1:-1], 1):
-        groups[max(sum(s < b for s in starts), 1 if starts and a >= starts[0] else 0)].append(i)
-    return groups
+    spans = [m.span() for m in re.finditer(r"\w+|[^\w\s]+", prompt)]
+    return [[i for i, (x, y) in enumerate(offsets) if x < end and y > start and y > x] for start, end in spans]

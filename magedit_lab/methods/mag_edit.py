@@ -82,7 +82,7 @@ class MagEdit:
                               mask=task.region, weights=None)  # fmt: skip
             aims.append(_Aim(self, net, against, path, self._exempt(against).bind(net, against, path)))
         names = [s.name for s in sites]
-        mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents.device)
+        mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
@@ -129,10 +129,16 @@ class _Aim:
         first = guided(net.sites(path.latents))[0]
         self.words = [(g, net.positions(task.target, g.word)) for g in task.goals]
         self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
-        common = words.refinement(net.tokenizer, task.source, task.target)[: len(words.encode(net.tokenizer, task.target))]
+        common = words.refinement(net.tokenizer, task.source, task.target)[
+            : len(words.encode(net.tokenizer, task.target))
+        ]
         self.common = [i for i, j in enumerate(common.tolist()) if j >= 0][1:-1]
         for goal, columns in self.words:
-            if isinstance(settings.base, PromptToPrompt) and settings.base.mode == "refine" and {*columns} <= {*self.common}:
+            if (
+                isinstance(settings.base, PromptToPrompt)
+                and settings.base.mode == "refine"
+                and {*columns} <= {*self.common}
+            ):
                 raise ValueError(
                     f"word {goal.word!r} stands in both prompts, so its attention is the source's and can't be guided; "
                     f"choose a word that is new in {task.target!r}"
@@ -148,7 +154,7 @@ class _Aim:
 
     def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
         """Eq. 5 over the words: each word's constraint, averaged over the sites."""
-        found = [m[0].float() for m in maps.values()]
+        found = [m[0].to(self.cond.dtype) for m in maps.values()]
         if not self.settings.per_head:
             found = [torch.stack([m.mean(0) for m in found]).mean(0, keepdim=True)]
         each = []

@@ -63,7 +63,9 @@ class PromptToPrompt:
 
         def taps(now: Now, seen: Maps) -> Taps:
             names = wanted(now)
-            found = {s.name: inject.tap(s, now, seen) if s.cross else _instead(seen, s) for s in sites if s.name in names}
+            found = {
+                s.name: inject.tap(s, now, seen) if s.cross else _instead(seen, s) for s in sites if s.name in names
+            }
             if inject.weighs(now):
                 found |= {s.name: inject.tap(s, now, seen) for s in sites if s.cross}
             return found
@@ -84,7 +86,11 @@ class _Injection:
 
     def __init__(self, settings: PromptToPrompt, net: Backbone, task: Task) -> None:
         columns = partial(net.positions, task.target)
-        spans = settings.cross_replace if isinstance(settings.cross_replace, Mapping) else {"default": settings.cross_replace}
+        spans = (
+            settings.cross_replace
+            if isinstance(settings.cross_replace, Mapping)
+            else {"default": settings.cross_replace}
+        )
         self.default = spans.get("default", 0.8)
         self.own = [(columns(word), span) for word, span in spans.items() if word != "default"]
         self.weights = [(columns(word), factor) for word, factor in settings.reweight.items()]

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import magedit_lab as mag
+from magedit_lab import cli
+
+PROMPTS = ["--source", "a ball on a table", "--target", "a red ball on a table", "--words", "red"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, pipe):
+    folder = tmp_path_factory.mktemp("model")
+    pipe.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def files(tmp_path):
+    generator = np.random.default_rng(0)
+    Image.fromarray(generator.integers(0, 255, (90, 150, 3), np.uint8)).save(tmp_path / "image.png")
+    mask = np.zeros((90, 150), np.uint8)
+    mask[30:60, 80:120] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def arguments(files, model, *more):
+    paths = ["--image", str(files / "image.png"), "--mask", str(files / "mask.png"), "--out", str(files / "out")]
+    return ["edit", *paths, *PROMPTS, "--model", model, "--device", "cpu", "--steps", "2", "--iterations", "1", *more]
+
+
+@pytest.mark.parametrize("more", [[], ["--preset", "paper"], ["--loss", "spatial_ratio", "--inversion", "ddim"]])
+def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, capsys):
+    assert cli.main(arguments(files, model, *more)) == 0
+    with Image.open(files / "out" / "result.png") as result, Image.open(files / "image.png") as image:
+        assert result.size == image.size
+        assert (np.asarray(result)[:, :20] == np.asarray(image)[:, :20]).all()
+    assert "result.png" in capsys.readouterr().out
+    assert mag.Trace.load(files / "out" / "trace").losses.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--words", "green"], "word 'green' is not in the target prompt"),
+        (["--target", "a ball on a table"], "got equal ones"),
+        (["--target", "a red " + "ball " * 40], "the model reads 32; shorten"),
+        (["--steps", "-1"], "expected 1 to 1000 steps"),
+        (["--stop-step", "9"], "stop step of 0 to 2, got 9"),
+        (["--iterations", "-1"], "0 or more iterations"),
+        (["--image", "nowhere.png"], "no such file: 'nowhere.png'"),
+        (["--model", "/nowhere"], "cannot load model '/nowhere'"),
+        (["--words", "ball"], "stands in both prompts"),
+        (["--step-size", "1e30"], "expected finite latents, got NaN or infinity at step 0"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(files, model, more, message, capsys):
+    assert cli.main(arguments(files, model, *more)) == 2
+    error = capsys.readouterr().err.strip().split("\n")[-1]
+    assert error.startswith("magedit-lab: error: ")
+    assert message in error
+    assert not (files / "out" / "result.png").exists()
+
+
+def test_a_mask_of_another_size_is_refused(files, model, capsys):
+    Image.fromarray(np.eye(10, dtype=np.uint8) * 255).save(files / "mask.png")
+    assert cli.main(arguments(files, model)) == 2
+    assert "like the image, got 10x10; resize the mask" in capsys.readouterr().err
+
+
+def test_iterations_0_are_the_base_method(files, model):
+    assert cli.main(arguments(files, model, "--iterations", "0")) == 0
+    assert not (files / "out" / "loss.png").exists()
+
+
+def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "invert", stopped)
+    assert cli.main(arguments(files, model)) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["edit"], ["train"], ["doctor"]])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    assert "usage: magedit-lab" in capsys.readouterr().out

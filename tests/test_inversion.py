@@ -1,0 +1,86 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+import magedit_lab as mag
+from magedit_lab import ddim
+
+
+@torch.no_grad()
+def guided_step(net, path, z, i):
+    t, uncond = path.times[i], path.uncond[i : i + 1]
+    after = path.times[i + 1] if i + 1 < path.steps else -1
+    base, text = net.predict(z, t, uncond), net.predict(z, t, path.cond)
+    return ddim.move(z, base + path.guidance_scale * (text - base), net.alpha(t), net.alpha(after))
+
+
+def test_ddim_inversion_is_ddim_run_backwards(net, task):
+    path = mag.invert(net, task, mag.DDIM(steps=4))
+    z, before = net.encode(task.image), -1
+    with torch.no_grad():
+        for i, t in enumerate([0, 250, 500, 750]):
+            z = ddim.move(z, net.predict(z, t, path.cond), net.alpha(before), net.alpha(t))
+            before = t
+            assert torch.equal(path.latents[3 - i], z[0])
+    assert path.times == (750, 500, 250, 0)
+    assert torch.equal(path.latents[-1:], net.encode(task.image))
+
+
+def test_null_text_replays_with_its_own_embeddings(net, path):
+    z = path.latents[:1]
+    for i in range(path.steps):
+        z = guided_step(net, path, z, i)
+        assert torch.allclose(z, path.latents[i + 1 : i + 2], atol=1e-5)
+
+
+def test_null_text_equals_its_literal_transcription(net, task):
+    settings = mag.NullText(steps=3, inner=3, guidance_scale=3.0)
+    path = mag.invert(net, task, settings)
+    route = mag.invert(net, task, mag.DDIM(steps=3)).latents
+    z, uncond, times = route[:1], net.embed(""), path.times
+    for i, t in enumerate(times):
+        here, there = net.alpha(t), net.alpha(times[i + 1] if i < 2 else -1)
+        uncond = uncond.clone().detach().requires_grad_(True)
+        adam = torch.optim.Adam([uncond], lr=1e-2 * (1 - i / 100.0))
+        for _ in range(3):
+            with torch.no_grad():
+                text = net.predict(z, t, path.cond)
+            base = net.predict(z, t, uncond)
+            loss = F.mse_loss(ddim.move(z, base + 3.0 * (text - base), here, there), route[i + 1 : i + 2])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            if loss.item() < 1e-5 + i * 2e-5:
+                break
+        uncond = uncond.detach()
+        assert torch.allclose(path.uncond[i : i + 1], uncond, atol=1e-4)
+        z = guided_step(net, path, z, i)
+    assert not any(p.requires_grad or p.grad is not None for p in net.unet.parameters())
+
+
+def test_null_text_ends_nearer_to_the_image_than_plain_guidance(net, task):
+    plain = mag.invert(net, task, mag.DDIM(steps=6, guidance_scale=3.0))
+    trained = mag.invert(net, task, mag.NullText(steps=6, guidance_scale=3.0))
+    z = plain.latents[:1]
+    for i in range(6):
+        z = guided_step(net, plain, z, i)
+    goal = plain.latents[-1:]
+    assert (trained.latents[-1:] - goal).norm() < (z - goal).norm()
+
+
+def test_direct_inversion_reconstructs_exactly(net, task):
+    path = mag.invert(net, task, mag.Direct(steps=4))
+    last = list(mag.edit(net, task, path, mag.PromptToPrompt()))[-1]
+    assert torch.equal(last.source, net.encode(task.image))
+
+
+def test_negative_prompt_inversion_puts_the_source_prompt_in_the_empty_ones_place(net, task):
+    path = mag.invert(net, task, mag.NegativePrompt(steps=4))
+    assert torch.equal(path.uncond, net.embed(task.source).expand(4, -1, -1))
+
+
+@pytest.mark.parametrize(("inversion", "of"), [(mag.DDIM(steps=3), 3), (mag.NullText(steps=3, inner=1), 6)])
+def test_progress_counts_to_its_end(net, task, inversion, of):
+    seen = []
+    mag.invert(net, task, inversion, lambda done, total: seen.append((done, total)))
+    assert seen == [(i + 1, of) for i in range(of)]

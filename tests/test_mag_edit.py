@@ -1,0 +1,141 @@
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import SOURCE, TARGET
+from literal import Literal
+
+import magedit_lab as mag
+from magedit_lab import losses, words
+from magedit_lab.masks import to_cells
+
+SETTINGS = {
+    "token_ratio": mag.MagEdit(iterations=3, step_size=2.5),
+    "spatial_ratio": mag.MagEdit(loss="spatial_ratio", iterations=3, step_size=2.5),
+    "paper": mag.MagEdit.paper(iterations=3, step_size=20.0),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_losses_and_latents_equal_the_literal_algorithm(pipe, exact, task, name):
+    method = SETTINGS[name]
+    path = mag.invert(exact, task, mag.NullText(steps=6, inner=1, guidance_scale=3.0))
+    ids = [list(pipe.tokenizer(p).input_ids) for p in (SOURCE, TARGET)]
+    word = ids[1].index(pipe.tokenizer.convert_tokens_to_ids("yellow</w>"))
+    mapper = words.refinement(pipe.tokenizer, SOURCE, TARGET).tolist()
+    common = [k for k in range(1, len(ids[1]) - 1) if k != word]
+    literal = Literal(
+        copy.deepcopy(pipe.unet).double().requires_grad_(False), exact.alphas, exact.final_alpha, path, exact.embed(TARGET),
+        mapper, word, common, to_cells(task.region, 8, 8).flatten(), to_cells(task.region, 32, 32), name,
+    )  # fmt: skip
+    expected_losses, expected_latents = literal.run(3, method.step_size)
+    steps = list(mag.edit(exact, task, path, method))
+    assert [n.loss for s in steps for n in s.nudges] == pytest.approx(expected_losses, rel=1e-7)
+    for step, expected in zip(steps, expected_latents, strict=True):
+        assert torch.allclose(step.target, expected, rtol=0, atol=1e-7 * expected.abs().max().item())
+
+
+def test_the_literal_comparison_would_notice_a_missing_update(net, task, path):
+    guided = list(mag.edit(net, task, path, SETTINGS["token_ratio"]))[-1].target
+    unguided = list(mag.edit(net, task, path, replace(SETTINGS["token_ratio"], iterations=0)))[-1].target
+    assert (guided - unguided).abs().max() > 1e-3 * guided.abs().max()
+
+
+def test_no_iterations_equal_the_base_bit_for_bit(net, task, path):
+    method = mag.MagEdit(iterations=0)
+    ours = [s.target for s in mag.edit(net, task, path, method)]
+    base = [s.target for s in mag.edit(net, task, path, method.base)]
+    assert all(torch.equal(a, b) for a, b in zip(ours, base, strict=True))
+
+
+def test_the_same_method_twice_gives_the_same_bits(net, task, path):
+    method = mag.MagEdit(iterations=2)
+    runs = [[s.target for s in mag.edit(net, task, path, method)] for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+def test_only_early_steps_are_guided(net, task, path):
+    counts = [len(s.nudges) for s in mag.edit(net, task, path, mag.MagEdit(iterations=2, stop_step=4))]
+    assert counts == [2, 2, 2, 2, 0, 0]
+
+
+def test_small_steps_lower_the_loss(net, task, path):
+    for step in mag.edit(net, task, path, mag.MagEdit(iterations=4, step_size=0.5, stop_step=2)):
+        values = [n.loss for n in step.nudges]
+        assert values == sorted(values, reverse=True)
+
+
+def test_the_update_is_zero_outside_the_mask(net, task, path):
+    mask = to_cells(task.region, 32, 32)
+    step = next(mag.edit(net, task, path, mag.MagEdit(iterations=2)))
+    for before, nudge in zip([step.now.target, step.nudges[0].latent], step.nudges, strict=True):
+        assert torch.equal((nudge.latent - before)[..., mask == 0], torch.zeros(1, 4, int((mask == 0).sum())))
+        assert nudge.update[..., mask == 1].abs().max() > 0
+
+
+def test_overlapping_masks_do_not_double_the_step(net, task, path):
+    twice = mag.Task(task.image, [task.mask, task.mask], SOURCE, "a yellow red ball, a ball and a box on a wooden table",
+                     ["yellow", "red"], weights=[1.0, 0.0])  # fmt: skip
+    once = mag.Task(task.image, task.mask, SOURCE, twice.target, "yellow")
+    a, b = (next(mag.edit(net, t, path, mag.MagEdit(iterations=1))) for t in (twice, once))
+    assert torch.allclose(a.guided, b.guided, atol=1e-6)
+
+
+def test_eq_5_weighs_the_words(net, task, path):
+    target = "a yellow striped ball, a ball and a box on a wooden table"
+    both = mag.Task(task.image, task.mask, SOURCE, target, ["yellow", "striped"], weights=[0.25, 0.75])
+    nudge = next(mag.edit(net, both, path, mag.MagEdit(iterations=1))).nudges[0]
+    assert nudge.loss == pytest.approx(0.25 * nudge.terms["yellow"] + 0.75 * nudge.terms["striped"], rel=1e-5)
+
+
+def test_word_swap_still_has_a_gradient(net, task, path):
+    swapped = mag.Task(task.image, task.mask, SOURCE, "a vase, a ball and a box on a wooden table", "vase")
+    method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap"), iterations=1)
+    assert next(mag.edit(net, swapped, path, method)).nudges[0].gradient.abs().max() > 0
+
+
+def test_a_negative_prompt_enters_as_eq_3(net, task, path):
+    negative = "a striped ball, a ball and a box on a wooden table"
+    with_it = replace(task, negative=negative, negative_words=["striped"])
+    alone = replace(task, target=negative, words=["striped"])
+    method = mag.MagEdit(iterations=1, lambda_p=0.7, lambda_ng=0.3)
+    both, positive, against = (next(mag.edit(net, t, path, method)).nudges[0] for t in (with_it, task, alone))
+    assert both.loss == pytest.approx(0.7 * positive.loss - 0.3 * against.loss, rel=1e-5)
+    expected = 0.7 * positive.gradient - 0.3 * against.gradient
+    assert torch.allclose(both.gradient, expected, atol=1e-5 * expected.abs().max().item())
+    assert set(both.terms) == {"yellow", "striped"}
+
+
+def test_the_attention_of_the_word_rises_inside_the_mask(net, task, path):
+    method = mag.MagEdit(loss="spatial_ratio", iterations=6, step_size=2.0, stop_step=1)
+    step = next(mag.edit(net, task, path, method))
+    mask, column = to_cells(task.region, 8, 8).flatten(), net.positions(TARGET, "yellow")
+
+    def share(maps):
+        return torch.stack([losses.share_inside(m[0], mask, column).mean() for m in maps.values()]).mean()
+
+    assert share(step.nudges[-1].maps) > share(step.nudges[0].maps)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "other"}, "expected loss"),
+        ({"iterations": -1}, "0 or more iterations"),
+        ({"base": mag.MagEdit()}, "not MagEdit itself"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        mag.MagEdit(**settings)
+
+
+def test_a_stop_step_beyond_the_path_is_refused(net, task, path):
+    with pytest.raises(ValueError, match="stop step of 0 to 6, got 7"):
+        next(mag.edit(net, task, path, mag.MagEdit(stop_step=7)))
+
+
+def test_a_word_of_both_prompts_is_refused(net, same, path):
+    with pytest.raises(ValueError, match="stands in both prompts"):
+        next(mag.edit(net, same, path, mag.MagEdit()))

@@ -1,0 +1,59 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from magedit_lab import training
+
+SMALL = training.Plan(pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    out = tmp_path_factory.mktemp("training")
+    list(training.draw(out / "data", 500))
+    return out
+
+
+def linked(data, tmp_path):
+    (tmp_path / "data").symlink_to(data / "data")
+    return tmp_path
+
+
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(data, tmp_path):
+    straight, resumed = (linked(data, p) for p in (tmp_path / "a", tmp_path / "b") if not p.mkdir())
+    rows = list(training.train_vae(straight, SMALL))
+    first = list(itertools.islice(generator := training.train_vae(resumed, SMALL), 2))
+    generator.close()
+    again = list(training.train_vae(resumed, SMALL))
+    assert [r["psnr"] for r in first + again] == [r["psnr"] for r in rows]
+
+
+def test_a_word_is_grounded_when_its_attention_fills_its_object():
+    owner = torch.zeros(1, training.MOST, training.TOKENS)
+    owner[0, 0, 2] = 1
+    masks = torch.zeros(1, training.MOST, 4)
+    masks[0, 0, :2] = 1
+    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
+    good, bad = torch.zeros(2, 1, 4, training.TOKENS)
+    good[0, :2, 2] = good[0, 2:, 0] = 1
+    bad[0, 2:, 2] = bad[0, :2, 0] = 1
+    inside, read = training.grounding(good, batch, torch.ones(1))
+    assert inside < 0.01
+    assert read < 0.01
+    inside, read = training.grounding(bad, batch, torch.ones(1))
+    assert inside > 5
+    assert read > 5
+    assert training.grounding(bad, batch, torch.zeros(1)) == (0, 0)
+
+
+def test_owners_are_the_words_of_their_object():
+    tokenizer, generator = training.new_tokenizer(), np.random.default_rng(0)
+    z, masks = torch.zeros(20, 4, 32, 32), np.ones((20, training.MOST, 16, 16), np.uint8)
+    batch = training.make_batch(z, masks, tokenizer, 4, False, generator)
+    for ids, owner in zip(batch.ids, batch.owner, strict=True):
+        for thing in owner[owner.sum(1) > 0]:
+            words = [tokenizer.decode([ids[i]]).strip() for i in thing.nonzero()[:, 0]]
+            assert words[-1] in training.scenes.KINDS
+            assert all(w in {*training.scenes.COLOURS, *training.scenes.TEXTURES} for w in words[:-1])
