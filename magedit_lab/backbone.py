@@ -42,14 +42,14 @@ class Backbone:
         attention.install(self.unet)
 
     @classmethod
-    def load(cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype | None = None) -> "Backbone":
+    def load(cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype = torch.float32) -> "Backbone":
         """A shipped model by its name, a local folder in diffusers' layout, or a name on the model hub.
 
-        Only safetensors are read. By default CUDA where there is one; float16 there and float32 on a CPU.
+        Only safetensors are read. By default CUDA where there is one, and float32 everywhere: many of guidance's
+        gradients are too small for float16.
         Raises ValueError in one line where there is no such model.
         """
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = dtype or (torch.float32 if device == "cpu" else torch.float16)
         folder = SHIPPED / name if (SHIPPED / name / "model_index.json").exists() else name
         try:
             pipe = StableDiffusionPipeline.from_pretrained(

@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib import metadata
 from pathlib import Path
 
@@ -64,18 +64,34 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the figures")
+    parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")
 
 
 def demo(arguments: argparse.Namespace) -> None:
     net = load(arguments.model)
-    settings = first.Demo(seed=arguments.seed)
-    print(f"{net.name} on {net.device}: {first.complex_task(settings.seed).target}")
-    with Bar("invert and edit") as bar:
-        traces = first.play(net, settings, bar)
-    for name, trace in traces.items():
-        print(f"{name:>14}: the masked object is now {first.colour_of(trace)}, asked for {trace.task.words[0]}")
+    traces = _play(net, arguments.seed)
     for path, words in first.write(traces, arguments.out):
         print(f"{path}: {words}")
+    hits = dict.fromkeys(traces, 0)
+    for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
+        for name, trace in _play(net, seed).items():
+            hits[name] += first.colour_of(trace) == trace.task.words[0]
+    if arguments.more:
+        print(f"of {arguments.more} further scenes the masked object took its colour in: {hits}")
+
+
+def _play(net: Backbone, seed: int) -> dict[str, Trace]:
+    """Run the demo on one scene and say what became of the masked object."""
+    print(f"{net.name} on {net.device}, scene {seed}: {first.complex_task(seed).target}")
+    with Bar("invert and edit") as bar:
+        traces = first.play(net, first.Demo(seed=seed), bar)
+    for name, trace in traces.items():
+        share, word = trace.share(trace.task.words[0]), trace.task.words[0]
+        print(
+            f"{name:>14}: the masked object is now {first.colour_of(trace)}, asked for {word}; "
+            f"attention inside the mask {share[0]:.0%} at the first step, {share[len(share) // 2]:.0%} halfway"
+        )
+    return traces
 
 
 # ---------------------------------------------------------------- edit
@@ -203,7 +219,7 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     plan, end = training.Plan(), time.monotonic() + 60 * (arguments.minutes or float("inf"))
     parts = {"vae": training.train_vae, "diffusion": training.train_diffusion}
-    stages = [training.draw(arguments.out / "data", plan.pictures)]
+    stages: list[Generator] = [training.draw(arguments.out / "data", plan.pictures)]
     stages += [part(arguments.out, plan) for name, part in parts.items() if arguments.what in (name, "all")]
     for stage in stages:
         for row in stage:

@@ -30,7 +30,7 @@ class Demo:
 
 
 def complex_task(seed: int) -> Task:
-    """Two plain objects of one kind that the prompt doesn't tell apart, and a third; one of the two takes a new colour."""
+    """Two plain objects of one kind that the prompt doesn't tell apart, one to take a new colour, and a third."""
     rng = np.random.default_rng([1, seed])
     scene = scenes.sample(seed, count=3)
     things = [replace(t, texture="plain") for t in scene.things]

@@ -121,7 +121,7 @@ class NullText:
         route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps)
         times, uncond = tuple(ddim.timesteps(self.steps, len(net.alphas))), net.embed("")
         latents, trained = [route[0]], []
-        for i, t in enumerate(times):
+        for i in range(self.steps):
             moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
             uncond = self._train(moved, uncond, route[i + 1], i)
             trained.append(uncond)

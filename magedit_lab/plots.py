@@ -12,7 +12,7 @@ from .masks import to_cells
 from .trace import Trace
 
 INSIDE, OUTSIDE = "#0072B2", "#E69F00"
-PLAIN = {"fontsize": 13}
+plain = {"fontsize": 13}
 
 
 def comparison(traces: Mapping[str, Trace]) -> Figure:
@@ -25,17 +25,15 @@ def comparison(traces: Mapping[str, Trace]) -> Figure:
     outline(figure.axes[0], task.region.numpy(), task.image.size)
     wide = 34 * len(pictures)
     words = " and ".join(f"“{w}”" for w in task.words)
-    figure.suptitle(
-        f"from:  {_wrapped(task.source, wide)}\nto:  {_wrapped(task.target, wide)}\n{words} belongs inside the dashed line",
-        fontsize=13,
-    )
+    prompts = f"from:  {_wrapped(task.source, wide)}\nto:  {_wrapped(task.target, wide)}"
+    figure.suptitle(f"{prompts}\n{words} belongs inside the dashed line", fontsize=13)
     return figure
 
 
 def loss_curves(trace: Trace) -> Figure:
-    """The loss at every inner iteration, the denoising steps side by side; within a step the nudges should push it down."""
+    """The loss at every inner iteration, step by step; within a step the nudges should push it down."""
     losses, x = _guided(trace, trace.losses)
-    figure = _figure(9.0, 4.6, f"Loss of {' and '.join(trace.task.words)} over {losses.size} inner iterations")
+    figure = _figure(9, 4.6, f"Loss of {' and '.join(trace.task.words)} over {losses.size} inner iterations")
     axes = figure.subplots()
     for i, (at, line) in enumerate(zip(x, losses, strict=True)):
         axes.plot(
@@ -43,14 +41,14 @@ def loss_curves(trace: Trace) -> Figure:
         )
     axes.plot(x[:, -1], losses[:, -1], color="black", lw=1, ls=":", label="after each step's last update but one")
     axes.set(xlabel="denoising step (noisy to clean)", ylabel="loss", xticks=range(len(losses)))
-    axes.set_title("Each short line is one step's inner iterations: guidance works where it falls", **PLAIN)
+    axes.set_title("Each short line is one step's inner iterations: guidance works where it falls", **plain)
     axes.legend(frameon=False)
     axes.grid(axis="y", alpha=0.3)
     return figure
 
 
 def attention_before_after(trace: Trace, word: str | None = None) -> Figure:
-    """A word's attention before a step's first nudge and before its last, early, midway and late, on one colour scale."""
+    """A word's attention before a step's first nudge and its last, early, midway and late, on one colour scale."""
     word = word or trace.task.words[0]
     maps, _ = _guided(trace, trace.nudge_attention(word))
     steps = sorted({0, len(maps) // 2, len(maps) - 1})
@@ -63,7 +61,7 @@ def attention_before_after(trace: Trace, word: str | None = None) -> Figure:
             heat = maps[step, row]
             image = grid[row, column].imshow(heat, cmap="cividis", vmin=0, vmax=top)
             _bare(grid[row, column], f"step {step}, before the {when} nudge")
-            grid[row, column].set_xlabel(f"{(heat * mask).sum() / heat.sum():.0%} of it inside", **PLAIN)
+            grid[row, column].set_xlabel(f"{(heat * mask).sum() / heat.sum():.0%} of it inside", **plain)
             outline(grid[row, column], mask, heat.shape[::-1])
     figure.colorbar(image, ax=grid, shrink=0.7, label="attention probability")
     figure.suptitle(f"Where “{word}” is looked at: guidance gathers it inside the dashed line", fontsize=14)
@@ -72,7 +70,7 @@ def attention_before_after(trace: Trace, word: str | None = None) -> Figure:
 
 def attention_share(traces: Mapping[str, Trace], word: str | None = None) -> Figure:
     """The share of a word's attention that falls inside the mask, over the steps of each trace."""
-    figure = _figure(8.0, 4.4, f"Share of attention inside the mask over the steps of {', '.join(traces)}")
+    figure = _figure(8, 4.4, f"Share of attention inside the mask over the steps of {', '.join(traces)}")
     axes = figure.subplots()
     for (name, trace), style in zip(traces.items(), ("-", "--", ":", "-."), strict=False):
         axes.plot(trace.share(word or trace.task.words[0]), ls=style, lw=2, label=name)
@@ -86,13 +84,13 @@ def gradients(trace: Trace) -> Figure:
     """Size of the loss's gradient inside and outside the mask; only the inside moves the latent (Eq. 4)."""
     inside, x = _guided(trace, trace.gradients["inside"])
     outside, _ = _guided(trace, trace.gradients["outside"])
-    figure = _figure(11.0, 4.6, "Gradient size inside and outside the mask, and a map of it")
+    figure = _figure(11, 4.6, "Gradient size inside and outside the mask, and a map of it")
     curve, image = figure.subplots(1, 2, width_ratios=(2.2, 1))
     for values, colour, style, name in ((inside, INSIDE, "-", "inside"), (outside, OUTSIDE, "--", "outside")):
         for i, (at, line) in enumerate(zip(x, values, strict=True)):
             curve.plot(at, line, color=colour, ls=style, lw=1.8, label=f"{name} the mask" if not i else None)
     curve.set(xlabel="denoising step (noisy to clean)", ylabel="gradient, root mean square", yscale="log")
-    curve.set_title("The gradient reaches beyond the mask; the update (Eq. 4) does not", **PLAIN)
+    curve.set_title("The gradient reaches beyond the mask; the update (Eq. 4) does not", **plain)
     curve.legend(frameon=False)
     curve.grid(alpha=0.3)
     heat = np.nanmean(trace.gradient_maps, axis=(0, 1))
@@ -153,7 +151,7 @@ def _show(axes: Axes, picture: Image.Image | None, title: str) -> None:
 
 def _bare(axes: Axes, title: str) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, **PLAIN)
+    axes.set_title(title, **plain)
 
 
 def _wrapped(text: str, width: int) -> str:

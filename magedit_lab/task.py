@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
 from . import words as w
@@ -134,8 +134,6 @@ class Frame:
 
     def paste(self, image: Image.Image, part: Image.Image, mask: Float[Tensor, "h w"] | None = None) -> Image.Image:
         """`part` back in its place at the original size; with a mask, only there, its edge softened."""
-        from PIL import ImageFilter
-
         size = (self.right - self.left, self.bottom - self.top)
         out, scaled = image.copy(), part.resize(size, Image.Resampling.LANCZOS)
         if mask is None:

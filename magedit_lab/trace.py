@@ -127,7 +127,7 @@ class Trace:
 
     @property
     def gradients(self) -> dict[str, Float[np.ndarray, "steps iterations"]]:
-        """Root mean square of the gradient `inside` and `outside` the mask, and the distance that the latent `moved`."""
+        """Root mean square of the gradient `inside` and `outside` the mask, and how far the latent `moved`."""
         return {k: self._stack(k) for k in ("inside", "outside", "moved", "step_size")}
 
     @property
@@ -166,7 +166,7 @@ class Trace:
     # ------------------------------------------------------------ on disk
 
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write the trace into a folder: JSON, safetensors and PNG. Each file is whole at any moment; trace.json is last."""
+        """Write JSON, safetensors and PNG into a folder. Each file is whole at any moment; trace.json comes last."""
         folder = FilePath(folder)
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, r in enumerate(self._rows) for k, v in r.items()}
@@ -199,10 +199,8 @@ class Trace:
             if meta["schema"] > SCHEMA:
                 raise ValueError(f"schema {meta['schema']} is newer than {SCHEMA}; update magedit-lab")
             arrays = load_file(folder / "trace.safetensors")
-            task = Task(
-                image=Image.open(folder / "image.png"), mask=[arrays[f"mask.{i}"] for i in range(len(meta["task"]["words"]))],
-                **meta["task"],
-            )  # fmt: skip
+            planes = [arrays[f"mask.{i}"] for i in range(len(meta["task"]["words"]))]
+            task = Task(image=Image.open(folder / "image.png"), mask=planes, **meta["task"])
             rows: list[dict[str, np.ndarray]] = [{} for _ in meta["times"]]
             for name, array in arrays.items():
                 index, _, kind = name.partition(".")

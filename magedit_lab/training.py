@@ -7,7 +7,7 @@ run continues bit for bit on one machine.
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Plan:
     vae_taught: int = 250
     crop_steps: int = 600
     crop_batch: int = 64
-    scene_steps: int = 850
+    scene_steps: int = 650
     scene_batch: int = 16
     rate: float = 1.2e-3
     vae_rate: float = 2e-3
@@ -109,7 +109,7 @@ def new_scheduler() -> DDIMScheduler:
 # ---------------------------------------------------------------- data
 
 
-def draw(folder: Path, count: int) -> Iterator[dict[str, float]]:
+def draw(folder: Path, count: int) -> Generator[dict[str, float]]:
     """Render scenes 0…count-1 and their masks at 16x16 into `folder`, a chunk at a time; done chunks are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     chunk = 500
@@ -213,7 +213,7 @@ def colours(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h/4 w/4"]:
     return torch.stack([(r + g + b) / 3 * 2.2, (r - g) * 4, (b - (r + g) / 2) * 3.5], 1)
 
 
-def train_vae(out: Path, plan: Plan = Plan()) -> Iterator[dict[str, float]]:
+def train_vae(out: Path, plan: Plan = Plan()) -> Generator[dict[str, float]]:
     """Train the autoencoder on 64x64 crops: L1, L1 of the gradient for crisp edges, L2 for colour, a small KL term.
 
     Three of its four channels are taught to be `colours`, so the latent is smooth and can be looked at; the fourth is
@@ -259,7 +259,7 @@ def as_tensor(images: np.ndarray) -> Float[Tensor, "n 3 h w"]:
 
 
 @torch.no_grad()
-def latents(out: Path, plan: Plan) -> tuple[Tensor, float]:
+def latents(out: Path, plan: Plan) -> Float[Tensor, "n 4 h w"]:
     """Latents of all pictures, scaled as the U-Net sees them; kept in a file beside the pictures."""
     path = out / "latents.safetensors"
     if not path.exists():
@@ -357,7 +357,7 @@ def grounding(
     return inside, read
 
 
-def train_diffusion(out: Path, plan: Plan = Plan()) -> Iterator[dict[str, float]]:
+def train_diffusion(out: Path, plan: Plan = Plan()) -> Generator[dict[str, float]]:
     """Train U-Net and text encoder together: first on crops, then on whole scenes, grounded throughout."""
     torch.manual_seed(plan.seed)
     tokenizer, scheduler = new_tokenizer(), new_scheduler()

@@ -22,9 +22,9 @@ def pipeline(prediction: str = "epsilon", upcast: bool = False, sharpen: float =
     tokenizer = training.new_tokenizer()
     down, up = "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"
     unet = UNet2DConditionModel(
-        sample_size=32, layers_per_block=1, block_out_channels=(16, 32, 32, 32), cross_attention_dim=32, norm_num_groups=8,
-        attention_head_dim=2, down_block_types=(down, down, down, "DownBlock2D"), up_block_types=("UpBlock2D", up, up, up),
-        upcast_attention=upcast,
+        sample_size=32, layers_per_block=1, block_out_channels=(16, 32, 32, 32), cross_attention_dim=32,
+        norm_num_groups=8, attention_head_dim=2, down_block_types=(down, down, down, "DownBlock2D"),
+        up_block_types=("UpBlock2D", up, up, up), upcast_attention=upcast,
     )  # fmt: skip
     for name, weight in unet.named_parameters():
         if "to_q" in name or "to_k" in name:

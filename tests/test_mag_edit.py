@@ -26,8 +26,9 @@ def test_losses_and_latents_equal_the_literal_algorithm(pipe, exact, task, name)
     mapper = words.refinement(pipe.tokenizer, SOURCE, TARGET).tolist()
     common = [k for k in range(1, len(ids[1]) - 1) if k != word]
     literal = Literal(
-        copy.deepcopy(pipe.unet).double().requires_grad_(False), exact.alphas, exact.final_alpha, path, exact.embed(TARGET),
-        mapper, word, common, to_cells(task.region, 8, 8).flatten(), to_cells(task.region, 32, 32), name,
+        copy.deepcopy(pipe.unet).double().requires_grad_(False), exact.alphas, exact.final_alpha, path,
+        exact.embed(TARGET), mapper, word, common, to_cells(task.region, 8, 8).flatten(),
+        to_cells(task.region, 32, 32), name,
     )  # fmt: skip
     expected_losses, expected_latents = literal.run(3, method.step_size)
     steps = list(mag.edit(exact, task, path, method))
@@ -75,8 +76,8 @@ def test_the_update_is_zero_outside_the_mask(net, task, path):
 
 
 def test_overlapping_masks_do_not_double_the_step(net, task, path):
-    twice = mag.Task(task.image, [task.mask, task.mask], SOURCE, "a yellow red ball, a ball and a box on a wooden table",
-                     ["yellow", "red"], weights=[1.0, 0.0])  # fmt: skip
+    target = "a yellow red ball, a ball and a box on a wooden table"
+    twice = mag.Task(task.image, [task.mask, task.mask], SOURCE, target, ["yellow", "red"], weights=[1.0, 0.0])
     once = mag.Task(task.image, task.mask, SOURCE, twice.target, "yellow")
     a, b = (next(mag.edit(net, t, path, mag.MagEdit(iterations=1))) for t in (twice, once))
     assert torch.allclose(a.guided, b.guided, atol=1e-6)

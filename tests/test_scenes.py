@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_captions_name_every_object_in_correct_english(seed):
     caption = scene.caption(seed)
     found = words.split(caption)
     assert sorted(w for w in found if w in scenes.KINDS) == sorted(t.kind for t in scene.things)
-    for article, after in zip(found, found[1:], strict=False):
+    for article, after in itertools.pairwise(found):
         if article in ("a", "an"):
             assert (article == "an") == (after[0] in "aeiou")
 

@@ -93,7 +93,7 @@ def test_exif_orientation_is_honoured(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"hello"])
 def test_broken_pictures_are_refused_in_one_line(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(ValueError, match="cannot read .* as a picture"):
+    with pytest.raises(ValueError, match=r"cannot read .* as a picture"):
         masks.open_image(tmp_path / "x.png")
     with pytest.raises(ValueError, match="no such file"):
         masks.open_image(tmp_path / "y.png")

@@ -42,11 +42,10 @@ def test_a_prompt_that_is_too_long_is_refused(tokenizer):
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "🦄 <img src=x onerror=alert(1)>", "a\x00b", "…!!", "ÄÖÜ ß"])
-def test_hostile_prompts_are_read_or_refused_in_one_line(tokenizer, prompt):
-    try:
-        assert words.encode(tokenizer, prompt)[0] == tokenizer.bos_token_id
-    except ValueError as error:
-        assert "\n" not in str(error)
+def test_hostile_prompts_are_read(tokenizer, prompt):
+    ids = words.encode(tokenizer, prompt)
+    assert ids[0] == tokenizer.bos_token_id
+    assert max(ids) < len(tokenizer)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """MAG-Edit (Mao et al., ACM MM 2024): nudge the noise latent until the edit word's attention fills the mask."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,7 +67,12 @@ class MagEdit:
     def paper(cls, **settings: Any) -> "MagEdit":
         """The printed equations: constant delta (the paper gives no value; 2.5 as in the code), maps averaged over
         heads and sites, denominators over edit and common tokens, blending as in Prompt-to-Prompt."""
-        printed = {"by_sigma": False, "all_tokens": False, "per_head": False, "base": PromptToPrompt(blend="mask")}
+        printed: dict[str, Any] = {
+            "by_sigma": False,
+            "all_tokens": False,
+            "per_head": False,
+            "base": PromptToPrompt(blend="mask"),
+        }
         return cls(**printed | settings)
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
@@ -96,7 +101,7 @@ class MagEdit:
         if not isinstance(self.base, PromptToPrompt) or self.base.mode != "swap":
             return self.base
         spans = self.base.cross_replace
-        spans = dict(spans) if isinstance(spans, dict) else {"default": spans}
+        spans = dict(spans) if isinstance(spans, Mapping) else {"default": spans}
         return replace(self.base, cross_replace=spans | dict.fromkeys(task.words, 0.0))
 
     @torch.enable_grad()
@@ -104,12 +109,15 @@ class MagEdit:
         z = now.target.detach().requires_grad_(True)
         here = replace(now, target=z)
         terms: dict[str, float] = {}
-        totals, maps = [], {}
+        totals: list[Tensor] = []
+        maps: Maps = {}
         for aim in aims:
             aim_maps = aim.maps(here, seen, names)
             totals.append(aim.loss(aim_maps, terms))
             maps = maps or {k: v.detach() for k, v in aim_maps.items()}
-        loss = totals[0] if len(totals) == 1 else losses.with_negative(*totals, self.lambda_p, self.lambda_ng)
+        loss = totals[0]
+        if len(totals) == 2:
+            loss = losses.with_negative(totals[0], totals[1], self.lambda_p, self.lambda_ng)
         (gradient,) = torch.autograd.grad(loss, z)
         size = self.delta(now)
         update = mask * size * gradient

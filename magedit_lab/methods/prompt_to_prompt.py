@@ -111,7 +111,7 @@ class _Injection:
         return self.active(now) & self.common
 
     def weighs(self, now: Now) -> bool:
-        return bool(self.weights) and self.active(now).any().item()
+        return bool(self.weights) and bool(self.active(now).any())
 
     def tap(self, site: Site, now: Now, seen: Maps) -> Tap:
         """Source maps into the columns that take them, then the weights, as in Prompt-to-Prompt's order."""
