@@ -1,7 +1,7 @@
-"""The first five minutes: the paper's Figure 1 in miniature, on a scene that the prompt doesn't tell apart."""
+"""The first five minutes: the paper's Figure 1 in miniature, on look-alikes the prompt doesn't tell apart."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,41 +9,56 @@ import numpy as np
 from . import plots, scenes
 from .backbone import Backbone
 from .edit import Method
-from .inversion import NullText, invert
+from .inversion import NullText, Progress, invert
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
 from .task import Task
-from .trace import Trace, run
+from .trace import Trace, _whole, run
 
-
-def _methods() -> dict[str, Method]:
-    return {"P2P": PromptToPrompt(), "P2P+Mask": PromptToPrompt(blend="mask"), "P2P+MAG-Edit": MagEdit()}
+GUIDED = "P2P+MAG-Edit"
+VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The demo's settings."""
+    """The demo's numbers; `stop_step` None guides the first half of the steps."""
 
     seed: int = scenes.HELD_OUT
-    inversion: NullText = field(default_factory=lambda: NullText(steps=20, guidance_scale=4.0, inner=5))
-    methods: Mapping[str, Method] = field(default_factory=_methods)
+    steps: int = 20
+    guidance_scale: float = 4.0
+    inner: int = 5
+    loss: str = "token_ratio"
+    iterations: int = 15
+    stop_step: int | None = None
+    step_size: float = 2.5
+
+    @property
+    def inversion(self) -> NullText:
+        return NullText(self.steps, self.guidance_scale, self.inner)
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        names = ("loss", "iterations", "stop_step", "step_size")
+        guided = MagEdit(**{name: getattr(self, name) for name in names})
+        return {"P2P": PromptToPrompt(), "P2P+Mask": PromptToPrompt(blend="mask"), GUIDED: guided}
 
 
 def complex_task(seed: int) -> Task:
-    """Two plain objects of one kind that the prompt doesn't tell apart, one to take a new colour, and a third."""
+    """Two plain objects of one kind that the prompt doesn't tell apart, one to be recoloured, and a third."""
     rng = np.random.default_rng([1, seed])
     scene = scenes.sample(seed, count=3)
-    things = [replace(t, texture="plain") for t in scene.things]
-    kinds = rng.permutation(scenes.KINDS)
-    colours = [str(c) for c in rng.permutation(list(scenes.COLOURS))]
-    new = str(rng.choice([c for c in ("red", "orange", "yellow", "green", "blue", "purple") if c not in colours[:3]]))
-    order = rng.permutation(3)
-    for place, index in enumerate(order):
-        things[index] = replace(things[index], kind=str(kinds[max(place - 1, 0)]), colour=colours[place])
+    kinds = rng.permutation(scenes.KINDS)[[0, 0, 1]]
+    colours = rng.permutation(list(scenes.COLOURS))[:3]
+    taken = {*colours, scene.wall, scene.table}
+    new = str(rng.choice([c for c in VIVID if c not in taken]))
+    things, order = list(scene.things), rng.permutation(3)
+    for index, kind, colour in zip(order, kinds, colours, strict=True):
+        things[index] = replace(things[index], kind=str(kind), colour=str(colour), texture="plain")
     scene = replace(scene, things=tuple(things))
     names = [[things[i].kind] for i in order]
-    source = scenes.sentence(scene, map(scenes.phrase, names))
-    target = scenes.sentence(scene, map(scenes.phrase, [[new, *names[0]], *names[1:]]))
+    source, target = (
+        scenes.sentence(scene, map(scenes.phrase, [[*more, *names[0]], *names[1:]])) for more in ([], [new])
+    )
     return Task(scene.image, scene.masks[order[0]], source, target, new)
 
 
@@ -56,28 +71,29 @@ def colour_of(trace: Trace) -> str:
     return min(scenes.COLOURS, key=lambda name: float(np.linalg.norm(np.array(scenes.COLOURS[name]) - mean)))
 
 
-def play(net: Backbone, demo: Demo, progress) -> dict[str, Trace]:
+def play(net: Backbone, demo: Demo, progress: Progress) -> dict[str, Trace]:
     """Invert once, edit with each method; `progress(done, of)` counts the steps of all of it."""
-    task, steps = complex_task(demo.seed), demo.inversion.steps
-    of = steps * (2 + len(demo.methods))
-    path = invert(net, task, demo.inversion, lambda done, _: progress(done, of))
-    traces = {}
-    for i, (name, method) in enumerate(demo.methods.items()):
-        traces[name] = run(net, task, path, method, progress=lambda done, _, i=i: progress((2 + i) * steps + done, of))
-    return traces
+    task, of = complex_task(demo.seed), demo.steps * (2 + len(demo.methods))
+
+    def after(steps: int) -> Progress:
+        return lambda done, _: progress(steps + done, of)
+
+    path = invert(net, task, demo.inversion, after(0))
+    methods = enumerate(demo.methods.items(), 2)
+    return {name: run(net, task, path, m, progress=after(i * demo.steps)) for i, (name, m) in methods}
 
 
 def write(traces: Mapping[str, Trace], out: Path) -> Iterator[tuple[Path, str]]:
-    """Write the figures and the last trace into `out`; yields each path with a few words on it."""
+    """Write the figures and MAG-Edit's trace into `out`; yields each path with a few words on it."""
     out.mkdir(parents=True, exist_ok=True)
-    guided = traces["P2P+MAG-Edit"]
+    guided = traces[GUIDED]
     figures = {
-        "comparison": (plots.comparison(traces), "source with its mask, and the three edits"),
-        "loss": (plots.loss_curves(guided), "MAG-Edit's loss at every inner iteration"),
-        "attention": (plots.attention_before_after(guided), "the edit word's attention before and after guidance"),
-        "gradient": (plots.gradients(guided), "gradient size inside and outside the mask"),
+        "comparison": (plots.comparison(traces), "the source with its mask, and the three edits"),
+        "loss": (plots.loss_curves(guided), "MAG-Edit's loss at every nudge"),
+        "attention": (plots.attention_before_after(guided), "the edit word's attention, before and after"),
+        "gradient": (plots.gradient_inside_outside(guided), "gradient size inside and outside the mask"),
     }
     for name, (figure, words) in figures.items():
-        figure.savefig(out / f"{name}.png")
+        _whole(out / f"{name}.png", figure.savefig)
         yield out / f"{name}.png", words
     yield guided.save(out / "trace"), "the whole run, for Trace.load"

@@ -1,135 +1,204 @@
-"""Figures from traces. Each function returns a matplotlib Figure whose label is a sentence fit for an alt text."""
+"""Figures from traces. Each function returns a matplotlib Figure; its label is a sentence for an alt text."""
 
+import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
+from torch import Tensor
 
 from .masks import to_cells
 from .trace import Trace
+from .words import occurrences
 
 INSIDE, OUTSIDE = "#0072B2", "#E69F00"
-plain = {"fontsize": 13}
+LINES = ((INSIDE, "-"), (OUTSIDE, "--"), ("black", "-."), ("#CC79A7", ":"), ("#56B4E9", (0, (9, 2))))
+TITLE, TEXT, SMALL = 17, 14, 12
 
 
 def comparison(traces: Mapping[str, Trace]) -> Figure:
     """The source with its mask outlined, as in the paper's Fig. 1, and each trace's result beside it."""
+    if not traces:
+        raise ValueError("expected at least one trace, got none; pass a dict of names and traces")
     task = next(iter(traces.values())).task
-    pictures = [("source", task.image), *((name, t.result) for name, t in traces.items())]
-    figure = _figure(3.1 * len(pictures), 4.4, f"{len(pictures) - 1} edits of one picture: {', '.join(traces)}")
+    pictures = [("source", task.image), *((name, _result(name, t)) for name, t in traces.items())]
+    label = f"A picture with its mask outlined, and its edits to “{task.target}” by {', '.join(traces)}"
+    figure = _figure(3.3 * len(pictures), 4.35, label)
     for axes, (name, picture) in zip(_row(figure, len(pictures)), pictures, strict=True):
         _show(axes, picture, name)
-    outline(figure.axes[0], task.region.numpy(), task.image.size)
-    wide = 34 * len(pictures)
-    words = " and ".join(f"“{w}”" for w in task.words)
-    prompts = f"from:  {_wrapped(task.source, wide)}\nto:  {_wrapped(task.target, wide)}"
-    figure.suptitle(f"{prompts}\n{words} belongs inside the dashed line", fontsize=13)
+    outline(figure.axes[0], task.region, task.image.size)
+    source, target = (textwrap.fill(p, 24 * len(pictures)) for p in (task.source, task.target))
+    figure.suptitle(f"from:  {_escaped(source)}\nto:  {_emphasised(target, task.words)}", fontsize=TITLE)
     return figure
 
 
 def loss_curves(trace: Trace) -> Figure:
-    """The loss at every inner iteration, step by step; within a step the nudges should push it down."""
-    losses, x = _guided(trace, trace.losses)
-    figure = _figure(9, 4.6, f"Loss of {' and '.join(trace.task.words)} over {losses.size} inner iterations")
+    """The loss at every nudge: a thin line for each denoising step, and a bold one through their ends."""
+    steps = _guided(trace)
+    losses, x = trace.losses[steps], _places(trace)
+    words = " and ".join(f"“{w}”" for w in trace.task.words)
+    figure = _figure(10.0, 5.6, f"Loss of {words} at {losses.size} nudges in {len(steps)} denoising steps")
     axes = figure.subplots()
-    for i, (at, line) in enumerate(zip(x, losses, strict=True)):
-        axes.plot(
-            at, line, color=INSIDE, lw=1.6, marker=".", ms=4, label="within one denoising step" if not i else None
-        )
-    axes.plot(x[:, -1], losses[:, -1], color="black", lw=1, ls=":", label="after each step's last update but one")
-    axes.set(xlabel="denoising step (noisy to clean)", ylabel="loss", xticks=range(len(losses)))
-    axes.set_title("Each short line is one step's inner iterations: guidance works where it falls", **plain)
-    axes.legend(frameon=False)
-    axes.grid(axis="y", alpha=0.3)
+    dots: dict[str, Any] = {"marker": "o", "ms": 4.5, "mec": "white", "mew": 0.7, "zorder": 3}
+    thin, *_ = axes.plot(x.T, losses.T, color=INSIDE, lw=1.8, **dots)
+    (bold,) = axes.plot(x[:, -1], losses[:, -1], color="black", lw=4)
+    _step_axis(axes, steps)
+    axes.ticklabel_format(axis="y", useOffset=False)
+    subtitle = "A row of dots is one denoising step: guidance works where it falls"
+    _titled(axes, f"Loss of {words} at every nudge", subtitle, "loss")
+    _legend(axes, {"the nudges of a step": thin, "through the last nudge of each step": bold})
     return figure
 
 
-def attention_before_after(trace: Trace, word: str | None = None) -> Figure:
-    """A word's attention before a step's first nudge and its last, early, midway and late, on one colour scale."""
-    word = word or trace.task.words[0]
-    maps, _ = _guided(trace, trace.nudge_attention(word))
-    steps = sorted({0, len(maps) // 2, len(maps) - 1})
-    figure = _figure(2.9 * len(steps) + 1, 6.4, f"Attention of “{word}” before and after guidance, with the mask")
-    top = max(maps[i].max() for i in steps)
-    grid = figure.subplots(2, len(steps), squeeze=False)
-    mask = to_cells(trace.task.region, *maps.shape[-2:]).numpy()
-    for column, step in enumerate(steps):
-        for row, when in enumerate(("first", "last")):
-            heat = maps[step, row]
-            image = grid[row, column].imshow(heat, cmap="cividis", vmin=0, vmax=top)
-            _bare(grid[row, column], f"step {step}, before the {when} nudge")
-            grid[row, column].set_xlabel(f"{(heat * mask).sum() / heat.sum():.0%} of it inside", **plain)
-            outline(grid[row, column], mask, heat.shape[::-1])
-    figure.colorbar(image, ax=grid, shrink=0.7, label="attention probability")
-    figure.suptitle(f"Where “{word}” is looked at: guidance gathers it inside the dashed line", fontsize=14)
+def attention_before_after(trace: Trace, word: str | None = None, step: int | None = None) -> Figure:
+    """A word's attention before a step's first and its last nudge, all maps on one colour scale.
+
+    Below each map stands the share inside the word's mask. By default at the first, the middle and the last
+    guided step; ValueError where `step` was not guided.
+    """
+    word, guided = word or trace.task.words[0], _guided(trace)
+    if step is not None and step not in guided:
+        known = ", ".join(map(str, guided))
+        raise ValueError(f"expected a guided step, got {step}; choose one of: {known}")
+    _require(trace, "nudges")
+    steps = _spread(guided, 3) if step is None else [step]
+    maps = trace.nudge_attention(word)[steps]
+    label = f"Attention of “{word}” before the first and last nudge of step {', '.join(map(str, steps))}"
+    figure = _figure(3.0 * len(steps) + 2.2, 7.4, label)
+    panels = figure.subplots(2, len(steps), squeeze=False)
+    for (row, column), axes in np.ndenumerate(panels):
+        image = _heat(axes, maps[column, row], _goal(trace, word), maps.max(), share=True)
+    for axes, step in zip(panels[0], steps, strict=True):
+        axes.set_title(f"step {step}", fontsize=TITLE)
+    for axes, when in zip(panels[:, 0], ("first", "last"), strict=True):
+        axes.set_ylabel(f"before the {when} nudge", fontsize=TEXT)
+    figure.colorbar(image, ax=panels, shrink=0.75).set_label("attention probability", fontsize=TEXT)
+    figure.suptitle(f"Where “{word}” is looked at", fontsize=TITLE, weight="bold")
     return figure
 
 
-def attention_share(traces: Mapping[str, Trace], word: str | None = None) -> Figure:
-    """The share of a word's attention that falls inside the mask, over the steps of each trace."""
-    figure = _figure(8, 4.4, f"Share of attention inside the mask over the steps of {', '.join(traces)}")
+def attention_over_time(traces: Mapping[str, Trace], word: str | None = None) -> Figure:
+    """The share of a word's attention that falls inside its mask, over the steps of each trace."""
+    first = next(iter(traces.values()))
+    word = word or first.task.words[0]
+    label = f"Share of the attention of “{word}” inside the mask, over the steps of {', '.join(traces)}"
+    figure = _figure(10.0, 5.6, label)
     axes = figure.subplots()
-    for (name, trace), style in zip(traces.items(), ("-", "--", ":", "-."), strict=False):
-        axes.plot(trace.share(word or trace.task.words[0]), ls=style, lw=2, label=name)
-    axes.set(xlabel="denoising step (noisy to clean)", ylabel="share inside the mask", ylim=(0, 1))
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.3)
+    for (name, trace), (colour, style) in zip(traces.items(), cycle(LINES), strict=False):
+        _require(trace, "attention")
+        axes.plot(trace.share(word), color=colour, ls=style, lw=2.8, label=name)
+    even = _cells(_goal(first, word), first.attention(word).shape[1:]).mean().item()
+    axes.axhline(even, color="0.5", lw=1.5, ls=(0, (1, 2)), label="if spread evenly")
+    axes.set_ylim(0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
+    _step_axis(axes, range(len(first.times)))
+    subtitle = "The higher above the dotted line, the more the word keeps to its mask"
+    _titled(axes, f"Attention of “{word}” inside the mask", subtitle, "share of the word's attention")
+    _legend(axes)
     return figure
 
 
-def gradients(trace: Trace) -> Figure:
-    """Size of the loss's gradient inside and outside the mask; only the inside moves the latent (Eq. 4)."""
-    inside, x = _guided(trace, trace.gradients["inside"])
-    outside, _ = _guided(trace, trace.gradients["outside"])
-    figure = _figure(11, 4.6, "Gradient size inside and outside the mask, and a map of it")
-    curve, image = figure.subplots(1, 2, width_ratios=(2.2, 1))
-    for values, colour, style, name in ((inside, INSIDE, "-", "inside"), (outside, OUTSIDE, "--", "outside")):
-        for i, (at, line) in enumerate(zip(x, values, strict=True)):
-            curve.plot(at, line, color=colour, ls=style, lw=1.8, label=f"{name} the mask" if not i else None)
-    curve.set(xlabel="denoising step (noisy to clean)", ylabel="gradient, root mean square", yscale="log")
-    curve.set_title("The gradient reaches beyond the mask; the update (Eq. 4) does not", **plain)
-    curve.legend(frameon=False)
-    curve.grid(alpha=0.3)
-    heat = np.nanmean(trace.gradient_maps, axis=(0, 1))
-    figure.colorbar(image.imshow(heat, cmap="cividis"), ax=image, shrink=0.7)
-    _bare(image, "mean size at each latent cell")
-    outline(image, to_cells(trace.task.region, *heat.shape).numpy(), heat.shape[::-1])
+def gradient_inside_outside(trace: Trace) -> Figure:
+    """Size of the gradient inside and outside the mask at every nudge, and its mean map if maps were kept."""
+    steps, parts = _guided(trace), {k: trace.gradients[k] for k in ("inside", "outside")}
+    columns = 1 + trace.keep.gradients
+    label = "Size of the gradient inside and outside the mask at every nudge"
+    figure = _figure(6.0 + 4 * columns, 5.6, label)
+    axes, *rest = _row(figure, columns, (2.1, 1.0)[:columns])
+    lines = {}
+    for (name, sizes), (colour, style) in zip(parts.items(), LINES, strict=False):
+        drawn = axes.plot(_places(trace).T, sizes[steps].T, color=colour, ls=style, lw=2.4)
+        lines[f"{name} the mask"] = drawn[0]
+    _log_if_wide(axes, np.stack([*parts.values()])[:, steps])
+    _step_axis(axes, steps)
+    subtitle = "It reaches beyond the mask; the update, which Eq. 4 masks, does not"
+    _titled(axes, "Gradient of the loss", subtitle, "root mean square")
+    _legend(axes, lines)
+    for panel in rest:
+        heat = trace.gradient_maps[steps].mean((0, 1))
+        image = _heat(panel, heat, trace.task.region, heat.max())
+        panel.set_title("mean over all nudges", fontsize=TEXT)
+        figure.colorbar(image, ax=panel, shrink=0.7).ax.ticklabel_format(axis="y", scilimits=(-2, 3))
     return figure
 
 
 def previews(trace: Trace, count: int = 6) -> Figure:
-    """The finished picture as some of the steps foresee it."""
+    """The finished picture as `count` of the steps foresee it."""
     pictures = trace.previews
     if not pictures:
-        raise ValueError("expected a trace with previews, got none; run with Keep(previews=True)")
-    picked = np.unique(np.linspace(0, len(pictures) - 1, count).round().astype(int))
-    figure = _figure(2.6 * len(picked), 3.2, f"Predicted pictures at steps {', '.join(map(str, picked))}")
-    for axes, i in zip(_row(figure, len(picked)), picked, strict=True):
+        raise ValueError("expected a trace with previews, got one without; run with Keep(previews=True)")
+    steps = _spread(range(len(pictures)), count)
+    label = f"The finished picture as foreseen at steps {', '.join(map(str, steps))}"
+    figure = _figure(2.6 * len(steps), 3.35, label)
+    for axes, i in zip(_row(figure, len(steps)), steps, strict=True):
         _show(axes, pictures[i], f"step {i}")
+    figure.suptitle("The finished picture, as each step foresees it", fontsize=TITLE, weight="bold")
     return figure
 
 
-def outline(axes: Axes, mask: np.ndarray, size: tuple[int, int]) -> None:
+attention_share, gradients = attention_over_time, gradient_inside_outside
+
+
+def outline(axes: Axes, mask: Tensor, size: tuple[int, int]) -> None:
     """The border of a mask as a white dashed line with a dark halo, on axes that show a picture of `size`."""
-    height, width = mask.shape
-    x = (np.arange(-1, width + 1) + 0.5) / width * size[0] - 0.5
-    y = (np.arange(-1, height + 1) + 0.5) / height * size[1] - 0.5
-    padded = np.pad(mask, 1)
-    axes.contour(x, y, padded, [0.5], colors="black", linewidths=2.6, alpha=0.6)
-    axes.contour(x, y, padded, [0.5], colors="white", linewidths=1.6, linestyles="dashed")
+    times = -(-256 // max(mask.shape))
+    fine = np.pad(np.kron(mask.numpy(), np.ones((times, times))), 1)
+    x, y = ((np.arange(n) - 0.5) / (n - 2) * s - 0.5 for n, s in zip(fine.shape[::-1], size, strict=True))
+    line = axes.contour(x, y, fine, [0.5], colors="white", linewidths=2.4, linestyles=[(0, (2.6, 1.4))])
+    line.set_path_effects([withStroke(linewidth=5, foreground="#202020")])
     axes.set(xlim=(-0.5, size[0] - 0.5), ylim=(size[1] - 0.5, -0.5))
 
 
-def _guided(trace: Trace, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of guided steps, and where on the step axis their nudges lie."""
-    if not any(trace.terms):
-        raise ValueError("expected a trace of a guided method, got one without nudges; run MagEdit with iterations > 0")
-    rows = values[[bool(t) for t in trace.terms]]
-    places = np.flatnonzero([bool(t) for t in trace.terms])
-    return rows, places[:, None] + np.linspace(0, 0.85, rows.shape[1])[None]
+# ---------------------------------------------------------------- what a trace holds
+
+
+def _guided(trace: Trace) -> list[int]:
+    """The steps that have nudges."""
+    if steps := [i for i, nudges in enumerate(trace.terms) if nudges]:
+        return steps
+    raise ValueError("expected a trace of guidance, got one without nudges; run MagEdit with iterations > 0")
+
+
+def _require(trace: Trace, part: str) -> None:
+    if not getattr(trace.keep, part):
+        raise ValueError(f"expected a trace that keeps {part}, got {trace.keep}; run with Keep({part}=True)")
+
+
+def _result(name: str, trace: Trace) -> Image.Image:
+    if trace.result is None:
+        raise ValueError(f"expected a finished trace for {name!r}, got one without a result; run all steps")
+    return trace.result
+
+
+def _goal(trace: Trace, word: str) -> Tensor:
+    """The mask of a word; that of all words for one that has none."""
+    return {g.word: g.mask for g in trace.task.goals}.get(word, trace.task.region)
+
+
+def _cells(mask: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return to_cells(mask, *shape)
+
+
+def _places(trace: Trace) -> np.ndarray:
+    """Where the nudges of the guided steps lie on the step axis, each step's within its own unit."""
+    steps = _guided(trace)
+    return np.array(steps)[:, None] + np.linspace(-0.38, 0.38, trace.losses.shape[1])
+
+
+def _spread(steps: Sequence[int], count: int) -> list[int]:
+    """`count` of the steps at most, from the first to the last."""
+    return [steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, count).round().astype(int))]
+
+
+# ---------------------------------------------------------------- how it looks
 
 
 def _figure(width: float, height: float, label: str) -> Figure:
@@ -138,21 +207,74 @@ def _figure(width: float, height: float, label: str) -> Figure:
     return figure
 
 
-def _row(figure: Figure, count: int) -> list[Axes]:
-    return list(figure.subplots(1, count, squeeze=False)[0])
+def _row(figure: Figure, count: int, ratios: Sequence[float] | None = None) -> list[Axes]:
+    return list(figure.subplots(1, count, squeeze=False, width_ratios=ratios)[0])
 
 
-def _show(axes: Axes, picture: Image.Image | None, title: str) -> None:
-    if picture is None:
-        raise ValueError(f"expected a finished trace for {title!r}, got one without a result; run it to its last step")
+def _show(axes: Axes, picture: Image.Image, title: str) -> None:
     axes.imshow(picture, interpolation="lanczos")
-    _bare(axes, title)
-
-
-def _bare(axes: Axes, title: str) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, **plain)
+    axes.set_title(title, fontsize=TITLE)
 
 
-def _wrapped(text: str, width: int) -> str:
-    return textwrap.fill(text.replace("$", r"\$"), width, max_lines=3)
+def _heat(axes: Axes, heat: np.ndarray, mask: Tensor, top: float, share: bool = False) -> AxesImage:
+    """A map from 0 to `top` with the mask's outline, and below it the share that lies inside."""
+    cells = _cells(mask, heat.shape)
+    image = axes.imshow(heat, cmap="cividis", vmin=0, vmax=top)
+    axes.set(xticks=[], yticks=[])
+    outline(axes, cells, (heat.shape[1], heat.shape[0]))
+    if share:
+        axes.set_xlabel(f"{(heat * cells.numpy()).sum() / heat.sum():.1%} inside the mask", fontsize=TEXT)
+    return image
+
+
+def _titled(axes: Axes, title: str, subtitle: str, ylabel: str) -> None:
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    figure.suptitle(title, fontsize=TITLE, weight="bold")
+    axes.set_title(subtitle, fontsize=TEXT, color="0.3")
+    axes.set_ylabel(ylabel, fontsize=TEXT)
+
+
+def _step_axis(axes: Axes, steps: Sequence[int]) -> None:
+    """A grid line at the border of each step, its number in between."""
+    axes.set_xlim(steps[0] - 0.6, steps[-1] + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+    axes.set_xticks([s - 0.5 for s in (*steps, steps[-1] + 1)], minor=True)
+    axes.grid(axis="x", which="minor", color="0.88", lw=0.8)
+    axes.grid(axis="y", color="0.88", lw=0.8)
+    axes.tick_params(labelsize=SMALL)
+    axes.tick_params(axis="x", which="minor", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("denoising step, from noise to picture", fontsize=TEXT)
+
+
+def _log_if_wide(axes: Axes, values: np.ndarray) -> None:
+    """A logarithmic axis where the values span more than a decade, else one from 0."""
+    if np.nanmin(values) > 0 and np.nanmax(values) > 10 * np.nanmin(values):
+        axes.set_yscale("log")
+        return
+    axes.set_ylim(0)
+    axes.ticklabel_format(axis="y", scilimits=(-2, 3))
+
+
+def _legend(axes: Axes, lines: Mapping | None = None) -> None:
+    entries = (list(lines.values()), list(lines)) if lines else axes.get_legend_handles_labels()
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    figure.legend(*entries, loc="outside lower center", ncols=4, frameon=False, fontsize=TEXT)
+
+
+def _emphasised(text: str, words: Sequence[str]) -> str:
+    """The text for matplotlib, the words in bold."""
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted({span for word in words for span in occurrences(text, word)}):
+        if start >= at:
+            bold = re.sub(r"\w+", lambda m: rf"$\mathbf{{{m.group()}}}$".replace("_", r"\_"), text[start:end])
+            parts, at = [*parts, _escaped(text[at:start]), bold], end
+    return "".join([*parts, _escaped(text[at:])])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("$", r"\$")

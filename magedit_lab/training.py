@@ -395,7 +395,6 @@ def save(folder: Path, unet: UNet2DConditionModel, text: CLIPTextModel, tokenize
     """Write the parts, in half precision, in the layout that diffusers' `StableDiffusionPipeline` loads."""
     from diffusers import StableDiffusionPipeline
 
-    unet.set_default_attn_processor()
     vae = AutoencoderKL.from_pretrained(folder / "vae")
     pipe = StableDiffusionPipeline(vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False)
     pipe.to(dtype=torch.float16)
