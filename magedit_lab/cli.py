@@ -242,6 +242,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     from . import training
 
+    torch.set_flush_denormal(True)
     if arguments.threads < 1:
         raise ValueError(f"expected 1 thread or more, got {arguments.threads}; leave --threads out for all")
     torch.set_num_threads(arguments.threads)

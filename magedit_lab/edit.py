@@ -172,6 +172,7 @@ def _denoise(now: Now, taps: Taps, cond: Tensor, sites: list[str], source_eps: L
     if now.path.pin:
         source = now.path.latents[now.i + 1 : now.i + 2]
     else:
+        assert source_eps is not None  # a branch that is not pinned was run
         source = ddim.move(now.source, _guidance(now, now.source, uncond, source_eps), here, there)
     target = ddim.move(now.target, eps, here, there)
     x0 = ddim.to_x0(now.target, eps, here)

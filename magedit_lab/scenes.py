@@ -107,7 +107,7 @@ def edited(scene: Scene, index: int, **change: str) -> Scene:
             known = ", ".join(choices.get(name, choices))
             raise ValueError(f"no such change {name}={value!r}; choose from: {known}")
     things = list(scene.things)
-    things[index] = replace(things[index], **change)
+    things[index] = replace(things[index], **change)  # type: ignore[arg-type]
     return replace(scene, things=tuple(things))
 
 

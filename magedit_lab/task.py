@@ -68,7 +68,8 @@ class Task:
     @cached_property
     def goals(self) -> tuple[Goal, ...]:
         """The words with their masks and weights."""
-        masks = [as_mask(m) for m in (self.mask if isinstance(self.mask, list | tuple) else [self.mask])]
+        several = isinstance(self.mask, list | tuple)
+        masks = [as_mask(m) for m in (self.mask if several else [self.mask])]  # type: ignore[arg-type, union-attr]
         masks = masks * len(self.words) if len(masks) == 1 else masks
         weights = list(self.weights) if self.weights is not None else [1 / len(self.words)] * len(self.words)
         if not len(masks) == len(weights) == len(self.words):

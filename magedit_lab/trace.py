@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -175,7 +176,7 @@ class Trace:
         pictures = {"image": self.task.image, "result": self.result, "reconstruction": self.reconstruction}
         for name, picture in pictures.items():
             if picture:
-                _whole(folder / f"{name}.png", lambda p, x=picture: x.save(p, "PNG"))
+                _whole(folder / f"{name}.png", partial(picture.save, format="PNG"))
         text = json.dumps(self._meta(), indent=1)
         _whole(folder / "trace.json", lambda p: p.write_text(text))
         return folder
@@ -207,10 +208,10 @@ class Trace:
                 if index.isdigit():
                     rows[int(index)][kind] = array
             columns = {(b, x): c for b, x, c in meta["columns"]}
-            pictures = [_picture(folder / f"{n}.png") for n in ("result", "reconstruction")]
             return cls(
                 task, Keep(**meta["keep"]), meta["tokens"], meta["source_tokens"], meta["times"], meta["terms"],
-                *pictures, rows, columns, (meta["cells"][0], meta["cells"][1]),
+                _picture(folder / "result.png"), _picture(folder / "reconstruction.png"),
+                rows, columns, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
         except (OSError, KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
             raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {error}") from None

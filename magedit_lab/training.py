@@ -392,10 +392,11 @@ def train_diffusion(out: Path, plan: Plan = Plan()) -> Generator[dict[str, float
 
 
 def save(folder: Path, unet: UNet2DConditionModel, text: CLIPTextModel, tokenizer: CLIPTokenizer, scheduler) -> None:
-    """Write the parts, in half precision, in the layout that diffusers' `StableDiffusionPipeline` loads."""
+    """Write the parts, the large ones in half precision, as diffusers' `StableDiffusionPipeline` loads them."""
     from diffusers import StableDiffusionPipeline
 
     vae = AutoencoderKL.from_pretrained(folder / "vae")
     pipe = StableDiffusionPipeline(vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False)
-    pipe.to(dtype=torch.float16)
+    unet.half()
+    vae.half()  # diffusers loads these as float32; transformers would leave the small text encoder in float16
     pipe.save_pretrained(folder, safe_serialization=True)

@@ -27,8 +27,8 @@ def test_losses_and_latents_equal_the_literal_algorithm(pipe, exact, task, name)
     common = [k for k in range(1, len(ids[1]) - 1) if k != word]
     literal = Literal(
         copy.deepcopy(pipe.unet).double().requires_grad_(False), exact.alphas, exact.final_alpha, path,
-        exact.embed(TARGET), mapper, word, common, to_cells(task.region, 8, 8).flatten(),
-        to_cells(task.region, 32, 32), name,
+        exact.embed(TARGET), mapper, word, common, to_cells(task.region, 8, 8).flatten().double(),
+        to_cells(task.region, 32, 32).double(), name,
     )  # fmt: skip
     expected_losses, expected_latents = literal.run(3, method.step_size)
     steps = list(mag.edit(exact, task, path, method))

@@ -59,7 +59,7 @@ def test_the_gradient_up_to_a_site_is_the_whole_forwards(net):
     text, found = net.embed("a yellow ball"), []
     for until in (None, site):
         maps = []
-        net.predict(z, 300, text, {site: lambda p, m=maps: m.append(p)}, until)
+        net.predict(z, 300, text, {site: lambda p, m=maps: m.append(p)}, until=until)
         found.append(torch.autograd.grad(maps[0][..., 2].square().sum(), z)[0])
     assert torch.equal(*found)
     assert found[0].abs().max() > 0
