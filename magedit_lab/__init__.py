@@ -1,10 +1,10 @@
 """magedit_lab: attention-guided image editing, one inspectable step at a time (MAG-Edit, ACM MM 2024)."""
 
-from . import losses, masks, plots, scenes
+from . import backbone, demo, losses, masks, plots, scenes
 from .backbone import Backbone
 from .blend import LocalBlend, MaskBlend
 from .edit import Hooks, Method, Now, Nudge, Step, edit
-from .inversion import DDIM, Direct, NegativePrompt, NullText, Path, invert
+from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path, invert
 from .methods import METHODS
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
@@ -12,7 +12,7 @@ from .task import Goal, Task
 from .trace import Keep, Trace, run
 
 __all__ = [
-    "DDIM", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Keep", "LocalBlend", "MagEdit", "MaskBlend", "Method",
-    "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Step", "Task", "Trace", "edit", "invert",
-    "losses", "masks", "plots", "run", "scenes",
+    "DDIM", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend", "MagEdit",
+    "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Step", "Task",
+    "Trace", "backbone", "demo", "edit", "invert", "losses", "masks", "plots", "run", "scenes",
 ]  # fmt: skip

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
+import diffusers
 import numpy as np
 import torch
+import transformers
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
 from PIL import Image
@@ -18,6 +20,13 @@ from .taps import Taps, tapped
 SHIPPED = Path(__file__).with_name("models")
 Latent = Float[Tensor, "n channels h w"]
 Text = Float[Tensor, "n tokens dim"]
+
+
+def quiet() -> None:
+    """Turn off diffusers' and transformers' progress bars and notices."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any
 from tqdm import tqdm
 
 from . import demo as first
-from . import masks, plots
+from . import files, masks, plots
 from .attention import guided
-from .backbone import SHIPPED, Backbone
+from .backbone import SHIPPED, Backbone, quiet
 from .ddim import timesteps
 from .edit import Method
 from .inversion import DDIM, Direct, NegativePrompt, NullText, invert
@@ -26,7 +26,7 @@ from .methods import METHODS
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
 from .task import Frame, Task
-from .trace import Trace, _whole, run
+from .trace import Trace, run
 
 INVERSIONS: dict[str, type[DDIM] | type[NullText]] = {
     "null-text": NullText, "ddim": DDIM, "negative-prompt": NegativePrompt, "direct": Direct,
@@ -169,7 +169,7 @@ def _task(arguments: argparse.Namespace) -> Task:
     if a.negative_words and a.negative is None:
         raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
     negative = a.negative_words or [w for w in (a.negative or "").split() if w not in a.target.split()]
-    planes = [masks.open_image(path).convert("L") for path in a.mask]
+    planes = [masks.open_mask(path) for path in a.mask]
     image = masks.open_image(a.image)
     return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
 
@@ -210,12 +210,12 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
 def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
     result = frame.paste(task.image, trace.result, task.region if _blends(METHODS[name]) else None)
-    _whole(out / "result.png", result.save)
+    files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
-    _whole(out / "comparison.png", plots.comparison({name: trace}).savefig)
+    plots.comparison({name: trace}).save(out / "comparison.png")
     yield out / "comparison.png", "before and after, as the model sees them"
     if any(trace.terms):
-        _whole(out / "loss.png", plots.loss_curves(trace).savefig)
+        plots.loss_curves(trace).save(out / "loss.png")
         yield out / "loss.png", "the loss at every nudge"
     yield trace.save(out / "trace"), "the whole run, for Trace.load"
 
@@ -229,15 +229,17 @@ def _blends(method: Method) -> bool:
 
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("vae", "diffusion", "all"), help="which part")
+    parser.add_argument("what", choices=("vae", "diffusion", "clip", "all"), help="which part")
     needed: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
-    parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the model", **needed)
+    parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the models", **needed)
+    parser.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="the shipped size, or a larger one")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, saved, after so long")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in the folder")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train from where the folder stands, a line of metrics every 25 steps."""
+    """Draw scenes and train on them, a line of metrics every 25 steps; the model card is written at the end."""
     import torch
 
     from . import training
@@ -246,14 +248,15 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.threads < 1:
         raise ValueError(f"expected 1 thread or more, got {arguments.threads}; leave --threads out for all")
     torch.set_num_threads(arguments.threads)
-    plan, end = training.Plan(), time.monotonic() + 60 * arguments.minutes
-    parts = {"vae": training.train_vae, "diffusion": training.train_diffusion}
-    stages: list[Generator[dict[str, float]]] = [training.draw(arguments.out / "data", plan.pictures)]
-    stages += [part(arguments.out, plan) for name, part in parts.items() if arguments.what in (name, "all")]
-    for stage in stages:
+    plan, out = getattr(training.Plan, arguments.preset)(), arguments.out
+    parts = [part for part in training.TRAINERS if arguments.what in (part, "all")]
+    if not arguments.resume:
+        training.require_new(out, parts)
+    end = time.monotonic() + 60 * arguments.minutes
+    for stage in [training.draw(out / "data", plan), *(training.TRAINERS[part](out, plan) for part in parts)]:
         with closing(stage) as rows:
             if not _train(rows, end):
-                print(f"stopped after {arguments.minutes:g} minutes; the same command goes on from here")
+                print(f"stopped after {arguments.minutes:g} minutes; go on with the same command and --resume")
                 return
 
 
@@ -316,12 +319,7 @@ def _trial(name: str) -> str:
 
 def load(name: str, device: str | None = None) -> Backbone:
     """`Backbone.load` without the libraries' progress bars and notices."""
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
+    quiet()
     return Backbone.load(name, device)
 
 

@@ -31,6 +31,11 @@ def move(z: Float[Tensor, "*z"], eps: Float[Tensor, "*z"], here: Tensor, there: 
     return there.sqrt() * to_x0(z, eps, here) + (1 - there).sqrt() * eps
 
 
+def add_noise(z: Float[Tensor, "*z"], noise: Float[Tensor, "*z"], alpha: Tensor) -> Float[Tensor, "*z"]:
+    """A clean latent at noise level alpha-bar `alpha`."""
+    return alpha.sqrt() * z + (1 - alpha).sqrt() * noise
+
+
 def sigma(alpha: Tensor) -> Tensor:
     """sqrt((1 - alpha) / alpha): the noise-to-signal ratio, which the official code scales its gradient by."""
     return ((1 - alpha) / alpha).sqrt()

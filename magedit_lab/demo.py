@@ -13,7 +13,7 @@ from .inversion import NullText, Progress, invert
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
 from .task import Task
-from .trace import Trace, _whole, run
+from .trace import Trace, run
 
 GUIDED = "P2P+MAG-Edit"
 VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
@@ -94,6 +94,6 @@ def write(traces: Mapping[str, Trace], out: Path) -> Iterator[tuple[Path, str]]:
         "gradient": (plots.gradient_inside_outside(guided), "gradient size inside and outside the mask"),
     }
     for name, (figure, words) in figures.items():
-        _whole(out / f"{name}.png", figure.savefig)
+        figure.save(out / f"{name}.png")
         yield out / f"{name}.png", words
     yield guided.save(out / "trace"), "the whole run, for Trace.load"

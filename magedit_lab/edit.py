@@ -15,7 +15,7 @@ from .inversion import Path, previous
 from .taps import Taps, chain, recorder
 from .task import Task
 
-Maps = dict[str, Float[Tensor, "_batch _heads _pixels _tokens"]]  # sites differ in pixels
+Maps = dict[str, Float[Tensor, "..."]]  # by module name; attention: batch x heads x pixels x tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +94,20 @@ class Hooks:
 
     source_sites: the sites that the source pass shall record at this step; with none it is not run.
     taps: for the target's conditional pass, given what the source pass recorded.
+    uncond_sites, uncond_taps: the same for the unconditional passes; the taps get what both source passes recorded.
     guide: nudges of the target latent before the step.
     blend: the target latent after the step, given both branches.
+    first: the step that the run begins with, and start: the target's latent there, given the source's.
     """
 
     source_sites: Callable[[Now], frozenset[str]] = lambda now: frozenset()
     taps: Callable[[Now, Maps], Taps] = lambda now, seen: {}
+    uncond_sites: Callable[[Now], frozenset[str]] = lambda now: frozenset()
+    uncond_taps: Callable[[Now, Maps, Maps], Taps] = lambda now, seen, uncond_seen: {}
     guide: Callable[[Now, Maps], Iterator[Nudge]] = lambda now, seen: iter(())
     blend: Callable[[Now, "Step"], Latent] = lambda now, step: step.target
+    first: int = 0
+    start: Callable[[Latent], Latent] = lambda source: source
 
 
 @runtime_checkable
@@ -123,13 +129,17 @@ def edit(net: Backbone, task: Task, path: Path, method: Method, watch: Watch | N
     hooks = method.bind(net, task, path)
     cond = net.embed(task.target)
     sites = [s.name for s in guided(net.sites(path.latents))]
-    source = target = path.latents[:1]
-    for i, t in enumerate(path.times):
+    source = path.latents[hooks.first : hooks.first + 1]
+    target = hooks.start(source)
+    for i, t in list(enumerate(path.times))[hooks.first :]:
         now = Now(net, task, path, i, t, source, target)
-        eps, seen = _source_pass(now, hooks.source_sites(now))
+        uncond = path.uncond[i : i + 1]
+        eps, seen = _source_pass(now, path.cond, hooks.source_sites(now))
+        base, uncond_seen = _source_pass(now, uncond, hooks.uncond_sites(now))
         nudges = tuple(_watched(now, hooks.guide(now, seen), watch))
-        now_guided = replace(now, target=nudges[-1].latent) if nudges else now
-        step = _denoise(now_guided, hooks.taps(now_guided, seen), cond, sites, eps)
+        nudged = replace(now, target=nudges[-1].latent) if nudges else now
+        taps, uncond_taps = hooks.taps(nudged, seen), hooks.uncond_taps(nudged, seen, uncond_seen)
+        step = _denoise(nudged, taps, uncond_taps, cond, sites, (eps, base))
         _require_finite(now, step.target)
         step = replace(step, now=now, nudges=nudges, source_maps={s: seen[s] for s in sites if s in seen})
         step = replace(step, target=hooks.blend(now, step))
@@ -137,13 +147,12 @@ def edit(net: Backbone, task: Task, path: Path, method: Method, watch: Watch | N
         yield step
 
 
-def _source_pass(now: Now, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
-    """The source branch's conditional noise and recorded sites; nothing is run where nothing is asked."""
+def _source_pass(now: Now, text: Tensor, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
+    """The source branch's noise for one prompt, and recorded sites; nothing is run where nothing is asked."""
     seen: Maps = {}
     if not sites and now.path.pin:
         return None, seen
-    eps = now.net.predict(now.source, now.t, now.path.cond, {s: recorder(seen, s) for s in sites})
-    return eps, seen
+    return now.net.predict(now.source, now.t, text, {s: recorder(seen, s) for s in sites}), seen
 
 
 def _watched(now: Now, nudges: Iterator[Nudge], watch: Watch | None) -> Iterator[Nudge]:
@@ -162,24 +171,29 @@ def _require_finite(now: Now, z: Latent, where: str = "") -> None:
         )
 
 
-def _denoise(now: Now, taps: Taps, cond: Tensor, sites: list[str], source_eps: Latent | None) -> Step:
+def _denoise(
+    now: Now, taps: Taps, uncond_taps: Taps, cond: Tensor, sites: list[str],
+    source_eps: tuple[Latent | None, Latent | None],
+) -> Step:  # fmt: skip
     """One guided DDIM step of both branches; the target's maps are those after injection."""
     maps: Maps = {}
     heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
-    uncond = now.path.uncond[now.i : now.i + 1]
-    eps = _guidance(now, now.target, uncond, now.net.predict(now.target, now.t, cond, {**taps, **heard}))
+    uncond, scale = now.path.uncond[now.i : now.i + 1], now.path.guidance_scale
+    words = now.net.predict(now.target, now.t, cond, {**taps, **heard})
+    eps = guidance(now.net.predict(now.target, now.t, uncond, uncond_taps), words, scale)
     here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
     if now.path.pin:
         source = now.path.latents[now.i + 1 : now.i + 2]
     else:
-        assert source_eps is not None  # a branch that is not pinned was run
-        source = ddim.move(now.source, _guidance(now, now.source, uncond, source_eps), here, there)
+        told, base = source_eps
+        assert told is not None  # a branch that is not pinned was run
+        assert base is not None
+        source = ddim.move(now.source, guidance(base, told, scale), here, there)
     target = ddim.move(now.target, eps, here, there)
     x0 = ddim.to_x0(now.target, eps, here)
     return Step(now, now.target, eps, source, target, x0, {}, maps, ())
 
 
-def _guidance(now: Now, z: Latent, uncond: Tensor, eps: Latent) -> Latent:
-    """Classifier-free guidance: the unconditional noise plus scale times what the words add."""
-    base = now.net.predict(z, now.t, uncond)
-    return base + now.path.guidance_scale * (eps - base)
+def guidance(base: Latent, words: Latent, scale: float) -> Latent:
+    """Classifier-free guidance: the unconditional noise plus `scale` times what the words add."""
+    return base + scale * (words - base)

@@ -1,4 +1,4 @@
-"""MAG-Edit's constraints (Eq. 1-3): pure functions of attention maps, a mask and token positions.
+"""Constraints on attention: MAG-Edit's (Eq. 1-3) and its relatives'. Pure functions of maps, a mask and positions.
 
 `probs` are the cross-attention probabilities of one site after Prompt-to-Prompt's injection, heads x pixels x tokens.
 `mask` is 0 or 1 for each pixel of that site. A word of several tokens has several `word` positions.
@@ -7,6 +7,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -62,6 +63,53 @@ def with_negative(
 def weighted(losses: Sequence[Float[Tensor, ""]], weights: Sequence[float]) -> Float[Tensor, ""]:
     """Eq. 5: the sum of lambda_i L^i."""
     return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()
+
+
+# ---------------------------------------------------------------- relatives
+
+
+def layout(probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, ""]:
+    """Layout guidance (Chen et al. 2024): (1 - share of the word's attention inside the box)^2, mean over heads."""
+    return (1 - share_inside(probs, mask, word)).square().mean()
+
+
+def sharpened(probs: Probs, height: int, width: int, word: Sequence[int]) -> Float[Tensor, "height width"]:
+    """The map that Attend-and-Excite looks at: heads averaged, softmax of 100 A over all but the start and the last
+    token, the word's columns averaged, smoothed by a 3x3 Gaussian of sigma .5 with reflected border."""
+    contrast = (100 * probs.mean(0)[:, 1:-1]).softmax(-1)[:, [i - 1 for i in word]].mean(-1)
+    edge = torch.exp(torch.tensor([-2.0, 0.0, -2.0], dtype=probs.dtype, device=probs.device))
+    kernel = torch.outer(edge, edge) / edge.sum() ** 2
+    image = F.pad(contrast.reshape(1, 1, height, width), (1, 1, 1, 1), mode="reflect")
+    return F.conv2d(image, kernel[None, None])[0, 0]
+
+
+def attend_and_excite(maps: Sequence[Float[Tensor, "h w"]]) -> Float[Tensor, ""]:
+    """Attend-and-Excite (Chefer et al. 2023): 1 - the maximum of the most neglected word's `sharpened` map."""
+    return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)
+
+
+def box(map_: Float[Tensor, "h w"], mask: Float[Tensor, "h w"], share: float = 0.2) -> Float[Tensor, ""]:
+    """BoxDiff (Xie et al. 2023): inner + outer + corner constraint on one word's `sharpened` map.
+
+    inner: 1 - mean of the largest `share` of cells in the box; outer: that mean outside it; corner: the map's maximum
+    along each row and column against the box's own, at the box's borders.
+    """
+    inside, outside = map_[mask > 0.5], map_[mask <= 0.5]
+    inner, outer = (cells.topk(max(1, int(share * len(cells)))).values.mean() for cells in (inside, outside))
+    corners = [_at_borders(map_.amax(axis), mask.amax(axis)) for axis in (0, 1)]
+    return 1 - inner + outer + torch.stack(corners).sum()
+
+
+def _at_borders(profile: Float[Tensor, " n"], wanted: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+    places = wanted.nonzero()[:, 0]
+    first, last = int(places.min()), int(places.max())
+    near = sorted({min(max(i, 0), len(wanted) - 1) for edge in (first, last) for i in (edge - 1, edge, edge + 1)})
+    return (profile[near] - wanted[near]).abs().mean()
+
+
+def same_attention(probs: Probs, reference: Probs) -> Float[Tensor, ""]:
+    """pix2pix-zero (Parmar et al. 2023): squared difference of maps, summed over pixels and tokens, mean over heads."""
+    return (probs - reference).square().sum((1, 2)).mean()
 
 
 LOSSES: dict[str, Callable[..., Float[Tensor, ""]]] = {"token_ratio": token_ratio, "spatial_ratio": spatial_ratio}

@@ -12,9 +12,21 @@ from torch import Tensor
 
 def open_image(path: str | Path) -> Image.Image:
     """A picture file as RGB, turned upright as its EXIF data say; ValueError where it can't be read."""
+    return _opened(path).convert("RGB")
+
+
+def open_mask(path: str | Path) -> Image.Image:
+    """A mask file as grey, upright; one that is drawn on a transparent ground counts where it is opaque."""
+    return _grey(_opened(path))
+
+
+def _opened(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits a channel, which Pillow would clip and not scale
+                return Image.fromarray((np.asarray(upright) // 257).clip(0, 255).astype(np.uint8))
+            return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except FileNotFoundError:
         raise ValueError(f"no such file: {str(path)!r}; expected a PNG or JPEG") from None
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError) as error:
@@ -23,14 +35,23 @@ def open_image(path: str | Path) -> Image.Image:
         ) from None
 
 
+def _grey(image: Image.Image) -> Image.Image:
+    """Brightness times opacity; opacity alone where all of a picture with alpha has one colour."""
+    grey = np.asarray(image.convert("L"))
+    if not image.has_transparency_data:
+        return Image.fromarray(grey)
+    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    return Image.fromarray(alpha if grey.min() == grey.max() else (grey * (alpha / 255)).round().astype(np.uint8))
+
+
 def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
     """A picture, an array or a tensor as a float mask in 0-1.
 
-    Pictures and integer arrays are read as 0-255 (a picture with alpha but no colour by its alpha), booleans as 0, 1.
+    Pictures and integer arrays are read as 0-255 (a picture of one colour with alpha by its alpha), booleans as 0, 1.
     """
     if isinstance(mask, Image.Image):
-        mask = np.asarray(mask.convert("L"))
-    array = torch.as_tensor(np.ascontiguousarray(mask) if isinstance(mask, np.ndarray) else mask)
+        mask = np.asarray(_grey(mask))
+    array = torch.as_tensor(np.array(mask) if isinstance(mask, np.ndarray) else mask)
     if array.dtype == torch.uint8:
         array = array / 255
     array = array.detach().cpu().float()

@@ -1,9 +1,11 @@
-"""Figures from traces. Each function returns a matplotlib Figure; its label is a sentence for an alt text."""
+"""Figures from traces. Each function returns a Plot: a matplotlib Figure that knows its own alt text."""
 
+import io
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from torch import Tensor
 
+from . import files
 from .masks import to_cells
+from .task import Task
 from .trace import Trace
 from .words import occurrences
 
@@ -24,7 +28,41 @@ LINES = ((INSIDE, "-"), (OUTSIDE, "--"), ("black", "-."), ("#CC79A7", ":"), ("#5
 TITLE, TEXT, SMALL = 17, 14, 12
 
 
-def comparison(traces: Mapping[str, Trace]) -> Figure:
+class Plot(Figure):
+    """A matplotlib Figure that a notebook shows as a small PNG with its sentence as alt text; no pyplot needed."""
+
+    @property
+    def sentence(self) -> str:
+        """What there is to see."""
+        return str(self.get_label())
+
+    def png(self) -> bytes:
+        """The figure as a PNG of at most 256 colours, a third of the size of a full one."""
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png")
+        small = io.BytesIO()
+        Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        return small.getvalue()
+
+    def save(self, path: FilePath) -> None:
+        files.write(path, lambda p: p.write_bytes(self.png()))
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
+        return {"image/png": self.png(), "text/plain": self.sentence}, {"image/png": {"alt": self.sentence}}
+
+
+def task(task: Task) -> Plot:
+    """The picture with its mask outlined, and the two prompts."""
+    label = f"A picture with its mask outlined; to be edited from “{task.source}” to “{task.target}”"
+    figure = _figure(7.2, 4.6, label)
+    axes = _row(figure, 1)[0]
+    _show(axes, task.image, "")
+    outline(axes, task.region, task.image.size)
+    figure.suptitle(_prompts(task, 56), fontsize=TEXT)
+    return figure
+
+
+def comparison(traces: Mapping[str, Trace]) -> Plot:
     """The source with its mask outlined, as in the paper's Fig. 1, and each trace's result beside it."""
     if not traces:
         raise ValueError("expected at least one trace, got none; pass a dict of names and traces")
@@ -35,12 +73,16 @@ def comparison(traces: Mapping[str, Trace]) -> Figure:
     for axes, (name, picture) in zip(_row(figure, len(pictures)), pictures, strict=True):
         _show(axes, picture, name)
     outline(figure.axes[0], task.region, task.image.size)
-    source, target = (textwrap.fill(p, 24 * len(pictures)) for p in (task.source, task.target))
-    figure.suptitle(f"from:  {_escaped(source)}\nto:  {_emphasised(target, task.words)}", fontsize=TITLE)
+    figure.suptitle(_prompts(task, 24 * len(pictures)), fontsize=TITLE)
     return figure
 
 
-def loss_curves(trace: Trace) -> Figure:
+def _prompts(task: Task, width: int) -> str:
+    source, target = (textwrap.fill(p, width) for p in (task.source, task.target))
+    return f"from:  {_escaped(source)}\nto:  {_emphasised(target, task.words)}"
+
+
+def loss_curves(trace: Trace) -> Plot:
     """The loss at every nudge: a thin line for each denoising step, and a bold one through their ends."""
     steps = _guided(trace)
     losses, x = trace.losses[steps], _places(trace)
@@ -58,7 +100,7 @@ def loss_curves(trace: Trace) -> Figure:
     return figure
 
 
-def attention_before_after(trace: Trace, word: str | None = None, step: int | None = None) -> Figure:
+def attention_before_after(trace: Trace, word: str | None = None, step: int | None = None) -> Plot:
     """A word's attention before a step's first and its last nudge, all maps on one colour scale.
 
     Below each map stands the share inside the word's mask. By default at the first, the middle and the last
@@ -85,7 +127,7 @@ def attention_before_after(trace: Trace, word: str | None = None, step: int | No
     return figure
 
 
-def attention_over_time(traces: Mapping[str, Trace], word: str | None = None) -> Figure:
+def attention_over_time(traces: Mapping[str, Trace], word: str | None = None) -> Plot:
     """The share of a word's attention that falls inside its mask, over the steps of each trace."""
     first = next(iter(traces.values()))
     word = word or first.task.words[0]
@@ -106,7 +148,7 @@ def attention_over_time(traces: Mapping[str, Trace], word: str | None = None) ->
     return figure
 
 
-def gradient_inside_outside(trace: Trace) -> Figure:
+def gradient_inside_outside(trace: Trace) -> Plot:
     """Size of the gradient inside and outside the mask at every nudge, and its mean map if maps were kept."""
     steps, parts = _guided(trace), {k: trace.gradients[k] for k in ("inside", "outside")}
     columns = 1 + trace.keep.gradients
@@ -130,7 +172,7 @@ def gradient_inside_outside(trace: Trace) -> Figure:
     return figure
 
 
-def previews(trace: Trace, count: int = 6) -> Figure:
+def previews(trace: Trace, count: int = 6) -> Plot:
     """The finished picture as `count` of the steps foresee it."""
     pictures = trace.previews
     if not pictures:
@@ -142,9 +184,6 @@ def previews(trace: Trace, count: int = 6) -> Figure:
         _show(axes, pictures[i], f"step {i}")
     figure.suptitle("The finished picture, as each step foresees it", fontsize=TITLE, weight="bold")
     return figure
-
-
-attention_share, gradients = attention_over_time, gradient_inside_outside
 
 
 def outline(axes: Axes, mask: Tensor, size: tuple[int, int]) -> None:
@@ -201,8 +240,8 @@ def _spread(steps: Sequence[int], count: int) -> list[int]:
 # ---------------------------------------------------------------- how it looks
 
 
-def _figure(width: float, height: float, label: str) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+def _figure(width: float, height: float, label: str) -> Plot:
+    figure = Plot(figsize=(width, height), dpi=110, layout="constrained")
     figure.set_label(label)
     return figure
 

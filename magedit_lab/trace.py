@@ -1,7 +1,6 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -15,6 +14,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from . import files
 from . import words as w
 from .attention import guided
 from .backbone import Backbone
@@ -172,13 +172,13 @@ class Trace:
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, r in enumerate(self._rows) for k, v in r.items()}
         arrays |= {f"mask.{i}": g.mask.numpy() for i, g in enumerate(self.task.goals)}
-        _whole(folder / "trace.safetensors", lambda p: save_file(arrays, p))
+        files.write(folder / "trace.safetensors", lambda p: save_file(arrays, p))
         pictures = {"image": self.task.image, "result": self.result, "reconstruction": self.reconstruction}
         for name, picture in pictures.items():
             if picture:
-                _whole(folder / f"{name}.png", partial(picture.save, format="PNG"))
+                files.write(folder / f"{name}.png", partial(picture.save, format="PNG"))
         text = json.dumps(self._meta(), indent=1)
-        _whole(folder / "trace.json", lambda p: p.write_text(text))
+        files.write(folder / "trace.json", lambda p: p.write_text(text))
         return folder
 
     def _meta(self) -> dict[str, Any]:
@@ -235,15 +235,6 @@ def run(
         error.trace = trace  # type: ignore[attr-defined]
         raise
     return trace
-
-
-def _whole(path: FilePath, write: Callable[[FilePath], object]) -> None:
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _picture(path: FilePath) -> Image.Image | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import magedit_lab
 
 ORDER = [
-    {"task", "masks", "words", "ddim", "taps", "losses"},
+    {"task", "masks", "words", "ddim", "taps", "losses", "files"},
     {"scenes", "attention"},
     {"backbone"},
     {"inversion", "training"},

@@ -105,3 +105,21 @@ def test_a_truncated_picture_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(ValueError, match="cannot read"):
         masks.open_image(path)
+
+
+@pytest.mark.parametrize("paint", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+def test_a_mask_painted_on_a_transparent_ground_counts_where_it_is_opaque(tmp_path, paint):
+    picture = np.zeros((8, 10, 4), np.uint8)
+    picture[2:5, 3:6] = (*paint, 255)
+    if paint == (200, 30, 30):
+        picture[..., :3] = paint
+    Image.fromarray(picture).save(tmp_path / "mask.png")
+    mask = masks.as_mask(masks.open_mask(tmp_path / "mask.png"))
+    assert torch.equal(mask, torch.from_numpy(picture[..., 3] / 255).float())
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path):
+    grey = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    seen = np.asarray(masks.open_image(tmp_path / "deep.png"))[..., 0]
+    assert np.array_equal(seen.ravel(), np.arange(256))

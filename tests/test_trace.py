@@ -100,7 +100,7 @@ def test_figures_are_drawn_from_a_loaded_trace(trace, tmp_path):
     back = mag.Trace.load(trace.save(tmp_path / "run"))
     figures = [
         mag.plots.comparison({"a": back}), mag.plots.loss_curves(back), mag.plots.attention_before_after(back),
-        mag.plots.attention_share({"a": back}), mag.plots.gradients(back), mag.plots.previews(back),
+        mag.plots.attention_over_time({"a": back}), mag.plots.gradient_inside_outside(back), mag.plots.previews(back),
     ]  # fmt: skip
     for i, figure in enumerate(figures):
         figure.savefig(tmp_path / f"{i}.png")

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ SMALL = training.Plan(pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     out = tmp_path_factory.mktemp("training")
-    list(training.draw(out / "data", 500))
+    list(training.draw(out / "data", SMALL))
     return out
 
 
@@ -28,6 +29,49 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(data, tmp_path):
     generator.close()
     again = list(training.train_vae(resumed, SMALL))
     assert [r["psnr"] for r in first + again] == [r["psnr"] for r in rows]
+
+
+def test_an_interrupt_in_the_middle_of_an_update_repeats_it_bit_for_bit(data, tmp_path, monkeypatch):
+    straight, resumed = (linked(data, p) for p in (tmp_path / "a", tmp_path / "b") if not p.mkdir())
+    rows = list(training.train_vae(straight, SMALL))
+    first = list(itertools.islice(generator := training.train_vae(resumed, SMALL), 2))
+    generator.close()
+    lerp = torch._foreach_lerp_
+    monkeypatch.setattr(torch, "_foreach_lerp_", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        next(training.train_vae(resumed, SMALL))
+    monkeypatch.setattr(torch, "_foreach_lerp_", lerp)
+    again = list(training.train_vae(resumed, SMALL))
+    assert [r["psnr"] for r in first + again] == [r["psnr"] for r in rows]
+
+
+def test_attention_that_suffices_costs_nothing():
+    owner = torch.zeros(1, training.MOST, training.TOKENS)
+    owner[0, 0, 2] = 1
+    masks = torch.zeros(1, training.MOST, 4)
+    masks[0, 0, :2] = 1
+    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
+    soft = torch.zeros(1, 4, training.TOKENS)
+    soft[0, :2, 2], soft[0, 2:, 2] = 0.7, 0.3
+    inside, read = training.grounding(soft, batch, torch.ones(1), enough=0.6)
+    assert inside == read == 0
+
+
+@pytest.mark.parametrize("part", training.TRAINERS)
+def test_a_checkpoint_is_never_gone_on_with_unasked(tmp_path, part):
+    (tmp_path / f"{part}.safetensors").write_bytes(b"work of hours")
+    with pytest.raises(ValueError, match="go on from it with --resume"):
+        training.require_new(tmp_path, [part])
+
+
+@pytest.mark.parametrize("change", [{}, {"vae_channels": (8, 8, 8, 8), "size": 256, "text_layers": 2}])
+def test_the_parts_fit_together_at_every_size(change):
+    plan = replace(training.Plan(), **change)
+    vae = training.new_vae(plan)
+    with torch.no_grad():
+        latent = vae.encode(torch.zeros(1, 3, plan.size, plan.size)).latent_dist.mean
+        text = training.new_text_encoder(training.new_tokenizer(), plan)(torch.zeros(1, 4, dtype=torch.long))[0]
+        assert training.new_unet(plan)(latent, 0, text).sample.shape == latent.shape == (1, 4, 32, 32)
 
 
 def test_a_word_is_grounded_when_its_attention_fills_its_object():

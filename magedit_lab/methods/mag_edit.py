@@ -14,8 +14,8 @@ from ..blend import MaskBlend
 from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..masks import to_cells
-from ..taps import chain, recorder
 from ..task import Task
+from .guidance import Constraint, attention, nudge
 from .prompt_to_prompt import PromptToPrompt
 
 
@@ -91,9 +91,9 @@ class MagEdit:
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
-                nudge = self._nudge(now, seen, aims, names, mask)
-                now = replace(now, target=nudge.latent)
-                yield nudge
+                step = nudge(now, self._constraint(aims, seen, names), self.delta(now), mask)
+                yield step
+                now = replace(now, target=step.latent)
 
         return replace(hooks, guide=guide)
 
@@ -104,24 +104,18 @@ class MagEdit:
         spans = dict(spans) if isinstance(spans, Mapping) else {"default": spans}
         return replace(self.base, cross_replace=spans | dict.fromkeys(task.words, 0.0))
 
-    @torch.enable_grad()
-    def _nudge(self, now: Now, seen: Maps, aims: list["_Aim"], names: list[str], mask: Tensor) -> Nudge:
-        z = now.target.detach().requires_grad_(True)
-        here = replace(now, target=z)
-        terms: dict[str, float] = {}
-        totals: list[Tensor] = []
-        maps: Maps = {}
-        for aim in aims:
-            aim_maps = aim.maps(here, seen, names)
-            totals.append(aim.loss(aim_maps, terms))
-            maps = maps or {k: v.detach() for k, v in aim_maps.items()}
-        loss = totals[0]
-        if len(totals) == 2:
-            loss = losses.with_negative(totals[0], totals[1], self.lambda_p, self.lambda_ng)
-        (gradient,) = torch.autograd.grad(loss, z)
-        size = self.delta(now)
-        update = mask * size * gradient
-        return Nudge(loss.item(), terms, gradient, update, size, (z - update).detach(), maps)
+    def _constraint(self, aims: list["_Aim"], seen: Maps, names: list[str]) -> Constraint:
+        """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""
+
+        def constraint(now: Now) -> tuple[Tensor, dict[str, float], Maps]:
+            terms: dict[str, float] = {}
+            all_maps = [attention(now, aim.cond, aim.hooks, seen, names) for aim in aims]
+            totals = [aim.loss(maps, terms) for aim, maps in zip(aims, all_maps, strict=True)]
+            if len(totals) == 1:
+                return totals[0], terms, all_maps[0]
+            return losses.with_negative(totals[0], totals[1], self.lambda_p, self.lambda_ng), terms, all_maps[0]
+
+        return constraint
 
     def delta(self, now: Now) -> float:
         """The step size at this step."""
@@ -151,14 +145,6 @@ class _Aim:
                     f"word {goal.word!r} stands in both prompts, so its attention is the source's and can't be guided; "
                     f"choose a word that is new in {task.target!r}"
                 )
-
-    def maps(self, now: Now, seen: Maps, names: list[str]) -> Maps:
-        """The injected maps at the guided sites, with gradient; the U-Net stops at the last of them."""
-        maps: Maps = {}
-        taps = self.hooks.taps(now, seen)
-        heard = {n: chain(taps.get(n), recorder(maps, n)) for n in names}
-        now.net.predict(now.target, now.t, self.cond, {**taps, **heard}, until=names[-1])
-        return maps
 
     def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
         """Eq. 5 over the words: each word's constraint, averaged over the sites."""

@@ -15,7 +15,7 @@ from ..blend import LocalBlend, MaskBlend
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..masks import to_cells
-from ..taps import Tap, Taps
+from ..taps import Tap, Taps, instead
 from ..task import Task
 
 Span = float | tuple[float, float]
@@ -31,8 +31,8 @@ class PromptToPrompt:
         the target prompt a range of their own, "default" the others'. A word with range 0 keeps its own map.
     self_replace: the same for self attention, at sites of at most `self_cells` cells (32x32, as null-text and MAG-Edit
         use; 16x16 in Prompt-to-Prompt's first notebook).
-    reweight: factors for target words' columns, after injection and not renormalised; with `reweight_inside` they
-        act inside the task's mask only.
+    reweight: factors for target words' columns, after injection and not renormalised; one number is for the task's
+        edit words. With `reweight_inside` they act inside the task's mask only.
     blend: "mask" keeps the source outside the task's mask, "attention" outside masks made from attention
         (LocalBlend); or a MaskBlend or LocalBlend with settings of its own.
     """
@@ -41,7 +41,7 @@ class PromptToPrompt:
     cross_replace: Span | Mapping[str, Span] = 0.8
     self_replace: Span = 0.5
     self_cells: int = 32 * 32
-    reweight: Mapping[str, float] = field(default_factory=dict)
+    reweight: Mapping[str, float] | float = field(default_factory=dict)
     reweight_inside: bool = False
     blend: str | MaskBlend | LocalBlend | None = None
 
@@ -64,7 +64,7 @@ class PromptToPrompt:
         def taps(now: Now, seen: Maps) -> Taps:
             names = wanted(now)
             found = {
-                s.name: inject.tap(s, now, seen) if s.cross else _instead(seen, s) for s in sites if s.name in names
+                s.name: inject.tap(s, now, seen) if s.cross else instead(seen, s.name) for s in sites if s.name in names
             }
             if inject.weighs(now):
                 found |= {s.name: inject.tap(s, now, seen) for s in sites if s.cross}
@@ -75,10 +75,6 @@ class PromptToPrompt:
 
 
 _BLENDS = {"mask": MaskBlend, "attention": LocalBlend}
-
-
-def _instead(seen: Maps, site: Site) -> Tap:
-    return lambda probs: seen[site.name]
 
 
 class _Injection:
@@ -93,7 +89,9 @@ class _Injection:
         )
         self.default = spans.get("default", 0.8)
         self.own = [(columns(word), span) for word, span in spans.items() if word != "default"]
-        self.weights = [(columns(word), factor) for word, factor in settings.reweight.items()]
+        factors = settings.reweight
+        factors = factors if isinstance(factors, Mapping) else dict.fromkeys(task.words, factors)
+        self.weights = [(columns(word), factor) for word, factor in factors.items()]
         self.region = task.region if settings.reweight_inside else None
         build = words.swap if settings.mode == "swap" else _refinement
         self.mapper = build(net.tokenizer, task.source, task.target).to(net.device)

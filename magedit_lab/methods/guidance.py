@@ -1,0 +1,33 @@
+"""Guidance by attention: one gradient step on the noise latent, and the maps that it needs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..backbone import Text
+from ..edit import Hooks, Maps, Now, Nudge
+from ..taps import chain, recorder
+
+Constraint = Callable[[Now], tuple[Tensor, Mapping[str, float], Maps]]
+
+
+@torch.enable_grad()
+def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 1.0) -> Nudge:
+    """z* <- z* - mask size grad L (Eq. 4). The constraint gives the loss, its terms, and the maps that it saw."""
+    z = now.target.detach().requires_grad_(True)
+    loss, terms, maps = constraint(replace(now, target=z))
+    (gradient,) = torch.autograd.grad(loss, z)
+    update = mask * size * gradient
+    seen = {name: probs.detach() for name, probs in maps.items()}
+    return Nudge(loss.item(), terms, gradient, update, size, (z - update).detach(), seen)
+
+
+def attention(now: Now, cond: Text, hooks: Hooks, seen: Maps, names: list[str]) -> Maps:
+    """The maps at the named sites after the base method's injection, with gradient; the U-Net stops at the last."""
+    maps: Maps = {}
+    taps = hooks.taps(now, seen)
+    heard = {n: chain(taps.get(n), recorder(maps, n)) for n in names}
+    now.net.predict(now.target, now.t, cond, {**taps, **heard}, until=names[-1])
+    return maps

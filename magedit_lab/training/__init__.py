@@ -1,0 +1,50 @@
+"""Training of the shipped models on scenes drawn by us: a Stable Diffusion in miniature, and a CLIP to judge it.
+
+Each trainer is a generator that yields its metrics. All randomness of a step comes from (seed, step), so a resumed
+run continues bit for bit on one machine.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+
+from .clip import train_clip
+from .data import CELLS, MOST, draw
+from .diffusion import Batch, grounding, make_batch, train_diffusion
+from .parts import TOKENS, new_text_encoder, new_tokenizer, new_unet, new_vae
+from .plan import Plan
+from .vae import train_vae
+
+__all__ = [
+    "CELLS",
+    "MOST",
+    "TOKENS",
+    "TRAINERS",
+    "Batch",
+    "Plan",
+    "draw",
+    "grounding",
+    "make_batch",
+    "new_text_encoder",
+    "new_tokenizer",
+    "new_unet",
+    "new_vae",
+    "require_new",
+    "train_clip",
+    "train_diffusion",
+    "train_vae",
+]
+
+TRAINERS: dict[str, Callable[[Path, Plan], Generator[dict[str, float]]]] = {
+    "vae": train_vae,
+    "diffusion": train_diffusion,
+    "clip": train_clip,
+}
+
+
+def require_new(out: Path, parts: Iterable[str]) -> None:
+    """ValueError where a checkpoint of one of the parts would be gone on with."""
+    for part in parts:
+        if (out / f"{part}.safetensors").exists():
+            raise ValueError(
+                f"expected no checkpoint of {part!r} in {str(out)!r}; go on from it with --resume, or take a new --out"
+            )

@@ -1,0 +1,52 @@
+"""What a training run is: sizes, steps and rates."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The default needs some hours on two cores; `gpu` is the larger model of the same kind.
+
+    pictures: scenes drawn for training. size: their side in pixels; the latent is always 32x32.
+    vae_taught: steps in which the decoder gets the taught colours instead of the encoder's own.
+    crop_steps: steps on crops alone; after them one step in `crop_every` is on crops, the others on whole scenes.
+    grounding: weight of the loss that ties words to their objects; `share`: the share of attention that satisfies it,
+        so that attention stays soft enough to be moved.
+    """
+
+    pictures: int = 12_000
+    size: int = 128
+    vae_channels: tuple[int, ...] = (16, 32, 64)
+    vae_steps: int = 2300
+    vae_batch: int = 16
+    vae_taught: int = 250
+    vae_rate: float = 2e-3
+    unet_channels: tuple[int, ...] = (40, 96, 128)
+    text_layers: int = 1
+    crop_steps: int = 600
+    crop_batch: int = 64
+    crop_every: int = 4
+    scene_steps: int = 6000
+    scene_batch: int = 16
+    rate: float = 1.2e-3
+    average: float = 0.998
+    grounding: float = 0.01
+    share: float = 0.6
+    clip_steps: int = 2000
+    clip_batch: int = 64
+    clip_rate: float = 1e-3
+    seed: int = 0
+
+    @classmethod
+    def cpu(cls) -> "Plan":
+        """The shipped model's plan."""
+        return cls()
+
+    @classmethod
+    def gpu(cls) -> "Plan":
+        """256 pixels, wider, more of everything: for one large GPU. Not yet run by us."""
+        return cls(
+            pictures=60_000, size=256, vae_channels=(32, 64, 96, 128), vae_steps=20_000, vae_batch=64,
+            unet_channels=(96, 192, 256), crop_steps=5000, crop_batch=256, scene_steps=60_000, scene_batch=128,
+            rate=5e-4, vae_rate=5e-4, average=0.9995, clip_steps=10_000, clip_batch=256,
+        )  # fmt: skip

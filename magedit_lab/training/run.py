@@ -1,0 +1,87 @@
+"""A training run that can be stopped anywhere: weights, their running average and the optimiser, saved as one."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .. import files
+
+
+class Run:
+    """Weights, their running average and the optimiser's state, saved together in one safetensors file."""
+
+    def __init__(self, path: Path, modules: Sequence[nn.Module], rate: float, average: float) -> None:
+        self.path, self.rate, self.average, self.step, self.seconds = path, rate, average, 0, 0.0
+        self.whole = True  # False while an update is under way
+        self.params = [p for m in modules for p in m.parameters()]
+        self.ema = [p.detach().clone() for p in self.params]
+        self.optimiser = torch.optim.AdamW(self.params, rate, weight_decay=1e-2, betas=(0.9, 0.98))
+        if path.exists():
+            self._resume()
+
+    def update(self, loss: Tensor, factor: float) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * factor
+        self.optimiser.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.params, 1.0)
+        self.whole = False
+        self.optimiser.step()
+        self.step += 1
+        keep = min(self.average, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(self.ema, [p.detach() for p in self.params], 1 - keep)
+        self.whole = True
+        return norm.item()
+
+    def save(self) -> None:
+        tensors = {"step": torch.tensor(self.step), "seconds": torch.tensor(self.seconds, dtype=torch.float64)}
+        for i, p in enumerate(self.params):
+            tensors |= {f"weight.{i}": p.detach(), f"ema.{i}": self.ema[i]}
+            tensors |= {f"optimiser.{i}.{k}": v for k, v in self.optimiser.state[p].items()}
+        tensors = {k: v.contiguous() for k, v in tensors.items()}
+        files.write(self.path, lambda p: save_file(tensors, p))
+
+    def _resume(self) -> None:
+        with safe_open(self.path, "pt") as f:
+            self.step, self.seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))
+            for i, p in enumerate(self.params):
+                p.data.copy_(f.get_tensor(f"weight.{i}"))
+                self.ema[i].copy_(f.get_tensor(f"ema.{i}"))
+                names = [k for k in f.keys() if k.startswith(f"optimiser.{i}.")]  # noqa: SIM118
+                self.optimiser.state[p] = {k.split(".")[-1]: f.get_tensor(k) for k in names}
+
+    def averaged(self) -> None:
+        """Put the average into the modules: the weights to ship."""
+        for p, e in zip(self.params, self.ema, strict=True):
+            p.data.copy_(e)
+
+
+def steps(run: Run, total: int, every: float = 120.0) -> Iterator[tuple[int, np.random.Generator, torch.Generator]]:
+    """Steps from where `run` stands, each with its own randomness; saves every `every` seconds and at the end.
+
+    An interrupt in the middle of an update keeps the last checkpoint, so that resuming repeats those steps bit for bit.
+    """
+    saved = last = time.monotonic()
+    try:
+        while run.step < total:
+            rng, generator = np.random.default_rng([17, run.step]), torch.Generator().manual_seed(run.step)
+            yield run.step, rng, generator
+            now = time.monotonic()
+            run.seconds, last = run.seconds + now - last, now
+            if now - saved > every:
+                run.save()
+                saved = now
+    finally:
+        if run.whole:
+            run.save()
+
+
+def schedule(step: int, total: int, warm: int = 100, decay: float = 0.35) -> float:
+    """Warm up, hold, then fall in a line to 2 % over the last share `decay` of all steps."""
+    return min(1, (step + 1) / warm) * min(1, 0.02 + (total - step) / (total * decay))

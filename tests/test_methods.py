@@ -1,0 +1,201 @@
+"""Each method against a law; every method with every inversion."""
+
+import pytest
+import torch
+
+import magedit_lab as mag
+from magedit_lab import losses, masks
+from magedit_lab.edit import Hooks
+from magedit_lab.methods.attend_and_excite import AttendAndExcite
+from magedit_lab.methods.blended import BlendedLatentDiffusion
+from magedit_lab.methods.boxdiff import BoxDiff
+from magedit_lab.methods.diffedit import DiffEdit
+from magedit_lab.methods.layout_guidance import LayoutGuidance
+from magedit_lab.methods.masactrl import MasaCtrl
+from magedit_lab.methods.pix2pix_zero import Pix2PixZero
+from magedit_lab.methods.plain import Plain
+from magedit_lab.methods.plug_and_play import PlugAndPlay
+
+INVERSIONS = [mag.DDIM, mag.NullText, mag.NegativePrompt, mag.Direct]
+GUIDED = [n for n, m in mag.METHODS.items() if isinstance(m, mag.MagEdit)]
+
+
+def last(net, task, path, method):
+    *_, step = mag.edit(net, task, path, method)
+    return step
+
+
+@pytest.mark.parametrize("inversion", INVERSIONS)
+@pytest.mark.parametrize("name", mag.METHODS)
+def test_every_method_runs_with_every_inversion(net, task, name, inversion):
+    path = mag.invert(net, task, inversion(steps=2))
+    step = last(net, task, path, mag.METHODS[name])
+    assert step.target.isfinite().all()
+    assert not torch.equal(step.target, step.source)
+    assert not [m for m in net.unet.modules() if m._forward_hooks or m._forward_pre_hooks]
+
+
+@pytest.mark.parametrize("noise", ["fresh", "pure"])
+def test_blended_leaves_the_outside_exactly_equal(net, task, path, noise):
+    step = last(net, task, path, BlendedLatentDiffusion(noise=noise))
+    outside = masks.to_cells(task.region, *step.target.shape[-2:]) == 0
+    assert torch.equal(step.target[..., outside], path.latents[-1:][..., outside])
+    assert not torch.allclose(step.target[..., ~outside], path.latents[-1:][..., ~outside], atol=0.1)
+
+
+def test_blended_is_the_same_run_twice_and_another_with_another_seed(net, task, path):
+    one, two, other = (last(net, task, path, BlendedLatentDiffusion(seed=s)).target for s in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_diffedit_keeps_the_inverted_latents_outside_its_mask(net, task, path):
+    for step in mag.edit(net, task, path, DiffEdit(mask="given")):
+        outside = masks.to_cells(task.region, *step.target.shape[-2:]) == 0
+        assert torch.equal(step.target[..., outside], path.latents[step.now.i + 1 :][:1][..., outside])
+
+
+def test_diffedit_makes_its_own_mask_where_the_prompts_disagree(net, task, path):
+    own = DiffEdit(maps=2).own_mask(net, task, path)
+    assert set(own.unique().tolist()) == {0.0, 1.0}
+    assert own.mean() < 0.9
+
+
+@pytest.mark.parametrize("skipped", [0.0, 0.2, 0.6])
+def test_a_later_start_runs_fewer_steps_from_the_paths_own_latent(net, task, path, skipped):
+    steps = list(mag.edit(net, task, path, DiffEdit(strength=1 - skipped, mask="given")))
+    first = round(skipped * path.steps)
+    assert [s.now.i for s in steps] == list(range(first, path.steps))
+    assert torch.equal(steps[0].now.target, path.latents[first : first + 1])
+
+
+@pytest.mark.parametrize("method", [MasaCtrl(), MasaCtrl(start=0.0), PlugAndPlay(), PlugAndPlay(1.0, 1.0)])
+def test_equal_prompts_reproduce_the_source(exact, same, method):
+    path = mag.invert(exact, same, mag.NullText(steps=5, inner=1))
+    step = last(exact, same, path, method)
+    assert torch.allclose(step.target, path.latents[-1:], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", [MasaCtrl(start=0.0), PlugAndPlay(1.0, 1.0)])
+def test_injection_draws_the_edit_towards_the_source(net, task, path, method):
+    far, near = (last(net, task, path, m).target - path.latents[-1:] for m in (Plain(), method))
+    assert near.norm() < far.norm()
+
+
+def test_masked_masactrl_looks_at_its_own_side_only(net, task, path):
+    sites = [s for s in net.sites(path.latents) if not s.cross]
+    hooks, now = (
+        MasaCtrl(0.0, masked=True).bind(net, task, path),
+        mag.Now(net, task, path, 0, 0, *[path.latents[:1]] * 2),
+    )
+    taps = {n: t for n, t in hooks.taps(now, {}).items() if n.endswith("probs")}
+    assert taps
+    for name, tap in taps.items():
+        site = next(s for s in sites if s.name == name)
+        inside = masks.to_cells(task.region, site.height, site.width).flatten() > 0
+        scores = torch.randn(1, 2, site.cells, site.cells)
+        blocked = inside[:, None] != inside[None]
+        expected = scores.masked_fill(blocked, float("-inf")).softmax(-1)
+        assert torch.allclose(tap(scores.softmax(-1)), expected, atol=1e-6)
+
+
+def test_reweight_by_one_is_prompt_to_prompt(net, task, path):
+    one, plain = (last(net, task, path, mag.PromptToPrompt(reweight=r)).target for r in (1.0, {}))
+    assert torch.equal(one, plain)
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_no_iterations_are_the_base_bit_for_bit(net, task, path, name):
+    method = mag.METHODS[name]
+    base = last(net, task, path, method.base).target
+    assert torch.equal(last(net, task, path, mag.MagEdit(base=method.base, iterations=0)).target, base)
+    assert not torch.equal(last(net, task, path, mag.MagEdit(base=method.base, iterations=1)).target, base)
+
+
+@pytest.mark.parametrize("name", mag.METHODS)
+def test_a_method_bound_to_a_task_is_a_new_run_each_time(net, task, path, name):
+    first, second = (last(net, task, path, mag.METHODS[name]).target for _ in range(2))
+    assert torch.equal(first, second)
+    assert isinstance(mag.METHODS[name].bind(net, task, path), Hooks)
+
+
+def test_direct_inversion_reconstructs_exactly_with_every_method(net, task):
+    path = mag.invert(net, task, mag.Direct(steps=3))
+    for method in mag.METHODS.values():
+        assert torch.equal(last(net, task, path, method).source, path.latents[-1:])
+
+
+# ---------------------------------------------------------------- the relatives' losses
+
+
+def test_layout_guidance_is_the_squared_share_outside_the_box():
+    probs = torch.rand(3, 16, 5, dtype=torch.float64)
+    mask = torch.tensor([1.0] * 4 + [0.0] * 12, dtype=torch.float64)
+    by_hand = sum((1 - p[:4, 2].sum() / p[:, 2].sum()) ** 2 for p in probs) / 3
+    assert torch.isclose(losses.layout(probs, mask, [2]), by_hand)
+
+
+def test_the_sharpened_map_is_a_softmax_over_the_words_then_a_gaussian():
+    probs = torch.rand(2, 16, 6, dtype=torch.float64) / 50
+    mean = probs.mean(0)[:, 1:-1]
+    word = (torch.exp(100 * mean) / torch.exp(100 * mean).sum(1, keepdim=True))[:, 2].reshape(4, 4)
+    weight = {d: torch.exp(torch.tensor(-d / (2 * 0.5**2), dtype=torch.float64)) for d in (0, 1, 2)}
+    whole = sum(weight[abs(i) + abs(j)] for i in (-1, 0, 1) for j in (-1, 0, 1))
+    by_hand = sum(weight[abs(i) + abs(j)] / whole * word[1 + i, 2 + j] for i in (-1, 0, 1) for j in (-1, 0, 1))
+    assert torch.isclose(losses.sharpened(probs, 4, 4, [3])[1, 2], by_hand)
+
+
+def test_attend_and_excite_looks_at_the_most_neglected_word():
+    maps = [torch.full((4, 4), 0.2), torch.full((4, 4), 0.7)]
+    assert losses.attend_and_excite(maps).item() == pytest.approx(0.8)
+
+
+def test_the_box_constraint_is_least_where_the_map_is_the_box():
+    mask = torch.zeros(8, 8)
+    mask[2:5, 3:6] = 1
+    assert losses.box(mask, mask).item() == pytest.approx(0.0)
+    elsewhere = torch.zeros(8, 8)
+    elsewhere[5:8, 0:3] = 1
+    assert losses.box(elsewhere, mask) > 2
+    half = 0.5 * mask
+    assert losses.box(elsewhere, mask) > losses.box(half, mask) > losses.box(mask, mask)
+
+
+@pytest.mark.parametrize("loss", [
+    lambda p, m: losses.layout(p, m, [2]),
+    lambda p, m: losses.attend_and_excite([losses.sharpened(p, 4, 4, [2])]),
+    lambda p, m: losses.box(losses.sharpened(p, 4, 4, [2]), m.reshape(4, 4)),
+    lambda p, m: losses.same_attention(p, torch.full_like(p, 0.1)),
+])  # fmt: skip
+def test_gradients_of_the_relatives_are_right(loss):
+    torch.manual_seed(0)
+    probs = (torch.randn(2, 16, 6, dtype=torch.float64) / 3).softmax(-1).requires_grad_()
+    mask = torch.tensor(([0, 1, 1, 0] * 2) + [0] * 8, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: loss(p, mask), probs)
+
+
+@pytest.mark.parametrize(
+    ("method", "first"), [(AttendAndExcite(), "half"), (BoxDiff(), "half"), (LayoutGuidance(), "fifth")]
+)
+def test_the_relatives_guide_in_their_published_share_of_the_steps(net, task, first, method):
+    path = mag.invert(net, task, mag.DDIM(steps=10))
+    guided = [s.now.i for s in mag.edit(net, task, path, method) if s.nudges]
+    assert guided == list(range({"half": 5, "fifth": 2}[first]))
+
+
+def test_pix2pix_zero_draws_the_maps_back_to_the_sources(net, task, path):
+    for step in mag.edit(net, task, path, Pix2PixZero(step_size=1e-3)):
+        if step.now.i == 0:
+            continue
+        (only,) = step.nudges
+        after = next(iter(mag.METHODS["pix2pix-zero"].bind(net, task, path).guide(
+            mag.Now(net, task, path, step.now.i, step.now.t, step.now.source, only.latent), _seen(net, step.now)
+        )))  # fmt: skip
+        assert after.loss < only.loss
+
+
+def _seen(net, now):
+    seen = {}
+    names = [s.name for s in net.sites(now.source) if s.cross]
+    net.predict(now.source, now.t, now.path.cond, {n: mag.taps.recorder(seen, n) for n in names})
+    return seen

@@ -1,0 +1,63 @@
+"""What every notebook starts with: the model, the number of steps that this machine can afford, and progress."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from IPython.display import Pretty, display
+
+import magedit_lab as mag
+
+PROFILES = ("lesson", "ci")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A loaded model and the profile: `lesson`, or `ci` with fewer steps and every cell still run."""
+
+    net: mag.Backbone
+    profile: str
+
+    def steps(self, count: int) -> int:
+        """`count` steps in a lesson; at most 6 in `ci`."""
+        return count if self.profile == "lesson" else min(count, 6)
+
+    @contextmanager
+    def progress(self, words: str) -> Iterator[Callable[[int, int], None]]:
+        """A line that counts up while something runs, and then says how long it took."""
+        line, start = display(Pretty(words), display_id=True), time.monotonic()
+        shown = [0.0]
+
+        def after(done: int, of: int) -> None:
+            if time.monotonic() - shown[0] > 0.2 or done == of:
+                line.update(Pretty(f"{words}: step {done} of {of}"))
+                shown[0] = time.monotonic()
+
+        yield after
+        line.update(Pretty(f"{words}: done in {time.monotonic() - start:.0f} s"))
+
+    def invert(self, task: mag.Task, inversion: mag.Inversion) -> mag.Path:
+        """`mag.invert` with a line of progress."""
+        with self.progress(f"{type(inversion).__name__} inversion") as after:
+            return mag.invert(self.net, task, inversion, after)
+
+    def run(self, task: mag.Task, path: mag.Path, method: mag.Method, keep: mag.Keep | None = None) -> mag.Trace:
+        """`mag.run` with a line of progress."""
+        with self.progress(type(method).__name__) as after:
+            return mag.run(self.net, task, path, method, keep, after)
+
+
+def start(model: str | None = None) -> Lab:
+    """Load a model, by default the shipped one, and say where things run.
+
+    MAGEDIT_LAB_MODEL names another; MAGEDIT_LAB_PROFILE=ci shortens every run.
+    """
+    profile = os.environ.get("MAGEDIT_LAB_PROFILE", "lesson")
+    if profile not in PROFILES:
+        raise ValueError(f"expected MAGEDIT_LAB_PROFILE to be {' or '.join(PROFILES)}, got {profile!r}; unset it")
+    mag.backbone.quiet()
+    net = mag.Backbone.load(model or os.environ.get("MAGEDIT_LAB_MODEL", "tabletop"))
+    print(f"{net.name} on {net.device}, profile {profile}")
+    return Lab(net, profile)
