@@ -1,12 +1,14 @@
 # `make demo` and `make test` each do all of their own set-up on a machine with Python 3.11+, git and make.
 PYTHON ?= python3
 BIN := .venv/bin
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 
-.PHONY: help demo test check format lab train clean
+.PHONY: help demo test notebooks check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
 	@echo "make test   install, then the tests"
+	@echo "make notebooks  run the notebooks anew, from notebooks/source"
 	@echo "make check  formatting, lint and types"
 	@echo "make lab    JupyterLab"
 	@echo "make train  train the shipped model anew (hours on two cores; resumes)"
@@ -22,6 +24,11 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+	MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(NBVAL) notebooks
+
+notebooks: .venv/installed
+	$(BIN)/python notebooks/build.py
+	$(BIN)/python -m pytest tests/test_notebooks.py
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

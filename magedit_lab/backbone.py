@@ -8,7 +8,7 @@ import diffusers
 import numpy as np
 import torch
 import transformers
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -59,10 +59,10 @@ class Backbone:
         gradients are too small for float16.
         Raises ValueError in one line where there is no such model.
         """
+        from diffusers import StableDiffusionPipeline  # here, so that `quiet` can come before its notices
+
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_flush_denormal(
-            True
-        )  # softmax and SiLU put out numbers near 1e-40, which a CPU computes 30 times slower
+        torch.set_flush_denormal(True)  # softmax and SiLU make numbers near 1e-40, 30 times slower on a CPU
         folder = SHIPPED / name if (SHIPPED / name / "model_index.json").exists() else name
         try:
             pipe = StableDiffusionPipeline.from_pretrained(
@@ -78,7 +78,7 @@ class Backbone:
         return cls.of(pipe.to(device), name)
 
     @classmethod
-    def of(cls, pipe: StableDiffusionPipeline, name: str = "model") -> "Backbone":
+    def of(cls, pipe: DiffusionPipeline, name: str = "model") -> "Backbone":
         """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point."""
         alphas = pipe.scheduler.alphas_cumprod.to(pipe.unet.device, torch.promote_types(pipe.unet.dtype, torch.float32))
         to_one = pipe.scheduler.config.get("set_alpha_to_one", False)

@@ -38,13 +38,31 @@ class Demo:
 
     @property
     def methods(self) -> dict[str, Method]:
+        return {"P2P": PromptToPrompt(), "P2P+Mask": PromptToPrompt(blend="mask"), GUIDED: self.guided}
+
+    @property
+    def guided(self) -> MagEdit:
         names = ("loss", "iterations", "stop_step", "step_size")
-        guided = MagEdit(**{name: getattr(self, name) for name in names})
-        return {"P2P": PromptToPrompt(), "P2P+Mask": PromptToPrompt(blend="mask"), GUIDED: guided}
+        return MagEdit(**{name: getattr(self, name) for name in names})
+
+
+def complex_scene(seed: int) -> scenes.Scene:
+    """Three plain objects of different colours, two of them of one kind."""
+    return _look_alikes(seed)[0]
 
 
 def complex_task(seed: int) -> Task:
-    """Two plain objects of one kind that the prompt doesn't tell apart, one to be recoloured, and a third."""
+    """One of two look-alikes, which the prompt doesn't tell apart, is to be recoloured."""
+    scene, order, new = _look_alikes(seed)
+    names = [[scene.things[i].kind] for i in order]
+    source, target = (
+        scenes.sentence(scene, map(scenes.phrase, [[*more, *names[0]], *names[1:]])) for more in ([], [new])
+    )
+    return Task(scene.image, scene.masks[order[0]], source, target, new)
+
+
+def _look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
+    """A scene, its objects with the two of one kind first, and a colour that nothing in it has."""
     rng = np.random.default_rng([1, seed])
     scene = scenes.sample(seed, count=3)
     kinds = rng.permutation(scenes.KINDS)[[0, 0, 1]]
@@ -54,21 +72,14 @@ def complex_task(seed: int) -> Task:
     things, order = list(scene.things), rng.permutation(3)
     for index, kind, colour in zip(order, kinds, colours, strict=True):
         things[index] = replace(things[index], kind=str(kind), colour=str(colour), texture="plain")
-    scene = replace(scene, things=tuple(things))
-    names = [[things[i].kind] for i in order]
-    source, target = (
-        scenes.sentence(scene, map(scenes.phrase, [[*more, *names[0]], *names[1:]])) for more in ([], [new])
-    )
-    return Task(scene.image, scene.masks[order[0]], source, target, new)
+    return replace(scene, things=tuple(things)), order, new
 
 
 def colour_of(trace: Trace) -> str:
-    """The colour word nearest to the result's mean colour well inside the mask (Euclidean, RGB)."""
-    core = trace.task.region.numpy() > 0.9
+    """The colour word nearest to the result's mean colour well inside the mask."""
     if trace.result is None:
         raise ValueError("expected a finished trace, got one without a result; run it to its last step")
-    mean = np.asarray(trace.result)[core].mean(0)
-    return min(scenes.COLOURS, key=lambda name: float(np.linalg.norm(np.array(scenes.COLOURS[name]) - mean)))
+    return scenes.nearest_colour(trace.result, trace.task.region.numpy())
 
 
 def play(net: Backbone, demo: Demo, progress: Progress) -> dict[str, Trace]:

@@ -186,6 +186,23 @@ def previews(trace: Trace, count: int = 6) -> Plot:
     return figure
 
 
+def ablation(table: Sequence[Mapping[str, Any]], name: str) -> Plot:
+    """Success and structure distance over the values of one setting (`name=value`), with their 95 % intervals."""
+    if not table:
+        raise ValueError("expected at least one setting, got none; measure it first")
+    values = [line["setting"].split("=", 1)[1] for line in table]
+    figure = _figure(10.0, 5.2, f"Success and structure distance over {name}: {', '.join(values)}")
+    for axes, column, (colour, style) in zip(_row(figure, 2), ("success", "structure"), LINES, strict=False):
+        means, low, high = (np.array([line[column][i] for line in table]) for i in range(3))
+        axes.errorbar(values, means, [means - low, high - means], color=colour, ls=style, lw=2.4, marker="o", capsize=5)
+        axes.set_ylim(0)
+        axes.set_xlabel(name, fontsize=TEXT)
+        axes.set_title({"success": "success ↑", "structure": "structure distance ↓"}[column], fontsize=TITLE)
+        axes.grid(axis="y", color="0.88", lw=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def outline(axes: Axes, mask: Tensor, size: tuple[int, int]) -> None:
     """The border of a mask as a white dashed line with a dark halo, on axes that show a picture of `size`."""
     times = -(-256 // max(mask.shape))

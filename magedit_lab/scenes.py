@@ -111,6 +111,23 @@ def edited(scene: Scene, index: int, **change: str) -> Scene:
     return replace(scene, things=tuple(things))
 
 
+def box(thing: Thing, side: int, loose: float = 1.2, shift: Sequence[float] = (0.0, 0.0)) -> tuple[int, int, int, int]:
+    """The square (left, top, right, bottom) around an object in a picture of `side` pixels, `loose` times its height,
+    moved by `shift` heights, within the picture."""
+    half = thing.size * loose / 2
+    x, y = (thing.x + shift[0] * thing.size, thing.y - thing.size / 2 + shift[1] * thing.size)
+    x, y = (min(max(v, half), 1 - half) for v in (x, y))
+    left, top, right, bottom = (round(v * side) for v in (x - half, y - half, x + half, y + half))
+    return left, top, right, bottom
+
+
+def nearest_colour(image: Image.Image, mask: Float[np.ndarray, "h w"]) -> str:
+    """The colour word nearest to the picture's mean colour well inside the mask (Euclidean, RGB)."""
+    core = mask > 0.9
+    mean = np.asarray(image)[core if core.any() else mask >= 0.5].mean(0)
+    return min(COLOURS, key=lambda name: float(np.linalg.norm(np.array(COLOURS[name]) - mean)))
+
+
 # ---------------------------------------------------------------- words
 
 
@@ -133,7 +150,8 @@ def sentence(scene: Scene, phrases: Iterable[str]) -> str:
 def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[tuple[str, int | None]]:
     """The words of a caption, each with the index of the object that it describes (None: no object).
 
-    With probability `drop` each, an adjective, the table's material or the wall is left out.
+    With probability `drop` each, an adjective, the table's material or the wall is left out. A plain object is called
+    `plain` one time in four.
     """
     words: list[tuple[str, int | None]] = []
     order = rng.permutation(len(scene.things))
@@ -141,6 +159,8 @@ def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[
         if place:
             words.append(("and" if place == len(order) - 1 else ",", None))
         *adjectives, kind = scene.things[index].words
+        if scene.things[index].texture == "plain" and rng.random() < 0.25:
+            adjectives.append("plain")
         own = [w for w in adjectives if rng.random() >= drop] + [kind]
         words += [(article(own[0]), None), *((w, int(index)) for w in own)]
     table = ([scene.table] if rng.random() >= drop else []) + ["table"]

@@ -4,6 +4,7 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import cli
+from magedit_lab.cli import edit as command
 
 PROMPTS = ["--source", "a ball on a table", "--target", "a red ball on a table", "--words", "red"]
 
@@ -78,7 +79,7 @@ def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypat
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "invert", stopped)
+    monkeypatch.setattr(command, "invert", stopped)
     assert cli.main(arguments(files, model)) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -14,8 +14,12 @@ ORDER = [
     {"blend"},
     {"methods"},
     {"trace"},
-    {"plots"},
+    {"metrics"},
+    {"cases"},
+    {"benchmark"},
+    {"plots", "report", "study", "ablations"},
     {"demo"},
+    {"model_card"},
     {"cli"},
 ]
 ROOT = Path(magedit_lab.__file__).parent

@@ -75,16 +75,8 @@ def _object(image: np.ndarray, scene: scenes.Scene, rng: np.random.Generator) ->
     thing = scene.things[rng.integers(len(scene.things))]
     words = [w for w in thing.words[:-1] if rng.random() > 0.15] + thing.words[-1:]
     return _resized(
-        image, object_box(thing, image.shape[0], rng.uniform(1.0, 1.5), rng.uniform(-0.1, 0.1, 2))
+        image, scenes.box(thing, image.shape[0], rng.uniform(1.0, 1.5), rng.uniform(-0.1, 0.1, 2).tolist())
     ), scenes.phrase(words)
-
-
-def object_box(thing: scenes.Thing, side: int, loose: float = 1.2, shift=(0.0, 0.0)) -> tuple[int, int, int, int]:
-    """The square (left, top, right, bottom) in pixels around an object, within the picture."""
-    half = thing.size * loose / 2
-    x, y = (thing.x + shift[0] * thing.size, thing.y - thing.size / 2 + shift[1] * thing.size)
-    x, y = (min(max(v, half), 1 - half) for v in (x, y))
-    return tuple(round(v * side) for v in (x - half, y - half, x + half, y + half))
 
 
 def _resized(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

@@ -1,0 +1,175 @@
+"""Cases x methods to rows of scores, resumable after any interrupt, and what the rows come to."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from . import files, metrics, scenes
+from .backbone import Backbone
+from .cases import Case
+from .edit import Method
+from .inversion import Inversion, invert
+from .inversion import Path as Route
+from .trace import Keep, Trace, run
+
+COLUMNS = {
+    "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
+    "ideal": ("error to ideal", False), "psnr": ("background PSNR", True), "mse": ("background MSE", False),
+    "ssim": ("background SSIM", True), "seconds": ("seconds", False), "calls": ("U-Net calls", False),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of a table: a method after an inversion."""
+
+    name: str
+    method: Method
+    inversion: Inversion
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """The models that score: local CLIP, structure distance, and for rivals the same CLIP."""
+
+    clip: metrics.Clip
+    structure: metrics.Structure
+
+    @classmethod
+    def load(cls, clip: str = "tabletop-clip", structure: str = "tabletop-clip") -> "Judges":
+        return cls(metrics.Clip(clip), metrics.Structure(structure))
+
+
+@dataclass
+class Calls:
+    """Counts a U-Net's forwards while it is entered."""
+
+    net: Backbone
+    count: int = 0
+    _handle: Any = field(default=None, repr=False)
+
+    def __enter__(self) -> "Calls":
+        self._handle = self.net.unet.register_forward_pre_hook(self._add)
+        return self
+
+    def _add(self, *_: object) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.remove()
+
+
+def measure(
+    net: Backbone, cases: Iterable[Case], settings: Sequence[Setting], judges: Judges, out: Path
+) -> Iterator[dict[str, Any]]:
+    """One row for each case and setting, done ones from `rows.jsonl` in `out`; pictures go to `out/pictures`.
+
+    A line is written when its edit is done and scored, so an interrupt loses at most the one under way. The inversion
+    is shared by neighbouring settings that have the same; its seconds and calls count for each.
+    """
+    done = {(row["case"], row["setting"]): row for row in load(out)}
+    out.mkdir(parents=True, exist_ok=True)
+    for case in cases:
+        inverted: tuple[Inversion, Route, float, int] | None = None
+        for setting in settings:
+            if row := done.get((case.name, setting.name)):
+                yield row
+                continue
+            if inverted is None or inverted[0] != setting.inversion:
+                inverted = _invert(net, case, setting.inversion)
+            row = _row(net, case, setting, inverted[1:], judges, out)
+            with (out / "rows.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            yield row
+
+
+def load(out: Path) -> list[dict[str, Any]]:
+    """The rows so far; a last line that an interrupt cut short is taken off the file."""
+    path = out / "rows.jsonl"
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        files.write(path, lambda p: p.write_text(whole, encoding="utf-8"))
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def _invert(net: Backbone, case: Case, inversion: Inversion) -> tuple[Inversion, Route, float, int]:
+    task, _ = case.task.fit(net.size, net.size)
+    start = time.monotonic()
+    with Calls(net) as calls:
+        path = invert(net, task, inversion)
+    return inversion, path, time.monotonic() - start, calls.count
+
+
+def _row(
+    net: Backbone, case: Case, setting: Setting, inverted: tuple[Route, float, int], judges: Judges, out: Path
+) -> dict[str, Any]:  # fmt: skip
+    task, _ = case.task.fit(net.size, net.size)
+    path, seconds, count = inverted
+    start = time.monotonic()
+    with Calls(net) as calls:
+        trace = run(net, task, path, setting.method, Keep(False, False, False, False))
+    cost = {"seconds": seconds + time.monotonic() - start, "calls": count + calls.count}
+    assert trace.result is not None
+    where = out / "pictures" / f"{case.name}.{setting.name}.png"
+    files.write(where, lambda p: trace.result.save(p, format="PNG"))  # type: ignore[union-attr]
+    named = {"case": case.name, "setting": setting.name, "change": case.change, "complex": case.complex}
+    return named | scores(case, trace, judges) | cost
+
+
+def scores(case: Case, trace: Trace, judges: Judges) -> dict[str, float]:
+    """A finished edit's scores; `success` and `ideal` only where the case knows its ideal edit."""
+    assert trace.result is not None
+    task, result = trace.task, trace.result
+    mask = task.region.numpy()
+    before, after = (metrics.crop(image, mask) for image in (task.image, result))
+    found = {
+        "clip": judges.clip.score(after, case.phrase),
+        "structure": judges.structure.distance(before, after),
+        **metrics.background(task.image, result, mask),
+    }
+    if case.ideal is not None:
+        ideal = case.ideal.resize(result.size, Image.Resampling.LANCZOS)
+        found["ideal"] = metrics.error_to_ideal(result, ideal, mask)
+        found["success"] = float(_success(case, after, result, mask, judges))
+    return found
+
+
+def _success(case: Case, after: Image.Image, result: Image.Image, mask: np.ndarray, judges: Judges) -> bool:
+    """A colour by its mean in the mask, a texture or a kind by CLIP's choice among all there are."""
+    if case.change == "colour":
+        return scenes.nearest_colour(result, mask) == case.task.words[0]
+    return judges.clip.choose(after, [case.phrase, *case.rivals]) == 0
+
+
+# ---------------------------------------------------------------- what the rows come to
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """For each setting and column the mean over all cases that have it, with its 95 % interval."""
+    table = []
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        own = [row for row in rows if row["setting"] == setting]
+        line: dict[str, Any] = {"setting": setting, "cases": len(own)}
+        for name in COLUMNS:
+            values = [row[name] for row in own if row.get(name) is not None and np.isfinite(row[name])]
+            if values:
+                line[name] = interval(values)
+        table.append(line)
+    return table
+
+
+def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
+    """The mean, and the 2.5 % and 97.5 % quantiles of means of cases drawn anew (bootstrap, seed 0)."""
+    array = np.asarray(values, np.float64)
+    drawn = np.random.default_rng(0).integers(0, len(array), (draws, len(array)))
+    low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])
+    return float(array.mean()), float(low), float(high)

@@ -1,0 +1,118 @@
+"""`magedit-lab bench`: Table 1, the ablations, and the shipped model's own bars."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import ablations, cases, plots, report
+from ..benchmark import Judges, Setting, measure, summary
+from ..methods import METHODS
+from ..methods.mag_edit import MagEdit
+from .common import INVERSIONS, Bar, command, load
+
+TABLE1 = (
+    "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
+)  # fmt: skip
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "bench", table1, "measure methods, settings, or the shipped model")
+    which = parser.add_subparsers(dest="bench", required=True)
+    table = command(which, "table1", table1, "the paper's Table 1: every method on every case; resumes")
+    table.add_argument("--methods", nargs="+", default=list(TABLE1), choices=METHODS, help="rows")
+    single = command(which, "ablations", ablate, "the paper's Fig. 6 to 8 and more: one setting at a time; resumes")
+    single.add_argument("--groups", nargs="+", help="of: iterations guided loss step lambda base inversion; else all")
+    bars = command(which, "model", model, "the shipped model's scores on held-out scenes")
+    bars.add_argument("--model", default="tabletop", help="shipped model or folder")
+    bars.add_argument("--clip", default="tabletop-clip", help="shipped CLIP or folder")
+    bars.add_argument("--scenes", type=int, default=256, help="held-out scenes")
+    bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
+    for part, out in ((table, "out/table1"), (single, "out/ablations")):
+        _options(part, out)
+
+
+def _options(parser: argparse.ArgumentParser, out: str) -> None:
+    add = parser.add_argument
+    add("--model", default="tabletop", help="shipped model, folder or hub name")
+    add("--tasks", type=int, default=200, help="so many cases of TabletopBench, balanced at multiples of 8")
+    add("--format", choices=cases.FORMATS, help="a dataset's folder in --data, in place of TabletopBench")
+    add("--data", type=Path, help="the dataset's folder")
+    add("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
+    add("--steps", type=int, default=50, help="DDIM steps")
+    add("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
+    add("--step-size", type=float, default=MagEdit().step_size, help="MAG-Edit's delta, for the token ratio")
+    add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
+    add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
+    add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
+
+
+def table1(arguments: argparse.Namespace) -> None:
+    """A row of scores for each case and method, then the report; done rows are kept."""
+    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
+    chosen = [Setting(name, _stepped(METHODS[name], arguments.step_size), inversion) for name in arguments.methods]
+    rows, listed = _measure(arguments, chosen)
+    report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
+    print(report.markdown(summary(rows)))
+    print(f"{arguments.out / 'report.html'}: the same with intervals, by simple and complex scenes, and pictures")
+
+
+def ablate(arguments: argparse.Namespace) -> None:
+    """The same for one setting at a time, with a plot for each group."""
+    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
+    groups = ablations.settings(MagEdit(step_size=arguments.step_size), inversion)
+    names = arguments.groups or list(groups)
+    if unknown := set(names) - set(groups):
+        raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
+    rows, listed = _measure(arguments, [setting for name in names for setting in groups[name]])
+    for name in names:
+        own = {setting.name for setting in groups[name]}
+        some = [row for row in rows if row["setting"] in own]
+        plots.ablation(summary(some), name).save(arguments.out / f"{name}.png")
+        report.write(
+            some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
+        )
+        print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+
+
+def _stepped(method: Any, size: float) -> Any:
+    return replace(method, step_size=size) if isinstance(method, MagEdit) else method
+
+
+def _measure(
+    arguments: argparse.Namespace, settings: Sequence[Setting]
+) -> tuple[list[dict[str, Any]], list[cases.Case]]:
+    if (arguments.format is None) != (arguments.data is None):
+        raise ValueError("expected --format and --data together, got one of the two")
+    found = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop(arguments.tasks)
+    listed = list(found)
+    net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
+    rows, of = [], len(listed) * len(settings)
+    with Bar("cases x settings") as bar:
+        for row in measure(net, listed, settings, judges, arguments.out):
+            rows.append(row)
+            bar(len(rows), of)
+    return rows, listed
+
+
+def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
+    a = arguments
+    return [
+        f"{count} cases; {a.model}, {a.inversion} inversion, {a.steps} steps, guidance scale {a.guidance_scale:g}, "
+        f"MAG-Edit's step size {a.step_size:g}. Local CLIP by {a.clip}, structure by {a.structure}, both on the mask's "
+        "bounding box; numbers of different models do not compare. Brackets: 95 % bootstrap interval of the mean."
+    ]
+
+
+def model(arguments: argparse.Namespace) -> None:
+    """Print the bars as they are measured; write scores.json and the contact sheet."""
+    from .. import model_card
+
+    net = load(arguments.model)
+    scores = []
+    for score in model_card.measure(net, arguments.clip, arguments.scenes):
+        print(score, flush=True)
+        scores.append(score)
+    model_card.write(net, scores, arguments.out)
+    print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")

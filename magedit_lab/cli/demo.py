@@ -1,0 +1,45 @@
+"""`magedit-lab demo`: the first five minutes."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .. import demo as first
+from ..backbone import Backbone
+from ..trace import Trace
+from .common import Bar, command, load, report
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "demo", demo, "edit one of two look-alikes with the shipped model")
+    parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
+    parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
+    parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for figures and trace")
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
+    net = load(arguments.model)
+    traces = _play(net, arguments.seed)
+    report(first.write(traces, arguments.out))
+    hits = dict.fromkeys(traces, 0)
+    for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
+        for name, trace in _play(net, seed).items():
+            hits[name] += first.colour_of(trace) == trace.task.words[0]
+    if arguments.more:
+        print(f"of {arguments.more} further scenes the masked object took its colour in: {hits}")
+
+
+def _play(net: Backbone, seed: int) -> dict[str, Trace]:
+    """Run the demo on one scene and say what became of the masked object."""
+    print(f"{net.name} on {net.device}, scene {seed}: {first.complex_task(seed).target}")
+    with Bar("invert and edit") as bar:
+        traces = first.play(net, first.Demo(seed=seed), bar)
+    for name, trace in traces.items():
+        share, word = trace.share(trace.task.words[0]), trace.task.words[0]
+        print(
+            f"{name:>14}: the masked object is now {first.colour_of(trace)}, asked for {word}; "
+            f"attention inside the mask {share[0]:.0%} at the first step, {share[len(share) // 2]:.0%} halfway"
+        )
+    return traces

@@ -1,0 +1,137 @@
+"""`magedit-lab edit`: a picture of the user's own."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import files, masks, plots
+from ..attention import guided
+from ..backbone import Backbone
+from ..ddim import timesteps
+from ..edit import Method
+from ..inversion import DDIM, NullText, invert
+from ..inversion import Path as Route
+from ..losses import LOSSES
+from ..methods import METHODS
+from ..methods.mag_edit import MagEdit
+from ..methods.prompt_to_prompt import PromptToPrompt
+from ..task import Frame, Task
+from ..trace import Trace, run
+from .common import INVERSIONS, NEEDED, Bar, command, load, report
+
+GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "edit", edit, "edit a picture of your own")
+    option = parser.add_argument
+    option("--image", type=Path, help="PNG or JPEG of any size", **NEEDED)
+    more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}
+    option("--mask", type=Path, help="of the image's size, white where to edit; one, or one a word", **more)
+    option("--source", help="a prompt that describes the image", **NEEDED)
+    option("--target", help="a prompt that describes the result", **NEEDED)
+    option("--words", help="edit words of the target prompt", **more)
+    option("--weights", type=float, nargs="+", help="lambdas of Eq. 5, one a word, summing to 1; else equal")
+    option("--negative", help="a prompt for what is to fade (Eq. 3)")
+    option("--negative-words", nargs="+", default=(), help="its words that count; else all that --target lacks")
+    option("--out", type=Path, help="folder for result, figures and trace", **NEEDED)
+    option("--model", default="tabletop", help="shipped model, folder or hub name")
+    option("--device", help="cpu or cuda; else cuda where there is one")
+    option("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
+    option("--steps", type=int, default=50, help="DDIM steps")
+    option("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
+    option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
+    option("--seed", type=int, default=0, help="torch's seed, for methods that draw noise; DDIM draws none")
+    _guidance_options(parser.add_argument_group("guidance, for MAG-Edit only").add_argument)
+
+
+def _guidance_options(add: Callable) -> None:
+    usual = MagEdit()
+    unset: dict[str, Any] = {"default": argparse.SUPPRESS}
+    add("--preset", choices=("official", "paper"), help="as coded (the default) or as printed", **unset)
+    add("--loss", choices=LOSSES, help=f"Eq. 1 or Eq. 2 (default: {usual.loss})", **unset)
+    add("--iterations", type=int, help=f"MAX_IT, nudges a step (default: {usual.iterations})", **unset)
+    add("--stop-step", type=int, help="tau: steps before this are guided (default: half of them)", **unset)
+    add("--step-size", type=float, help=f"delta of Eq. 4 (default: {usual.step_size})", **unset)
+
+
+def edit(arguments: argparse.Namespace) -> None:
+    """Check, invert, edit, and paste the result back at the picture's own size."""
+    import torch
+
+    task, method = _task(arguments), _method(arguments)
+    torch.manual_seed(arguments.seed)
+    net = load(arguments.model, arguments.device)
+    small, frame = task.fit(net.size, net.size)
+    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
+    _check(net, small, inversion, method)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with Bar("invert") as bar:
+        path = invert(net, small, inversion, bar)
+    with Bar("edit") as bar:
+        trace = _run(net, small, path, method, bar, arguments.out / "trace")
+    report(_write(trace, task, frame, arguments.method, arguments.out))
+
+
+def _task(arguments: argparse.Namespace) -> Task:
+    a = arguments
+    if a.source.split() == a.target.split():
+        raise ValueError("expected a target prompt that differs from the source, got equal ones; add a word")
+    if a.negative_words and a.negative is None:
+        raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
+    negative = a.negative_words or [w for w in (a.negative or "").split() if w not in a.target.split()]
+    planes = [masks.open_mask(path) for path in a.mask]
+    image = masks.open_image(a.image)
+    return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
+
+
+def _method(arguments: argparse.Namespace) -> Method:
+    """The method by its name; ValueError where it has no use for an option that was given."""
+    method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
+    if isinstance(method, MagEdit):
+        return getattr(MagEdit, given.pop("preset", "official"))(**given)
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"{names}: for p2p+mag-edit only, got method {arguments.method!r}; leave it out")
+    return method
+
+
+def _check(net: Backbone, task: Task, inversion: DDIM | NullText, method: Method) -> None:
+    """Bind the method to a path of zeros: whatever does not fit shows before the inversion is paid for."""
+    import torch
+
+    times = tuple(timesteps(inversion.steps, len(net.alphas)))
+    side, channels = net.size // net.factor, net.unet.config.in_channels
+    z, cond = torch.zeros(len(times) + 1, channels, side, side, device=net.device), net.embed(task.source)
+    blank = Route(z, times, cond.expand(len(times), -1, -1), cond, True, inversion.guidance_scale)
+    net.embed(task.target)
+    guided(net.sites(z))
+    method.bind(net, task, blank)
+
+
+def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
+    """The edit's trace; what was traced before something was not finite is saved."""
+    try:
+        return run(net, task, path, method, progress=bar)
+    except FloatingPointError as error:
+        where = error.trace.save(out)  # type: ignore[attr-defined]
+        raise FloatingPointError(f"{error}; the steps before it are in {where}") from None
+
+
+def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+    assert trace.result is not None
+    result = frame.paste(task.image, trace.result, task.region if _blends(METHODS[name]) else None)
+    files.write(out / "result.png", result.save)
+    yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
+    plots.comparison({name: trace}).save(out / "comparison.png")
+    yield out / "comparison.png", "before and after, as the model sees them"
+    if any(trace.terms):
+        plots.loss_curves(trace).save(out / "loss.png")
+        yield out / "loss.png", "the loss at every nudge"
+    yield trace.save(out / "trace"), "the whole run, for Trace.load"
+
+
+def _blends(method: Method) -> bool:
+    base = method.base if isinstance(method, MagEdit) else method
+    return isinstance(base, PromptToPrompt) and base.blend is not None

@@ -1,0 +1,45 @@
+"""`magedit-lab study` and `study-report`: blind votes of a class on a benchmark's pictures."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .. import benchmark, cases
+from .. import study as votes
+from .common import command
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "study", study, "a page for blind pairwise votes on the pictures of `bench table1`")
+    parser.add_argument("folder", type=Path, help="the --out of `bench table1`")
+    parser.add_argument("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
+    parser.add_argument("--pairs", type=int, default=20, help="comparisons on the page, each with three questions")
+    parser.add_argument("--seed", type=int, default=0, help="of order and sides")
+    add = parser.add_argument
+    add("--format", choices=cases.FORMATS, help="the dataset that was measured, in place of TabletopBench")
+    add("--data", type=Path, help="the dataset's folder")
+    shares = command(commands, "study-report", report, "shares of votes, with intervals")
+    shares.add_argument("votes", type=Path, nargs="+", help="votes.json of one or more voters")
+    shares.add_argument("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
+
+
+def study(arguments: argparse.Namespace) -> None:
+    """Write `study.html` into the folder."""
+    rows = benchmark.load(arguments.folder)
+    names = {row["case"] for row in rows}
+    every = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop()
+    known = {case.name: case for case in every if case.name in names}
+    rows = [row for row in rows if row["case"] in known]
+    prompts = {name: case.task.target for name, case in known.items()}
+    chosen = votes.pairs(rows, prompts, arguments.ours, arguments.seed)[: arguments.pairs]
+    sources = {pair.case: known[pair.case].task.image for pair in chosen}
+    path = arguments.folder / "study.html"
+    votes.write(chosen, sources, arguments.folder / "pictures", path)
+    print(
+        f"{path}: {len(chosen)} comparisons; open it in a browser, vote, save, then magedit-lab study-report votes.json"
+    )
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print the shares as a Markdown table."""
+    print(votes.markdown(votes.shares(votes.votes(arguments.votes), arguments.ours), arguments.ours))

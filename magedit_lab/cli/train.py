@@ -1,0 +1,53 @@
+"""`magedit-lab train`: the shipped models, from nothing or from where they stand."""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from .common import NEEDED, command
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "train", train, "train the shipped models anew")
+    parser.add_argument("what", choices=("vae", "diffusion", "clip", "all"), help="which part")
+    parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the models", **NEEDED)
+    parser.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="the shipped size, or a larger one")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, saved, after so long")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in the folder")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Draw scenes and train on them, a line of metrics every 25 steps; the model card is written at the end."""
+    import torch
+
+    from .. import training
+
+    torch.set_flush_denormal(True)
+    if arguments.threads < 1:
+        raise ValueError(f"expected 1 thread or more, got {arguments.threads}; leave --threads out for all")
+    torch.set_num_threads(arguments.threads)
+    plan, out = getattr(training.Plan, arguments.preset)(), arguments.out
+    parts = [part for part in training.TRAINERS if arguments.what in (part, "all")]
+    if not arguments.resume:
+        training.require_new(out, parts)
+    end = time.monotonic() + 60 * arguments.minutes
+    for stage in [training.draw(out / "data", plan), *(training.TRAINERS[part](out, plan) for part in parts)]:
+        with closing(stage) as rows:
+            if not _train(rows, end):
+                print(f"stopped after {arguments.minutes:g} minutes; go on with the same command and --resume")
+                return
+
+
+def _train(rows: Iterator[dict[str, float]], end: float) -> bool:
+    """Whether the stage came to its end in time."""
+    for row in rows:
+        if row.get("step", 0) % 25 == 0:
+            print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
+        if time.monotonic() > end:
+            return False
+    return True

@@ -1,0 +1,102 @@
+"""Make the notebooks from `source/*.py` (jupytext's percent format): run them, once with stubs and once with solutions.
+
+    python notebooks/build.py            # all of them, or name some: 00 05
+
+A student's notebook keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the
+latter. `{time}` in a source becomes the time that the run took.
+"""
+
+import os
+import sys
+import time
+from copy import deepcopy
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+HERE = Path(__file__).parent
+SOURCES = sorted((HERE / "source").glob("*.py"))
+
+
+def student(source: NotebookNode) -> NotebookNode:
+    """Stubs to fill in; each solution is folded away below its stub."""
+    notebook = deepcopy(source)
+    for cell in notebook.cells:
+        if "solution" in tags(cell):
+            folded = f"<details><summary>Solution</summary>\n\n```python\n{cell.source}\n```\n\n</details>"
+            cell.update(new_markdown_cell(folded, id=cell.id))
+            cell.pop("outputs", None)
+            cell.pop("execution_count", None)
+    return notebook
+
+
+def solution(source: NotebookNode) -> NotebookNode:
+    """The same with every exercise solved; links climb one folder."""
+    notebook = deepcopy(source)
+    notebook.cells = [cell for cell in notebook.cells if "exercise" not in tags(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../", "](../../")
+    return notebook
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def read(path: Path) -> NotebookNode:
+    """A source as a notebook, with stable cell ids and a link to the next one."""
+    notebook = jupytext.read(path)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    place = SOURCES.index(path)
+    if place + 1 < len(SOURCES):
+        following = SOURCES[place + 1].stem
+        notebook.cells.append(new_markdown_cell(f"**Next:** [{following.replace('_', ' ')}]({following}.ipynb)"))
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    return notebook
+
+
+def run(notebook: NotebookNode, folder: Path) -> float:
+    """Execute in place, in `folder`; how many seconds it took."""
+    start = time.monotonic()
+    NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": str(folder)}}).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        outputs = cell.get("outputs", [])
+        cell.update({"outputs": [o for o in outputs if o.get("name") != "stderr"]} if outputs else {})
+    notebook.metadata.pop("widgets", None)
+    return time.monotonic() - start
+
+
+def write(notebook: NotebookNode, path: Path, seconds: float) -> None:
+    words = f"{seconds:.0f} s on two CPU cores, all cells; a GPU was not measured"
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("{time}", words) if cell.cell_type == "markdown" else cell.source
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    nbformat.write(notebook, beside)
+    os.replace(beside, path)
+    print(f"{path.relative_to(HERE.parent)}: {seconds:.0f} s, {path.stat().st_size / 1024:.0f} kB", flush=True)
+
+
+def main(names: list[str]) -> None:
+    for path in SOURCES:
+        if names and not path.name.startswith(tuple(names)):
+            continue
+        source = read(path)
+        for make, folder in ((student, HERE), (solution, HERE / "solutions")):
+            notebook = make(source)
+            folder.mkdir(exist_ok=True)
+            write(notebook, folder / f"{path.stem}.ipynb", run(notebook, folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
