@@ -97,7 +97,7 @@ def load(out: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
-        files.write(path, lambda p: p.write_text(whole, encoding="utf-8"))
+        files.write_text(path, whole)
     return [json.loads(line) for line in whole.splitlines()]
 
 
@@ -160,7 +160,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         own = [row for row in rows if row["setting"] == setting]
         line: dict[str, Any] = {"setting": setting, "cases": len(own)}
         for name in COLUMNS:
-            values = [row[name] for row in own if row.get(name) is not None and np.isfinite(row[name])]
+            values = [float(row[name]) for row in own if row.get(name) is not None and np.isfinite(row[name])]
             if values:
                 line[name] = interval(values)
         table.append(line)

@@ -53,7 +53,8 @@ def tabletop_case(number: int, seed: int) -> Case:
     rng = np.random.default_rng([2, seed])
     change, complex_scene = CHANGES[number % 4], number // 4 % 2 == 1
     scene, order = _scene(rng, seed, complex_scene, change)
-    thing, chosen = scene.things[order[0]], order[0]
+    chosen = int(order[0])
+    thing = scene.things[chosen]
     before, after, made = _edit(rng, scene, thing, change)
     others = [[scene.things[i].kind] for i in order[1:]]
     if complex_scene:

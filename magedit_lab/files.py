@@ -14,3 +14,8 @@ def write(path: Path, save: Callable[[Path], object]) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same for a text in UTF-8."""
+    write(path, lambda beside: beside.write_text(text, encoding="utf-8"))

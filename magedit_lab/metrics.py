@@ -57,7 +57,8 @@ def crop(image: Image.Image, mask: Plane) -> Image.Image:
 
 def located(name: str) -> str | Path:
     """The folder of a shipped model, or the name as it is."""
-    return SHIPPED / name if (SHIPPED / name / "config.json").exists() else name
+    shipped = any((SHIPPED / name / index).exists() for index in ("config.json", "model_index.json"))
+    return SHIPPED / name if shipped else name
 
 
 class Clip:

@@ -201,10 +201,62 @@ def _sampled(
 def write(net: Backbone, scores: Sequence[Score], out: Path) -> None:
     """`scores.json`, and `contact-sheet.png` with 32 uncurated generations."""
     text = json.dumps([asdict(score) | {"reached": score.reached} for score in scores], indent=1)
-    files.write(out / "scores.json", lambda p: p.write_text(text + "\n", encoding="utf-8"))
+    files.write_text(out / "scores.json", text + "\n")
     captions = [scenes.sample(FIRST + i).caption(FIRST + i, drop=0.0) for i in range(SHEET)]
     sheet = contact_sheet(generate(net, captions, demo.Demo().guidance_scale), captions)
     files.write(out / "contact-sheet.png", lambda p: sheet.save(p, format="PNG", optimize=True))
+
+
+CARD = """# tabletop
+
+A Stable Diffusion in miniature for teaching: pictures of coloured objects on a table, 128x128. The classes are those of
+Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DConditionModel`, `DDIMScheduler`), so
+`diffusers.StableDiffusionPipeline.from_pretrained` loads this folder unchanged. Apache-2.0, weights in float16.
+
+- **Data**: {pictures:,} scenes of `magedit_lab.scenes`, seeds from 0, rendered by us; captions drawn anew at each step.
+  Seeds from 10,000,000 on are held out.
+- **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
+  patch, the fourth is free for detail. {vae}.
+- **U-Net and text encoder** ({text_layers} layer), trained together: {crop_steps} steps of {crop_batch} crops around an
+  object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW, v-prediction,
+  Stable Diffusion's noise schedule, running average of the weights, 10 % empty captions. {diffusion}.
+- **Words enter at 16x16 only**, with no cross attention at 8x8: what a map shows is all that a word can do.
+- **Grounding**: the exact masks are known, so a small loss (weight {grounding}) ties each word's attention to its own
+  object, until {share:.0%} of it lies there. Stable Diffusion's attention was never taught this.
+- **Machine**: {machine}. Made by `magedit-lab train all --out DIR`.
+
+## Scores
+
+By `magedit-lab bench model`, on held-out scenes, judged by `tabletop-clip`.
+
+{scores}
+
+![32 generations with their captions, not selected](contact-sheet.png)
+"""
+CLIP_CARD = """# tabletop-clip
+
+A small `CLIPModel` for table-top pictures, 128x128, so that CLIP scores run offline by the same code as with a real
+CLIP. Trained contrastively on whole scenes with their captions and on crops of single objects with their phrases, equal
+texts counting as equally right. {clip}, {clip_batch} scenes and {clip_batch} crops a step. {machine}. Apache-2.0,
+weights in float16. It judges this little world only, and its numbers do not compare with those of another CLIP.
+
+## Scores
+
+{scores}
+"""
+
+
+def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
+    """README.md of both models, from their `training.json` and the scores."""
+    facts = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    ran = {
+        part: f"{v['steps']:,} steps in {v['seconds'] / 60:.0f} minutes" for part, v in facts.items() if "steps" in v
+    }
+    told = facts["plan"] | ran | {"machine": facts["machine"]}
+    own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
+    for folder, text, some in ((model, CARD, scores), (clip, CLIP_CARD, own)):
+        page = text.format(scores=table(some), **told)
+        files.write_text(folder / "README.md", page)
 
 
 def table(scores: Sequence[Score]) -> str:

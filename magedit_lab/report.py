@@ -30,11 +30,11 @@ def write(
     tables = {name: summary(some) for name, some in groups.items()}
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     text = [f"# {title}", *notes, *(f"## {name}\n\n{markdown(table)}" for name, table in tables.items())]
-    files.write(out / "report.md", lambda p: p.write_text("\n\n".join(text) + "\n", encoding="utf-8"))
+    files.write_text(out / "report.md", "\n\n".join(text) + "\n")
     parts = [f"<h2>{name}</h2>{_table(table)}" for name, table in tables.items()]
     parts.append(f"<h2>pictures</h2>{_grid(cases, settings, measured or out)}")
     page = _page(title, notes, parts)
-    files.write(out / "report.html", lambda p: p.write_text(page, encoding="utf-8"))
+    files.write_text(out / "report.html", page)
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:

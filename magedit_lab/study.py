@@ -66,7 +66,7 @@ def page(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path
 
 def write(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path, path: Path) -> None:
     text = page(chosen, sources, pictures)
-    files.write(path, lambda p: p.write_text(text, encoding="utf-8"))
+    files.write_text(path, text)
 
 
 def _data(image: Image.Image) -> str:

@@ -178,7 +178,7 @@ class Trace:
             if picture:
                 files.write(folder / f"{name}.png", partial(picture.save, format="PNG"))
         text = json.dumps(self._meta(), indent=1)
-        files.write(folder / "trace.json", lambda p: p.write_text(text))
+        files.write_text(folder / "trace.json", text)
         return folder
 
     def _meta(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import ablations, cases, plots, report
+from .. import ablations, cases, metrics, plots, report
 from ..benchmark import Judges, Setting, measure, summary
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
     bars.add_argument("--clip", default="tabletop-clip", help="shipped CLIP or folder")
     bars.add_argument("--scenes", type=int, default=256, help="held-out scenes")
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
+    bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
 
@@ -115,4 +116,6 @@ def model(arguments: argparse.Namespace) -> None:
         print(score, flush=True)
         scores.append(score)
     model_card.write(net, scores, arguments.out)
+    if arguments.card:
+        model_card.write_card(Path(metrics.located(arguments.model)), Path(metrics.located(arguments.clip)), scores)
     print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .common import NEEDED, command
+from .common import NEEDED, command, load
 
 
 def add(commands: Any) -> None:
@@ -41,6 +41,19 @@ def train(arguments: argparse.Namespace) -> None:
             if not _train(rows, end):
                 print(f"stopped after {arguments.minutes:g} minutes; go on with the same command and --resume")
                 return
+    training.record(out, plan)
+    if arguments.what == "all":
+        _judge(out)
+
+
+def _judge(out: Path) -> None:
+    """Measure the bars and write the model cards."""
+    from .. import model_card
+
+    net, clip = load(str(out / "tabletop")), str(out / "tabletop-clip")
+    scores = list(model_card.measure(net, clip))
+    model_card.write(net, scores, out / "tabletop")
+    model_card.write_card(out / "tabletop", out / "tabletop-clip", scores)
 
 
 def _train(rows: Iterator[dict[str, float]], end: float) -> bool:

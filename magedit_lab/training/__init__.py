@@ -4,9 +4,16 @@ Each trainer is a generator that yields its metrics. All randomness of a step co
 run continues bit for bit on one machine.
 """
 
+import json
+import os
+import platform
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import safe_open
+
+from .. import files
 from .clip import train_clip
 from .data import CELLS, MOST, draw
 from .diffusion import Batch, grounding, make_batch, train_diffusion
@@ -28,6 +35,7 @@ __all__ = [
     "new_tokenizer",
     "new_unet",
     "new_vae",
+    "record",
     "require_new",
     "train_clip",
     "train_diffusion",
@@ -48,3 +56,17 @@ def require_new(out: Path, parts: Iterable[str]) -> None:
             raise ValueError(
                 f"expected no checkpoint of {part!r} in {str(out)!r}; go on from it with --resume, or take a new --out"
             )
+
+
+def record(out: Path, plan: Plan) -> None:
+    """Write `training.json` into each finished model's folder: the plan, what was run of it, and on which machine."""
+    facts: dict[str, object] = {"machine": f"{platform.machine()}, {os.cpu_count()} CPU cores", "plan": asdict(plan)}
+    for part in TRAINERS:
+        if (out / f"{part}.safetensors").exists():
+            with safe_open(out / f"{part}.safetensors", "pt") as f:
+                steps, seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))
+            facts[part] = {"steps": steps, "seconds": round(seconds)}
+    text = json.dumps(facts, indent=1) + "\n"
+    for folder in ("tabletop", "tabletop-clip"):
+        if (out / folder).is_dir():
+            files.write_text(out / folder / "training.json", text)

@@ -20,13 +20,13 @@ class Plan:
     vae_steps: int = 2300
     vae_batch: int = 16
     vae_taught: int = 250
-    vae_rate: float = 2e-3
+    vae_rate: float = 1e-3
     unet_channels: tuple[int, ...] = (40, 96, 128)
     text_layers: int = 1
     crop_steps: int = 600
     crop_batch: int = 64
     crop_every: int = 4
-    scene_steps: int = 6000
+    scene_steps: int = 5000
     scene_batch: int = 16
     rate: float = 1.2e-3
     average: float = 0.998
