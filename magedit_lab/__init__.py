@@ -4,7 +4,7 @@ from . import backbone, demo, losses, masks, plots, scenes
 from .backbone import Backbone
 from .blend import LocalBlend, MaskBlend
 from .edit import Hooks, Method, Now, Nudge, Step, edit
-from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path, invert
+from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path, Proximal, invert
 from .methods import METHODS
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
@@ -13,6 +13,6 @@ from .trace import Keep, Trace, run
 
 __all__ = [
     "DDIM", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend", "MagEdit",
-    "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Step", "Task",
-    "Trace", "backbone", "demo", "edit", "invert", "losses", "masks", "plots", "run", "scenes",
+    "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Proximal", "Step",
+    "Task", "Trace", "backbone", "demo", "edit", "invert", "losses", "masks", "plots", "run", "scenes",
 ]  # fmt: skip

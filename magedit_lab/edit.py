@@ -180,16 +180,20 @@ def _denoise(
     heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
     uncond, scale = now.path.uncond[now.i : now.i + 1], now.path.guidance_scale
     words = now.net.predict(now.target, now.t, cond, {**taps, **heard})
-    eps = guidance(now.net.predict(now.target, now.t, uncond, uncond_taps), words, scale)
+    base = now.net.predict(now.target, now.t, uncond, uncond_taps)
+    proximal = now.path.proximal
+    eps = base + scale * proximal.kept(words - base) if proximal else guidance(base, words, scale)
     here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
     if now.path.pin:
         source = now.path.latents[now.i + 1 : now.i + 2]
     else:
-        told, base = source_eps
+        told, untold = source_eps
         assert told is not None  # a branch that is not pinned was run
-        assert base is not None
-        source = ddim.move(now.source, guidance(base, told, scale), here, there)
+        assert untold is not None
+        source = ddim.move(now.source, guidance(untold, told, scale), here, there)
     target = ddim.move(now.target, eps, here, there)
+    if proximal and now.t < proximal.below:
+        target = proximal.pulled(target, now.path.latents[now.i + 1 : now.i + 2], words - base)
     x0 = ddim.to_x0(now.target, eps, here)
     return Step(now, now.target, eps, source, target, x0, {}, maps, ())
 

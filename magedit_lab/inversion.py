@@ -1,7 +1,7 @@
 """From a picture to the noise that it could have come from, and the route back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -16,6 +16,37 @@ from .task import Task
 Progress = Callable[[int, int], object]
 
 
+@dataclass(frozen=True)
+class Proximal:
+    """Proximal guidance (Han et al. 2024): only the largest part of what the words add to the noise is kept.
+
+    norm: "l0" keeps values of |eps_c - eps_u| above the `quantile` as they are; "l1" also shrinks them by it.
+    below, rate, grow: at timesteps below 400 the target's latent is pulled back to the recorded one, where nothing was
+    kept, `grow` cells away from what was.
+    """
+
+    norm: str = "l0"
+    quantile: float = 0.7
+    below: int = 400
+    rate: float = 1.0
+    grow: int = 1
+
+    def __post_init__(self) -> None:
+        if self.norm not in ("l0", "l1"):
+            raise ValueError(f"expected norm 'l0' or 'l1', got {self.norm!r}")
+
+    def kept(self, delta: Latent) -> Latent:
+        """The proximal map of the difference that guidance multiplies."""
+        least = delta.abs().flatten(1).quantile(self.quantile, 1)[:, None, None, None]
+        large = (delta.abs() > least) * delta
+        return large if self.norm == "l0" else large.sign() * (large.abs() - least).clamp(min=0)
+
+    def pulled(self, z: Latent, recorded: Latent, delta: Latent) -> Latent:
+        """The latent after a step, back on the record where `kept` left nothing."""
+        held = F.max_pool2d((self.kept(delta) != 0).to(z), 2 * self.grow + 1, 1, self.grow)
+        return z - self.rate * (1 - held) * (z - recorded)
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """An image's own route from noise to itself.
@@ -23,6 +54,7 @@ class Path:
     latents: steps + 1 of them, the noisiest first, the image's own last. times: the timestep of each step.
     uncond: the unconditional embedding of each step. cond: the source prompt's.
     pin: replay the latents as they stand, with no call of the model; else run the source branch with guidance.
+    proximal: how the target's guidance is thinned out, if at all.
     """
 
     latents: Float[Tensor, "steps_and_one channels h w"]
@@ -31,6 +63,7 @@ class Path:
     cond: Text
     pin: bool
     guidance_scale: float
+    proximal: Proximal | None = None
 
     @property
     def steps(self) -> int:
@@ -80,10 +113,16 @@ class DDIM:
 
 @dataclass(frozen=True)
 class NegativePrompt(DDIM):
-    """Negative-prompt inversion (Miyake et al. 2023): the source prompt takes the empty prompt's place."""
+    """Negative-prompt inversion (Miyake et al. 2023): the source prompt takes the empty prompt's place.
+
+    proximal: with proximal guidance, as in ProxNPI.
+    """
+
+    proximal: Proximal | None = None
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
-        return _path(net, ddim_route(net, z0, cond, self.steps, progress, self.steps), cond, cond, self)
+        route = ddim_route(net, z0, cond, self.steps, progress, self.steps)
+        return replace(_path(net, route, cond, cond, self), proximal=self.proximal)
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,8 @@ def sentence(scene: Scene, phrases: Iterable[str]) -> str:
 def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[tuple[str, int | None]]:
     """The words of a caption, each with the index of the object that it describes (None: no object).
 
-    With probability `drop` each, an adjective, the table's material or the wall is left out. A plain object is called
-    `plain` one time in four.
+    With probability `drop` each, an adjective, the table's material or the wall is left out, and a plain object
+    is called `plain` one time in four (never where nothing may be left out).
     """
     words: list[tuple[str, int | None]] = []
     order = rng.permutation(len(scene.things))
@@ -159,7 +159,7 @@ def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[
         if place:
             words.append(("and" if place == len(order) - 1 else ",", None))
         *adjectives, kind = scene.things[index].words
-        if scene.things[index].texture == "plain" and rng.random() < 0.25:
+        if drop and scene.things[index].texture == "plain" and rng.random() < 0.25:
             adjectives.append("plain")
         own = [w for w in adjectives if rng.random() >= drop] + [kind]
         words += [(article(own[0]), None), *((w, int(index)) for w in own)]

@@ -84,3 +84,36 @@ def test_progress_counts_to_its_end(net, task, inversion, of):
     seen = []
     mag.invert(net, task, inversion, lambda done, total: seen.append((done, total)))
     assert seen == [(i + 1, of) for i in range(of)]
+
+
+@pytest.mark.parametrize("norm", ["l0", "l1"])
+def test_proximal_guidance_is_the_proximal_map_of_its_norm(norm):
+    torch.manual_seed(0)
+    delta = torch.randn(1, 4, 8, 8, dtype=torch.float64)
+    least = torch.quantile(delta.abs(), 0.7)
+    hard = torch.where(delta.abs() > least, delta, 0.0)
+    soft = torch.nn.functional.softshrink(delta, least.item())
+    assert torch.allclose(mag.Proximal(norm).kept(delta), hard if norm == "l0" else soft)
+
+
+def test_proximal_guidance_puts_back_what_it_did_not_touch():
+    torch.manual_seed(0)
+    delta = torch.zeros(1, 4, 8, 8)
+    delta[..., 2, 3] = 5.0
+    z, recorded = torch.randn(2, 1, 4, 8, 8)
+    pulled = mag.Proximal(quantile=0.9, grow=1).pulled(z, recorded, delta)
+    assert torch.equal(pulled[..., 1:4, 2:5], z[..., 1:4, 2:5])
+    far = torch.ones(8, 8, dtype=torch.bool)
+    far[1:4, 2:5] = False
+    assert torch.allclose(pulled[..., far], recorded[..., far])
+
+
+def test_proximal_guidance_thins_out_what_the_words_add(exact, task):
+    path = mag.invert(exact, task, mag.NegativePrompt(3, 5.0, mag.Proximal(below=0)))
+    step = next(iter(mag.edit(exact, task, path, mag.METHODS["plain"])))
+    z, t = path.latents[:1], path.times[0]
+    with torch.no_grad():
+        base, words = (exact.predict(z, t, exact.embed(prompt)) for prompt in (task.source, task.target))
+    delta = words - base
+    large = torch.where(delta.abs() > delta.abs().quantile(0.7), delta, 0.0)
+    assert torch.allclose(step.eps, base + 5.0 * large, atol=1e-9)

@@ -16,7 +16,10 @@ from magedit_lab.methods.pix2pix_zero import Pix2PixZero
 from magedit_lab.methods.plain import Plain
 from magedit_lab.methods.plug_and_play import PlugAndPlay
 
-INVERSIONS = [mag.DDIM, mag.NullText, mag.NegativePrompt, mag.Direct]
+INVERSIONS = {
+    "ddim": mag.DDIM(2), "null-text": mag.NullText(2), "negative": mag.NegativePrompt(2), "direct": mag.Direct(2),
+    "proximal": mag.NegativePrompt(2, proximal=mag.Proximal()),
+}  # fmt: skip
 GUIDED = [n for n, m in mag.METHODS.items() if isinstance(m, mag.MagEdit)]
 
 
@@ -28,7 +31,7 @@ def last(net, task, path, method):
 @pytest.mark.parametrize("inversion", INVERSIONS)
 @pytest.mark.parametrize("name", mag.METHODS)
 def test_every_method_runs_with_every_inversion(net, task, name, inversion):
-    path = mag.invert(net, task, inversion(steps=2))
+    path = mag.invert(net, task, INVERSIONS[inversion])
     step = last(net, task, path, mag.METHODS[name])
     assert step.target.isfinite().all()
     assert not torch.equal(step.target, step.source)

@@ -9,10 +9,11 @@ from typing import Any
 from tqdm import tqdm
 
 from ..backbone import Backbone, quiet
-from ..inversion import DDIM, Direct, NegativePrompt, NullText
+from ..inversion import DDIM, Direct, NegativePrompt, NullText, Proximal
 
-INVERSIONS: dict[str, type[DDIM] | type[NullText]] = {
+INVERSIONS: dict[str, Callable[[int, float], DDIM | NullText]] = {
     "null-text": NullText, "ddim": DDIM, "negative-prompt": NegativePrompt, "direct": Direct,
+    "proximal": lambda steps, scale: NegativePrompt(steps, scale, Proximal()),
 }  # fmt: skip
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
