@@ -17,7 +17,7 @@ ORDER = [
     {"metrics"},
     {"cases"},
     {"benchmark"},
-    {"plots", "report", "study", "ablations"},
+    {"plots", "report", "study", "ablations", "applications"},
     {"demo"},
     {"model_card"},
     {"cli"},

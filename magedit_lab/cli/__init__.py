@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import bench, demo, doctor, edit, study, train
+from . import applications, bench, demo, doctor, edit, study, train
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,6 +23,6 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="magedit-lab", description="Attention-guided image editing.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (demo, edit, bench, study, train, doctor):
+    for module in (demo, edit, applications, bench, study, train, doctor):
         module.add(commands)
     return parser
