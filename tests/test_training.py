@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from magedit_lab import training
+from magedit_lab import scenes, training
 
 SMALL = training.Plan(pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2)
 
@@ -54,7 +54,7 @@ def test_attention_that_suffices_costs_nothing():
     soft = torch.zeros(1, 4, training.TOKENS)
     soft[0, :2, 2], soft[0, 2:, 2] = 0.7, 0.3
     inside, read = training.grounding(soft, batch, torch.ones(1), enough=0.6)
-    assert inside == read == 0
+    assert max(abs(inside), abs(read)) < 1e-6
 
 
 @pytest.mark.parametrize("part", training.TRAINERS)
@@ -99,5 +99,5 @@ def test_owners_are_the_words_of_their_object():
     for ids, owner in zip(batch.ids, batch.owner, strict=True):
         for thing in owner[owner.sum(1) > 0]:
             words = [tokenizer.decode([ids[i]]).strip() for i in thing.nonzero()[:, 0]]
-            assert words[-1] in training.scenes.KINDS
-            assert all(w in {*training.scenes.COLOURS, *training.scenes.TEXTURES} for w in words[:-1])
+            assert words[-1] in scenes.KINDS
+            assert all(w in {*scenes.COLOURS, *scenes.TEXTURES} for w in words[:-1])

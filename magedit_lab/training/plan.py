@@ -32,7 +32,7 @@ class Plan:
     average: float = 0.998
     grounding: float = 0.01
     share: float = 0.6
-    clip_steps: int = 2000
+    clip_steps: int = 1200
     clip_batch: int = 64
     clip_rate: float = 1e-3
     seed: int = 0

@@ -14,7 +14,7 @@ from .plan import Plan
 from .run import Run, schedule, steps
 
 
-def colours(images: Float[Tensor, "n 3 h w"], factor: int = 4) -> Float[Tensor, "n 3 h/factor w/factor"]:
+def colours(images: Float[Tensor, "n 3 h w"], factor: int = 4) -> Float[Tensor, "n 3 h/{factor} w/{factor}"]:
     """Mean brightness, red against green, and blue against yellow of each patch, each of about unit variance."""
     r, g, b = F.avg_pool2d(images, factor).unbind(1)
     return torch.stack([(r + g + b) / 3 * 2.2, (r - g) * 4, (b - (r + g) / 2) * 3.5], 1)
