@@ -43,7 +43,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab
 
 train: .venv/installed
-	$(BIN)/magedit-lab train all --out work
+	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
 
 clean:
 	rm -rf .venv build out *.egg-info
