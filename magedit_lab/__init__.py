@@ -1,6 +1,6 @@
 """magedit_lab: attention-guided image editing, one inspectable step at a time (MAG-Edit, ACM MM 2024)."""
 
-from . import backbone, demo, losses, masks, plots, scenes
+from . import applications, attention, backbone, ddim, demo, losses, masks, metrics, plots, scenes, taps, words
 from .backbone import Backbone
 from .blend import LocalBlend, MaskBlend
 from .edit import Hooks, Method, Now, Nudge, Step, edit
@@ -14,5 +14,6 @@ from .trace import Keep, Trace, run
 __all__ = [
     "DDIM", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend", "MagEdit",
     "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Proximal", "Step",
-    "Task", "Trace", "backbone", "demo", "edit", "invert", "losses", "masks", "plots", "run", "scenes",
+    "Task", "Trace", "applications", "attention", "backbone", "ddim", "demo", "edit", "invert", "losses", "masks",
+    "metrics", "plots", "run", "scenes", "taps", "words",
 ]  # fmt: skip

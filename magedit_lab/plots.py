@@ -62,6 +62,52 @@ def task(task: Task) -> Plot:
     return figure
 
 
+def pictures(shown: Mapping[str, Image.Image], sentence: str, columns: int = 6) -> Plot:
+    """Pictures in rows under their names; `sentence` says what there is to see."""
+    if not shown:
+        raise ValueError("expected at least one picture, got none; pass a dict of names and pictures")
+    width, rows = min(columns, len(shown)), -(-len(shown) // columns)
+    figure = _figure(2.2 * width, 2.55 * rows, sentence)
+    panels = list(figure.subplots(rows, width, squeeze=False).flat)
+    for axes, (name, picture) in zip(panels, shown.items(), strict=False):
+        axes.imshow(picture, interpolation="nearest" if max(picture.size) < 64 else "lanczos")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(name, fontsize=TEXT)
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def channels(z: Tensor) -> list[Image.Image]:
+    """Each channel of a latent as a grey picture, from its least to its largest value."""
+    planes = z[0].float().cpu().numpy()
+    scaled = [(p - p.min()) / max(float(np.ptp(p)), 1e-9) for p in planes]
+    return [Image.fromarray((p * 255).round().astype(np.uint8)).convert("RGB") for p in scaled]
+
+
+def attention_of_words(trace: Trace, branch: str = "target", step: int | None = None) -> Plot:
+    """The map of every word of a prompt at one step, or averaged over all; each on a scale of its own.
+
+    The number is the share of the word's attention inside the mask.
+    """
+    _require(trace, "attention")
+    names = list(dict.fromkeys(trace.words(branch)))
+    when = "averaged over all steps" if step is None else f"at step {step}"
+    figure = _figure(
+        1.75 * min(8, len(names)), 2.3 * -(-len(names) // 8), f"Attention of each word {when}: {', '.join(names)}"
+    )
+    panels = list(figure.subplots(-(-len(names) // 8), min(8, len(names)), squeeze=False).flat)
+    for axes, word in zip(panels, names, strict=False):
+        maps = trace.attention(word, branch)
+        heat = np.nanmean(maps, 0) if step is None else maps[step]
+        _heat(axes, heat, trace.task.region, heat.max(), share=True)
+        axes.set_title(word, fontsize=TEXT)
+        axes.xaxis.label.set_size(SMALL - 2)
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    return figure
+
+
 def comparison(traces: Mapping[str, Trace]) -> Plot:
     """The source with its mask outlined, as in the paper's Fig. 1, and each trace's result beside it."""
     if not traces:

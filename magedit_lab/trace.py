@@ -151,6 +151,10 @@ class Trace:
         mask = to_cells(goals.get(word, self.task.region), *maps.shape[1:]).numpy()
         return (maps * mask).sum((1, 2)) / maps.sum((1, 2))
 
+    def words(self, branch: str = "target") -> list[str]:
+        """The words of a branch's prompt, each once, in their order."""
+        return [word for b, word in self._columns if b == branch]
+
     def columns(self, word: str, branch: str = "target") -> list[int]:
         """Positions of a word's tokens; ValueError that names the words that there are."""
         found = [self._columns.get((branch, x)) for x in w.split(word)]
