@@ -5,7 +5,13 @@ maps are taken and put in by a processor of its own. Facts on what the released 
 square, delta = 2.5 sigma_t, blending in the last 15 of 50 steps with a mask grown by one cell.
 """
 
+import copy
+
 import torch
+
+from magedit_lab import words
+from magedit_lab.attention import guided
+from magedit_lab.masks import to_cells
 
 
 class Attention:
@@ -30,13 +36,31 @@ class Attention:
 
 
 class Literal:
-    def __init__(self, unet, alphas, final, path, target_text, mapper, word, common, mask16, mask64, settings):
+    def __init__(
+        self, unet, alphas, final, path, target_text, mapper, word, common, mask16, mask64, prediction, settings
+    ):
         self.__dict__.update(locals())
         self.attention = Attention(unet)
 
+    @classmethod
+    def of(cls, net, task, path, settings):
+        """For a task with one added word, on a copy of the library's U-Net."""
+        z, tokenizer = path.latents[:1], net.tokenizer
+        site = guided(net.sites(z))[0]
+        (word,) = words.positions(tokenizer, task.target, task.words[0])
+        end = len(tokenizer(task.target).input_ids) - 1
+        return cls(
+            copy.deepcopy(net.unet).requires_grad_(False), net.alphas, net.final_alpha, path, net.embed(task.target),
+            words.refinement(tokenizer, task.source, task.target).tolist(), word,
+            [k for k in range(1, end) if k != word], to_cells(task.region, site.height, site.width).flatten().to(z),
+            to_cells(task.region, *z.shape[2:]).to(z), net.prediction, settings,
+        )  # fmt: skip
+
     def eps(self, z, t, text, inject=None):
         self.attention.maps, self.attention.inject = {}, inject
-        return self.unet(z, t, text).sample, dict(self.attention.maps)
+        out, a = self.unet(z, t, text).sample, self.alphas[t]
+        noise = a.sqrt() * out + (1 - a).sqrt() * z if self.prediction == "v_prediction" else out
+        return noise, dict(self.attention.maps)
 
     def inject(self, i, source_maps):
         """Refinement: common tokens take the source's columns in the first .8, self attention in the first .5."""

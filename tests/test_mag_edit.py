@@ -1,4 +1,3 @@
-import copy
 from dataclasses import replace
 
 import pytest
@@ -7,7 +6,7 @@ from conftest import SOURCE, TARGET
 from literal import Literal
 
 import magedit_lab as mag
-from magedit_lab import losses, words
+from magedit_lab import losses
 from magedit_lab.masks import to_cells
 
 SETTINGS = {
@@ -18,18 +17,10 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_losses_and_latents_equal_the_literal_algorithm(pipe, exact, task, name):
+def test_losses_and_latents_equal_the_literal_algorithm(exact, task, name):
     method = SETTINGS[name]
     path = mag.invert(exact, task, mag.NullText(steps=6, inner=1, guidance_scale=3.0))
-    ids = [list(pipe.tokenizer(p).input_ids) for p in (SOURCE, TARGET)]
-    word = ids[1].index(pipe.tokenizer.convert_tokens_to_ids("yellow</w>"))
-    mapper = words.refinement(pipe.tokenizer, SOURCE, TARGET).tolist()
-    common = [k for k in range(1, len(ids[1]) - 1) if k != word]
-    literal = Literal(
-        copy.deepcopy(pipe.unet).double().requires_grad_(False), exact.alphas, exact.final_alpha, path,
-        exact.embed(TARGET), mapper, word, common, to_cells(task.region, 8, 8).flatten().double(),
-        to_cells(task.region, 32, 32).double(), name,
-    )  # fmt: skip
+    literal = Literal.of(exact, task, path, name)
     expected_losses, expected_latents = literal.run(3, method.step_size)
     steps = list(mag.edit(exact, task, path, method))
     assert [n.loss for s in steps for n in s.nudges] == pytest.approx(expected_losses, rel=1e-7)

@@ -1,4 +1,6 @@
 import itertools
+import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,10 @@ import torch
 
 from magedit_lab import scenes, training
 
-SMALL = training.Plan(pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2)
+SMALL = training.Plan(
+    pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2, soft_steps=2,
+    clip_steps=2, clip_batch=2, clip_hard_steps=2, clip_hard_batch=4,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,41 @@ def test_attention_that_suffices_costs_nothing():
     soft[0, :2, 2], soft[0, 2:, 2] = 0.7, 0.3
     inside, read = training.grounding(soft, batch, torch.ones(1), enough=0.6)
     assert max(abs(inside), abs(read)) < 1e-6
+
+
+def test_attention_is_drawn_to_the_soft_share_from_both_sides():
+    owner = torch.zeros(1, training.MOST, training.TOKENS)
+    owner[0, 0, 2] = 1
+    masks = torch.zeros(1, training.MOST, 4)
+    masks[0, 0, :2] = 1
+    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
+    for share in (0.15, 0.3, 0.6):
+        probs = torch.zeros(1, 4, training.TOKENS)
+        probs[0, :2, 2], probs[0, 2:, 2] = share / 2, (1 - share) / 2
+        inside, _ = training.grounding(probs, batch, torch.ones(1), enough=0.3, soft=True)
+        assert inside == pytest.approx(abs(math.log(share / 0.3)), abs=2e-3)
+
+
+def test_the_tokenizer_is_the_same_each_time_and_a_word_is_one_token():
+    first, *others = (training.new_tokenizer() for _ in range(8))
+    model = json.loads(first.backend_tokenizer.to_str())["model"]
+    assert all(json.loads(t.backend_tokenizer.to_str())["model"] == model for t in others)
+    for word in (*scenes.COLOURS, *scenes.KINDS, *scenes.TEXTURES, *scenes.WALLS, *scenes.TABLES, "a", "an"):
+        assert len(first(word).input_ids) == 3
+
+
+@pytest.mark.parametrize("part", ["diffusion", "clip"])
+def test_the_last_phase_starts_from_the_average_and_resumes_bit_for_bit(data, tmp_path, part):
+    straight, resumed = (linked(data, p) for p in (tmp_path / "a", tmp_path / "b") if not p.mkdir())
+    if part == "diffusion":
+        for out in (straight, resumed):
+            list(training.train_vae(out, SMALL))
+    rows = list(training.TRAINERS[part](straight, SMALL))
+    first = list(itertools.islice(generator := training.TRAINERS[part](resumed, SMALL), len(rows) - 1))
+    generator.close()
+    again = list(training.TRAINERS[part](resumed, SMALL))
+    assert [r["step"] for r in first + again] == list(range(1, len(rows) + 1))
+    assert [{**r, "seconds": 0} for r in first + again] == [{**r, "seconds": 0} for r in rows]
 
 
 @pytest.mark.parametrize("part", training.TRAINERS)

@@ -61,11 +61,10 @@ def require_new(out: Path, parts: Iterable[str]) -> None:
 def record(out: Path, plan: Plan) -> None:
     """Write `training.json` into each finished model's folder: the plan, what was run of it, and on which machine."""
     facts: dict[str, object] = {"machine": f"{platform.machine()}, {os.cpu_count()} CPU cores", "plan": asdict(plan)}
-    for part in TRAINERS:
-        if (out / f"{part}.safetensors").exists():
-            with safe_open(out / f"{part}.safetensors", "pt") as f:
-                steps, seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))
-            facts[part] = {"steps": steps, "seconds": round(seconds)}
+    for path in sorted(p for part in TRAINERS for p in out.glob(f"{part}*.safetensors")):
+        with safe_open(path, "pt") as f:
+            steps, seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))
+        facts[path.stem] = {"steps": steps, "seconds": round(seconds)}
     text = json.dumps(facts, indent=1) + "\n"
     for folder in ("tabletop", "tabletop-clip"):
         if (out / folder).is_dir():

@@ -87,46 +87,77 @@ class Recorder:
 
 
 def grounding(
-    probs: Float[Tensor, "n pixels tokens"], batch: Batch, visible: Float[Tensor, " n"], enough: float = 1.0
+    probs: Float[Tensor, "n pixels tokens"],
+    batch: Batch,
+    visible: Float[Tensor, " n"],
+    enough: float = 1.0,
+    soft: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Two log losses that tie words to their objects; `visible` is 0 where the noise hides everything.
 
     inside: the share of a word's attention that falls inside its object's mask.
     read: the share of an object's attention that reads the object's own words.
     Both are 0 once the share is `enough`: attention that is taught to the last per cent is too hard to be moved.
-    """
+    Where `soft`, a share inside that is above `enough` costs as much as one below.
+    """  # fmt: skip
     overlap = torch.einsum("npt,nop,not->not", probs, batch.masks, batch.owner)
     words = batch.owner * visible[:, None, None]
     share = (overlap + 1e-4) / (probs.sum(1)[:, None] * batch.owner + 1e-3)
-    inside = ((math.log(enough) - share.clamp(max=enough).log()) * words).sum() / words.sum().clamp(min=1)
+    lack = math.log(enough) - share.log()
+    inside = ((lack.abs() if soft else lack.clamp(min=0)) * words).sum() / words.sum().clamp(min=1)
     reads = overlap.sum(-1) / batch.masks.sum(-1).clamp(min=1e-3)
     told = (batch.owner.sum(-1) > 0) * (batch.masks.sum(-1) > 1) * visible[:, None]
-    read = ((math.log(enough) - (reads + 1e-3).clamp(max=enough).log()) * told).sum() / told.sum().clamp(min=1)
+    read = ((math.log(enough) - (reads + 1e-3).log()).clamp(min=0) * told).sum() / told.sum().clamp(min=1)
     return inside, read
 
 
 def train_diffusion(out: Path, plan: Plan) -> Generator[dict[str, float]]:
-    """Train U-Net and text encoder together: on crops first, then mostly on whole scenes, grounded throughout."""
+    """Train U-Net and text encoder together: on crops, then mostly on whole scenes, then with softer attention."""
     torch.manual_seed(plan.seed)
     tokenizer, scheduler = new_tokenizer(), new_scheduler()
     text, unet = new_text_encoder(tokenizer, plan), new_unet(plan).to(memory_format=torch.channels_last)
-    run = Run(out / "diffusion.safetensors", [unet, text], plan.rate, plan.average)
+    lesson = Lesson(unet, text, tokenizer, scheduler.alphas_cumprod, plan)
     z, masks = latents(out, plan), load(out / "data", plan.pictures, "masks")
-    recorder = Recorder()
-    unet.set_attn_processor({n: recorder if "attn2" in n else p for n, p in unet.attn_processors.items()})
-    alphas, total = scheduler.alphas_cumprod, plan.crop_steps + plan.scene_steps
+
+    run = Run(out / "diffusion.safetensors", [unet, text], plan.rate, plan.average)
+    total = plan.crop_steps + plan.scene_steps
     for step, rng, generator in steps(run, total):
         crop = step < plan.crop_steps or step % plan.crop_every == 0
-        batch = make_batch(z, masks, tokenizer, plan.crop_batch if crop else plan.scene_batch, crop, rng)
-        recorder.maps.clear()
-        loss, visible = _velocity_loss(unet, text(batch.ids).last_hidden_state, batch.z, alphas, generator)
-        terms = [grounding(m.mean(1), batch, visible, plan.share) for m in recorder.maps]
-        inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
-        run.update(loss + plan.grounding * (inside + read), schedule(step, total))
-        row = {"loss": loss.item(), "inside": inside.item(), "read": read.item()}
+        loss, row = lesson(z, masks, crop, False, rng, generator)
+        run.update(loss, schedule(step, total))
         yield {"step": run.step, **row, "seconds": run.seconds}
     run.averaged()
+
+    run = Run(out / "diffusion-soft.safetensors", [unet, text], plan.soft_rate, min(plan.average, 0.99))
+    for step, rng, generator in steps(run, plan.soft_steps):
+        loss, row = lesson(z, masks, step % plan.crop_every == 0, True, rng, generator)
+        run.update(loss, schedule(step, plan.soft_steps, warm=30, decay=0.6))
+        yield {"step": total + run.step, **row, "seconds": run.seconds}
+    run.averaged()
     save(out / "tabletop", unet, text, tokenizer, scheduler)
+
+
+class Lesson:
+    """The loss of one batch: of the velocity, and of the attention that words pay to their objects."""
+
+    def __init__(self, unet: UNet2DConditionModel, text: CLIPTextModel, tokenizer, alphas: Tensor, plan: Plan) -> None:
+        self.unet, self.text, self.tokenizer, self.alphas, self.plan = unet, text, tokenizer, alphas, plan
+        self.recorder = Recorder()
+        unet.set_attn_processor({n: self.recorder if "attn2" in n else p for n, p in unet.attn_processors.items()})
+
+    def __call__(
+        self, z: Tensor, masks: np.ndarray, crop: bool, soft: bool, rng: np.random.Generator, noise: torch.Generator,
+    ) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
+        plan = self.plan
+        batch = make_batch(z, masks, self.tokenizer, plan.crop_batch if crop else plan.scene_batch, crop, rng)
+        self.recorder.maps.clear()
+        hidden = self.text(batch.ids).last_hidden_state
+        loss, visible = _velocity_loss(self.unet, hidden, batch.z, self.alphas, noise)
+        enough, weight = (plan.soft_share, plan.soft_grounding) if soft else (plan.share, plan.grounding)
+        terms = [grounding(m.mean(1), batch, visible, enough, soft) for m in self.recorder.maps]
+        inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
+        row = {"loss": loss.item(), "inside": inside.item(), "read": read.item()}
+        return loss + weight * (inside + read), row
 
 
 def _velocity_loss(

@@ -16,21 +16,18 @@ def new_tokenizer() -> CLIPTokenizer:
     """CLIP's byte-level BPE in which each word of the little world is one token and others fall into pieces."""
     words = [*scenes.COLOURS, *scenes.KINDS, *scenes.TEXTURES, *scenes.WALLS, *scenes.TABLES]
     words += ["table", "wall", "a", "an", "on", "with", "and", "the", "one", "two", "three", "of", ",", "."]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    special = ["<|startoftext|>", "<|endoftext|>"]
+    # Letters at a word's end are named here because the trainer would number them, and break ties, anew at each call.
+    special = ["<|startoftext|>", "<|endoftext|>", *(letter + "</w>" for letter in alphabet)]
     trainer = trainers.BpeTrainer(
-        vocab_size=800, special_tokens=special, end_of_word_suffix="</w>", initial_alphabet=alphabet,
+        vocab_size=1000, special_tokens=special, end_of_word_suffix="</w>", initial_alphabet=alphabet,
     )  # fmt: skip
     bpe.train_from_iterator([w for w in sorted(set(words)) for _ in range(50)], trainer)
     model = json.loads(bpe.to_str())["model"]
-    vocab = model["vocab"]
-    for letter in sorted(alphabet):
-        vocab.setdefault(letter, len(vocab))
-        vocab.setdefault(letter + "</w>", len(vocab))
     merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=TOKENS)
+    return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=TOKENS)
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:

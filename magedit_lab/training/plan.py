@@ -10,8 +10,10 @@ class Plan:
     pictures: scenes drawn for training. size: their side in pixels; the latent is always 32x32.
     vae_taught: steps in which the decoder gets the taught colours instead of the encoder's own.
     crop_steps: steps on crops alone; after them one step in `crop_every` is on crops, the others on whole scenes.
-    grounding: weight of the loss that ties words to their objects; `share`: the share of attention that satisfies it,
-        so that attention stays soft enough to be moved.
+    grounding: weight of the loss that ties words to their objects; `share`: the share of attention that satisfies it.
+    soft_steps: steps at the end that pull the share of a word's attention in its object to `soft_share`, from above as
+        from below: attention that is nearly all in place leaves the loss of an edit no gradient elsewhere.
+    clip_hard_steps: steps at the end on crops, each against every kind of object, the hardest to tell apart.
     """
 
     pictures: int = 12_000
@@ -32,9 +34,16 @@ class Plan:
     average: float = 0.998
     grounding: float = 0.01
     share: float = 0.6
+    soft_steps: int = 600
+    soft_share: float = 0.3
+    soft_grounding: float = 0.02
+    soft_rate: float = 4e-4
     clip_steps: int = 1200
     clip_batch: int = 64
     clip_rate: float = 1e-3
+    clip_hard_steps: int = 2200
+    clip_hard_batch: int = 96
+    clip_hard_rate: float = 7e-4
     seed: int = 0
 
     @classmethod
@@ -49,4 +58,5 @@ class Plan:
             pictures=60_000, size=256, vae_channels=(32, 64, 96, 128), vae_steps=20_000, vae_batch=64,
             unet_channels=(96, 192, 256), crop_steps=5000, crop_batch=256, scene_steps=60_000, scene_batch=128,
             rate=5e-4, vae_rate=5e-4, average=0.9995, clip_steps=10_000, clip_batch=256,
+            soft_steps=6000, soft_rate=2e-4, clip_hard_steps=10_000, clip_hard_batch=256,
         )  # fmt: skip
