@@ -23,14 +23,14 @@ VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
 class Demo:
     """The demo's numbers; `stop_step` None guides the first half of the steps."""
 
-    seed: int = scenes.HELD_OUT + 1
+    seed: int = scenes.HELD_OUT + 2
     steps: int = 20
     guidance_scale: float = 4.0
     inner: int = 5
     loss: str = "token_ratio"
-    iterations: int = 15
+    iterations: int = 5
     stop_step: int | None = None
-    step_size: float = 10.0
+    step_size: float = 5.0
 
     @property
     def inversion(self) -> NullText:
