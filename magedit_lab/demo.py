@@ -26,7 +26,7 @@ class Demo:
     seed: int = scenes.HELD_OUT + 2
     steps: int = 20
     guidance_scale: float = 4.0
-    inner: int = 5
+    inner: int = 3
     loss: str = "token_ratio"
     iterations: int = 5
     stop_step: int | None = None

@@ -41,7 +41,7 @@ class Plan:
     clip_steps: int = 1200
     clip_batch: int = 64
     clip_rate: float = 1e-3
-    clip_hard_steps: int = 2200
+    clip_hard_steps: int = 2100
     clip_hard_batch: int = 96
     clip_hard_rate: float = 7e-4
     seed: int = 0
