@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
+SPEED ?=
 
-.PHONY: help demo test notebooks check format lab train clean
+.PHONY: help speed demo test notebooks check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -11,6 +12,7 @@ help:
 	@echo "make notebooks  run the notebooks anew, from notebooks/source"
 	@echo "make check  formatting, lint and types"
 	@echo "make lab    JupyterLab"
+	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
 	@echo "make train  train the shipped model anew (hours on two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
@@ -44,6 +46,9 @@ lab: .venv/installed
 
 train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
+
+speed: .venv/installed
+	PYTHONPATH=tests $(BIN)/python tests/speed.py $(SPEED)
 
 clean:
 	rm -rf .venv build out *.egg-info

@@ -44,6 +44,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--steps", type=int, default=50, help="DDIM steps")
     add("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     add("--step-size", type=float, default=MagEdit().step_size, help="MAG-Edit's delta, for the token ratio")
+    add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
     add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
     add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
     add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
@@ -52,7 +53,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
 def table1(arguments: argparse.Namespace) -> None:
     """A row of scores for each case and method, then the report; done rows are kept."""
     inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
-    chosen = [Setting(name, _stepped(METHODS[name], arguments.step_size), inversion) for name in arguments.methods]
+    chosen = [Setting(name, _set(METHODS[name], arguments), inversion) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
     report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
     print(report.markdown(summary(rows)))
@@ -62,7 +63,7 @@ def table1(arguments: argparse.Namespace) -> None:
 def ablate(arguments: argparse.Namespace) -> None:
     """The same for one setting at a time, with a plot for each group."""
     inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
-    groups = ablations.settings(MagEdit(step_size=arguments.step_size), inversion)
+    groups = ablations.settings(_set(MagEdit(), arguments), inversion)
     names = arguments.groups or list(groups)
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
@@ -77,8 +78,10 @@ def ablate(arguments: argparse.Namespace) -> None:
         print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
 
 
-def _stepped(method: Any, size: float) -> Any:
-    return replace(method, step_size=size) if isinstance(method, MagEdit) else method
+def _set(method: Any, arguments: argparse.Namespace) -> Any:
+    if not isinstance(method, MagEdit):
+        return method
+    return replace(method, step_size=arguments.step_size, iterations=arguments.iterations)
 
 
 def _measure(
@@ -100,9 +103,10 @@ def _measure(
 def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
     a = arguments
     return [
-        f"{count} cases; {a.model}, {a.inversion} inversion, {a.steps} steps, guidance scale {a.guidance_scale:g}, "
-        f"MAG-Edit's step size {a.step_size:g}. Local CLIP by {a.clip}, structure by {a.structure}, both on the mask's "
-        "bounding box; numbers of different models do not compare. Brackets: 95 % bootstrap interval of the mean."
+        f"{count} cases; {a.model}, {a.inversion} inversion, {a.steps} steps, guidance scale {a.guidance_scale:g}; "
+        f"MAG-Edit's step size {a.step_size:g}, {a.iterations} iterations. Local CLIP by {a.clip}, structure by "
+        f"{a.structure}, both on the mask's bounding box; numbers of different models do not compare. "
+        "Brackets: 95 % bootstrap interval of the mean."
     ]
 
 
