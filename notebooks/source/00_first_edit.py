@@ -145,7 +145,7 @@ check_best_step(best, trace)
 # %% [markdown]
 # ## If something goes wrong
 #
-# - *Nothing changes:* the step size is too small for this scene; try `MagEdit(step_size=20)`.
-# - *The object turns white or torn:* the step size is too large.
+# - *Nothing changes:* the step size is too small for this scene; try `MagEdit(step_size=10)`.
+# - *The object turns striped, white or torn:* the step size is too large, or the nudges too many.
 # - *It takes long:* `MAGEDIT_LAB_PROFILE=ci` in the environment shortens every run.
 # - `magedit-lab doctor` prints what a bug report needs.
