@@ -1,0 +1,172 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import magedit_lab as mag
+from widgets.job import BUSY, Job
+from widgets.live_run import LiveRun
+
+
+@pytest.fixture
+def live(net):
+    task = mag.demo.complex_task(3)
+    made = LiveRun(net, task, mag.MagEdit(iterations=3), mag.NullText(steps=4, inner=1))
+    yield made
+    made.cancel()
+    made.wait()
+
+
+def until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.005)
+
+
+def test_it_runs_what_the_library_runs(live):
+    live.run()
+    assert live.wait() == "done"
+    path = mag.invert(live.net, live.task, live.inversion)
+    plain = mag.run(live.net, live.task, path, live.method)
+    np.testing.assert_array_equal(live.trace.losses, plain.losses)
+    np.testing.assert_array_equal(live.losses, plain.losses[:2].flatten())
+    assert live.trace.result.tobytes() == plain.result.tobytes()
+    assert (live.state, live.done) == ("done", live.of)
+
+
+def test_a_cancelled_run_keeps_its_steps_and_leaves_the_model_untouched(live):
+    before = {k: v.clone() for k, v in live.net.unet.state_dict().items()}
+    live.run()
+    until(lambda: len(live.trace.times) >= 1)
+    live.cancel()
+    assert live.wait() == live.state == "cancelled"
+    assert 1 <= len(live.trace.times) < 4
+    assert all((before[k] == v).all() for k, v in live.net.unet.state_dict().items())
+    assert not BUSY.locked()
+    live.run()
+    assert live.wait() == "done"
+    assert len(live.trace.times) == 4
+
+
+def test_nothing_more_is_done_than_the_nudge_under_way(live):
+    live.run()
+    until(lambda: len(live.losses) >= 1)
+    live.pause()
+    time.sleep(0.3)
+    stood = len(live.losses)
+    assert live.state == "paused"
+    time.sleep(0.5)
+    assert len(live.losses) == stood
+    live.cancel()
+    assert live.wait() == "cancelled"
+    assert len(live.losses) == stood
+
+
+def test_a_paused_run_ends_as_one_that_was_not(live):
+    live.run()
+    until(lambda: len(live.losses) >= 2)
+    live.pause()
+    time.sleep(0.2)
+    live.resume()
+    assert live.wait() == "done"
+    plain = mag.run(live.net, live.task, mag.invert(live.net, live.task, live.inversion), live.method)
+    np.testing.assert_array_equal(live.trace.losses, plain.losses)
+
+
+def test_a_second_run_is_refused_in_one_line_and_the_first_goes_on(live):
+    other = LiveRun(live.net, live.task)
+    live.run()
+    other.run()
+    assert other.status == "expected no other run under way, got one; cancel it or wait for it"
+    assert other.state == "idle"
+    live.run()
+    assert "expected no other run under way" in live.status
+    assert live.wait() == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("loss", "charm"), ("iterations", -1), ("iterations", 1.5), ("steps", 0), ("step_size", "wide"), ("steps", True)],
+)
+def test_a_wrong_setting_is_told_and_nothing_is_run(live, name, value):
+    live.settings = {**live.settings, name: value}
+    live.run()
+    assert live.status.startswith("expected ")
+    assert live.state == "idle"
+    assert not BUSY.locked()
+
+
+def test_what_fails_is_told_and_the_steps_so_far_are_kept(live):
+    live.settings = {**live.settings, "step_size": 1e30}
+    live.run()
+    assert live.wait() == live.state == "failed"
+    assert "take a smaller step size" in live.status
+    live.settings = {**live.settings, "step_size": 2.5}
+    live.run()
+    assert live.wait() == "done"
+
+
+def test_the_settings_of_the_browser_are_those_of_the_run(live):
+    live.set_state({"settings": {**live.settings, "iterations": 2, "loss": "spatial_ratio"}})
+    live._asked(live, {"do": "run"}, [])
+    assert live.wait() == "done"
+    assert live.trace.losses.shape == (4, 2)
+    live._asked(live, {"do": "format"}, [])
+    assert "expected run, pause, resume or cancel" in live.status
+    live._asked(live, "<script>", [])
+    assert "expected run" in live.status
+
+
+def test_callbacks_from_another_thread_do_the_same(live):
+    threads = [threading.Thread(target=live._asked, args=(live, {"do": "run"}, [])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert live.wait() == "done"
+    assert len(live.trace.times) == 4
+
+
+def test_messages_to_the_browser_are_at_most_ten_a_second(live):
+    sent = []
+    live.observe(lambda change: sent.append(time.monotonic()), "_curves")
+    start = time.monotonic()
+    live.run()
+    live.wait()
+    assert 1 <= len(sent) <= 10 * (time.monotonic() - start) + 4  # and one at each change of state
+
+
+def test_an_interrupt_while_waiting_cancels():
+    started = threading.Event()
+
+    def work(job):
+        started.set()
+        while True:
+            job.check()
+            time.sleep(0.01)
+
+    job = Job(work)
+    job.start()
+    started.wait()
+    join = job._thread.join
+
+    def restored(*arguments):
+        job._thread.join = join
+        raise KeyboardInterrupt
+
+    job._thread.join = restored
+    with pytest.raises(KeyboardInterrupt):
+        job.wait()
+    assert job.state == "cancelled"
+    assert not BUSY.locked()
+
+
+def test_without_a_browser_there_is_a_picture_and_a_sentence(live):
+    live.run()
+    live.wait()
+    data, _ = live._repr_mimebundle_()
+    assert data["text/plain"].startswith("A run of “")
+    assert "done: 4 steps, 6 nudges" in data["text/plain"]
+    assert data["image/png"]
