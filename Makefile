@@ -4,12 +4,13 @@ BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
 
-.PHONY: help speed demo test notebooks check format lab train clean
+.PHONY: help speed e2e demo test notebooks check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
 	@echo "make test   install, then the tests"
 	@echo "make notebooks  run the notebooks anew, from notebooks/source"
+	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
 	@echo "make check  formatting, lint and types"
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
@@ -27,6 +28,11 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 	MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(NBVAL) notebooks
+
+e2e: .venv/installed
+	@command -v chromium google-chrome >/dev/null || { echo "expected Chromium, got none; apt-get install chromium"; exit 2; }
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[e2e]'
+	$(BIN)/python -m pytest tests/e2e -s
 
 notebooks: .venv/installed
 	$(BIN)/python notebooks/build.py

@@ -1,0 +1,120 @@
+"""Widgets as a person uses them."""
+
+import json
+import statistics
+import time
+
+SCENE = """
+import magedit_lab as mag
+from widgets.mask_painter import MaskPainter
+from widgets.attention_explorer import AttentionExplorer
+from widgets.live_run import LiveRun
+mag.backbone.quiet()
+demo = mag.demo.Demo()
+task = mag.demo.complex_task(demo.seed)
+"""
+RUN = """
+net = mag.Backbone.load("tabletop", "cpu")
+live = LiveRun(net, task, demo.guided, mag.NullText(6, demo.guidance_scale, 1))
+live
+"""
+
+
+def test_a_mask_painted_with_the_mouse_is_read_in_python(opened):
+    book, _ = opened(SCENE, "painter = MaskPainter(task.image); painter", "print(round(painter.mask.mean(), 3))")
+    book.run(0)
+    book.run(1)
+    canvas = book.cell(1).locator("canvas.paint")
+    canvas.wait_for()
+    assert book.run(2).strip() == "0.0"
+    box = canvas.bounding_box()
+    page = book.page
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    stroke = 0.4 * 0.08 + 3.1416 * 0.04**2  # a line of the brush's radius 0.04, with round ends
+    assert abs(float(book.run(2)) - stroke) < 0.01
+    book.photograph(1, "mask_painter")
+
+
+def test_a_mask_is_painted_by_keyboard_alone(opened):
+    book, _ = opened(
+        SCENE, "painter = MaskPainter(task.image); painter", "print(len(painter.strokes), painter.mask.sum())"
+    )
+    book.run(0)
+    book.run(1)
+    book.cell(1).locator("canvas.paint").focus()
+    for key in ("ArrowRight", "ArrowRight", "Space", "ArrowDown", "Space"):
+        book.page.keyboard.press(key)
+    book.page.wait_for_timeout(500)
+    count, area = book.run(2).split()
+    assert int(count) >= 1
+    assert float(area) > 0
+
+
+def test_run_cancel_and_run_again_while_the_kernel_is_in_use(opened):
+    book, _ = opened(SCENE, RUN, "print(live.state, len(live.losses))", "live.wait(); print(live.state)")
+    book.run(0)
+    book.run(1)
+    buttons = book.cell(1).locator("button")
+    buttons.get_by_text("run", exact=True).click()
+    book.page.wait_for_function("document.querySelector('.mag .status').textContent.includes('step ')", timeout=90_000)
+    state, nudges = book.run(2).split()
+    assert state == "running"
+    assert int(nudges) > 0
+    buttons.get_by_text("cancel", exact=True).click()
+    book.page.wait_for_function("document.querySelector('.mag .status').textContent.startsWith('cancelled')")
+    buttons.get_by_text("run", exact=True).click()
+    book.page.wait_for_function(
+        "document.querySelector('.mag .status').textContent.startsWith('done')", timeout=120_000
+    )
+    assert book.run(3).strip() == "done"
+    assert len(book.cell(1).locator("polyline").first.get_attribute("points").split()) == 15
+    book.photograph(1, "live_run")
+
+
+def test_attention_is_scrubbed_while_a_run_is_going(opened):
+    book, _ = opened(
+        SCENE, RUN, "live.run(); live.wait(); explorer = AttentionExplorer(live.trace); explorer",
+        "live.run(); print(live.state)", "print(explorer.step, live.state); live.cancel(); live.wait()",
+    )  # fmt: skip
+    for index in range(4):
+        book.run(index)
+    slider = book.cell(2).locator("input.wide")
+    slider.wait_for()
+    frames = book.page.evaluate(
+        """async () => { const slider = document.querySelectorAll('.jp-Cell')[2].querySelector('input.wide');
+        const taken = [];
+        for (let i = 0; i < 60; i++) { const start = performance.now(); slider.value = i % 6;
+          slider.dispatchEvent(new Event('input', { bubbles: true })); taken.push(performance.now() - start);
+          await new Promise(requestAnimationFrame); }
+        slider.value = 4; slider.dispatchEvent(new Event('input', { bubbles: true }));
+        slider.dispatchEvent(new Event('change', { bubbles: true })); return taken; }"""
+    )
+    print(f"scrubbing: {statistics.median(frames):.2f} ms a frame, worst {max(frames):.2f} ms")
+    assert statistics.median(frames) < 16
+    book.page.wait_for_timeout(500)
+    step, state = book.run(4).split()
+    assert step == "4"
+    assert state in ("running", "done")
+    book.photograph(2, "attention_explorer")
+
+
+def test_a_saved_notebook_shows_its_pictures_without_a_kernel(opened):
+    book, file = opened(SCENE, "painter = MaskPainter(task.image); painter")
+    book.run(0)
+    book.run(1)
+    book.cell(1).locator("canvas.paint").wait_for()
+    book.save()
+    for _ in range(60):
+        saved = json.loads(file.read_text())
+        if saved["cells"][1]["outputs"]:
+            break
+        time.sleep(0.25)
+    assert "widgets" not in saved["metadata"]
+    data = saved["cells"][1]["outputs"][0]["data"]
+    assert data["image/png"]
+    assert "".join(data["text/plain"]).startswith("A picture of 128x128 with a mask of 0 strokes")
+    assert file.stat().st_size < 1_000_000
