@@ -31,7 +31,7 @@ test: .venv/installed
 
 e2e: .venv/installed
 	@command -v chromium google-chrome >/dev/null || { echo "expected Chromium, got none; apt-get install chromium"; exit 2; }
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[e2e]'
+	$(BIN)/python -m pip install -q -c constraints.txt playwright
 	$(BIN)/python -m pytest tests/e2e -s
 
 notebooks: .venv/installed

@@ -41,7 +41,7 @@ function chart(title, curves) {
     if (!all.length) return;
     const low = all.reduce((a, b) => Math.min(a, b)), high = all.reduce((a, b) => Math.max(a, b));
     for (const [value, y] of [[high, 14], [low, HEIGHT - EDGE / 2]])
-      svg.append(vector("text", { x: 0, y }, Math.exp(value).toExponential(0)));
+      svg.append(vector("text", { x: 0, y }, Number(Math.exp(value).toPrecision(3))));
     for (const [name, colour, dashes] of curves)
       svg.append(vector("polyline", { points: points(data[name] ?? [], low, high, WIDTH, HEIGHT, EDGE), fill: "none",
         stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes }));
@@ -94,7 +94,7 @@ function render({ model, el }) {
     for (const [name, input] of inputs) if (document.activeElement !== input) input.value = model.get("settings")[name];
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
-    time.textContent = left(model.get("left"));
+    time.textContent = busy ? left(model.get("left")) : "";
     status.textContent = `${state}: ${model.get("status")}`;
     status.classList.toggle("error", state === "failed" || model.get("status").startsWith("expected"));
     loss.draw(model.get("_curves"));

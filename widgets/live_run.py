@@ -140,7 +140,13 @@ class LiveRun(palette.Still, anywidget.AnyWidget):
             raise
         if self.trace.result:
             self._preview = palette.png(self.trace.result)
-        self._show("done", f"done in {time.monotonic() - self._began:.0f} s", self.of, self.of, force=True)
+        self._show(
+            "done",
+            f"{len(self.trace.times)} steps in {time.monotonic() - self._began:.0f} s",
+            self.of,
+            self.of,
+            force=True,
+        )
 
     def _inverted(self, inversion: mag.NullText, job: Job) -> mag.Path:
         """The path, found anew only where the inversion's settings have changed."""
