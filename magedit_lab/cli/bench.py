@@ -1,12 +1,13 @@
 """`magedit-lab bench`: Table 1, the ablations, and the shipped model's own bars."""
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import ablations, cases, metrics, plots, report
+from .. import ablations, cases, files, metrics, plots, report
 from ..benchmark import Judges, Setting, measure, summary
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
@@ -121,5 +122,7 @@ def model(arguments: argparse.Namespace) -> None:
         scores.append(score)
     model_card.write(net, scores, arguments.out)
     if arguments.card:
-        model_card.write_card(Path(metrics.located(arguments.model)), Path(metrics.located(arguments.clip)), scores)
+        folder = Path(metrics.located(arguments.model))
+        model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
+        files.write(folder / "contact-sheet.png", lambda p: shutil.copyfile(arguments.out / "contact-sheet.png", p))
     print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")
