@@ -1,19 +1,39 @@
 """magedit_lab: attention-guided image editing, one inspectable step at a time (MAG-Edit, ACM MM 2024)."""
 
-from . import applications, attention, backbone, ddim, demo, losses, masks, metrics, plots, scenes, taps, words
+from . import (
+    applications,
+    attention,
+    backbone,
+    ddim,
+    demo,
+    grow,
+    losses,
+    masks,
+    metrics,
+    plots,
+    prompts,
+    regions,
+    scenes,
+    settings,
+    strokes,
+    taps,
+    words,
+)  # fmt: skip
 from .backbone import Backbone
 from .blend import LocalBlend, MaskBlend
 from .edit import Hooks, Method, Now, Nudge, Step, edit
-from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path, Proximal, invert
+from .inversion import DDIM, INVERSIONS, Direct, Inversion, NegativePrompt, NullText, Path, Proximal, invert
 from .methods import METHODS
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
+from .rehearsal import rehearse
 from .task import Goal, Task
 from .trace import Keep, Trace, run
 
 __all__ = [
-    "DDIM", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend", "MagEdit",
-    "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt", "Proximal", "Step",
-    "Task", "Trace", "applications", "attention", "backbone", "ddim", "demo", "edit", "invert", "losses", "masks",
-    "metrics", "plots", "run", "scenes", "taps", "words",
+    "DDIM", "INVERSIONS", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend",
+    "MagEdit", "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt",
+    "Proximal", "Step", "Task", "Trace", "applications", "attention", "backbone", "ddim", "demo", "edit", "grow",
+    "invert", "losses", "masks", "metrics", "plots", "prompts", "regions", "rehearse", "run", "scenes", "settings",
+    "strokes", "taps", "words",
 ]  # fmt: skip

@@ -147,7 +147,8 @@ class NullText:
     """Null-text inversion (Mokady et al. 2023): at each step the empty prompt is trained until guidance stays on route.
 
     Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
-    below tolerance + 2e-5 i. The route is the one that the trained embeddings give, so a source branch replays it.
+    below tolerance + 2e-5 i; `progress` is called after each of them. The route is the one that the trained embeddings
+    give, so a source branch replays it.
     """
 
     steps: int = 50
@@ -162,7 +163,7 @@ class NullText:
         latents, trained = [route[0]], []
         for i in range(self.steps):
             moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
-            uncond = self._train(moved, uncond, route[i + 1], i)
+            uncond = self._train(moved, uncond, route[i + 1], i, progress)
             trained.append(uncond)
             with torch.no_grad():
                 latents.append(moved(uncond))
@@ -170,7 +171,7 @@ class NullText:
         return Path(torch.cat(latents), times, torch.cat(trained), cond, True, self.guidance_scale)
 
     @torch.enable_grad()
-    def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int) -> Text:
+    def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int, progress: Progress) -> Text:
         uncond = start.clone().requires_grad_(True)
         adam = torch.optim.Adam([uncond], lr=self.rate * (1 - i / 100))
         for _ in range(self.inner):
@@ -178,9 +179,16 @@ class NullText:
             adam.zero_grad()
             loss.backward()
             adam.step()
+            progress(self.steps + i, 2 * self.steps)  # no further, but whoever watches may stop here
             if loss.item() < self.tolerance + 2e-5 * i:
                 break
         return uncond.detach()
+
+
+INVERSIONS: dict[str, DDIM | NullText] = {
+    "null-text": NullText(), "ddim": DDIM(), "negative-prompt": NegativePrompt(), "direct": Direct(),
+    "proximal": NegativePrompt(proximal=Proximal()),
+}  # fmt: skip
 
 
 class _Guided:

@@ -1,5 +1,6 @@
 """Masks in 0-1: read, resize to a grid of cells, dilate."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,20 @@ def open_image(path: str | Path) -> Image.Image:
     return _opened(path).convert("RGB")
 
 
+def read_image(content: bytes, name: str) -> Image.Image:
+    """`open_image` of a file's bytes; `name` is for the error."""
+    return _opened(io.BytesIO(content), name).convert("RGB")
+
+
 def open_mask(path: str | Path) -> Image.Image:
     """A mask file as grey, upright; one that is drawn on a transparent ground counts where it is opaque."""
     return _grey(_opened(path))
 
 
-def _opened(path: str | Path) -> Image.Image:
+def _opened(file: str | Path | io.BytesIO, name: str = "") -> Image.Image:
+    path = name or file
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # 16 bits a channel, which Pillow would clip and not scale
                 return Image.fromarray((np.asarray(upright) // 257).clip(0, 255).astype(np.uint8))

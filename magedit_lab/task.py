@@ -52,18 +52,9 @@ class Task:
         object.__setattr__(self, "image", self.image.convert("RGB"))
         object.__setattr__(self, "words", _several(self.words))
         object.__setattr__(self, "negative_words", _several(self.negative_words))
-        if not self.words:
-            raise ValueError("expected at least one edit word, got none; name a word of the target prompt")
-        for word in self.words:
-            w.require(self.target, word)
-        self._check_negative()
+        if wrong := refusals(self.target, self.words, self.negative, self.negative_words):
+            raise ValueError(wrong[0])
         _ = self.goals
-
-    def _check_negative(self) -> None:
-        if (self.negative is None) != (not self.negative_words):
-            raise ValueError("expected a negative prompt and its words together, got one of the two")
-        for word in self.negative_words:
-            w.require(self.negative or "", word, "negative")
 
     @cached_property
     def goals(self) -> tuple[Goal, ...]:
@@ -99,6 +90,17 @@ class Task:
         frame = Frame.around(self.region, width, height)
         masks = tuple(frame.cut_mask(g.mask, width, height) for g in self.goals)
         return replace(self, image=frame.cut(self.image, width, height), mask=masks), frame
+
+
+def refusals(
+    target: str, words: Sequence[str], negative: str | None = None, negative_words: Sequence[str] = ()
+) -> list[str]:
+    """All that Task refuses in its prompts and words, a line each."""
+    found = [] if words else ["expected at least one edit word, got none; name a word of the target prompt"]
+    found += [line for word in words for line in w.refusals(w.require, target, word)]
+    if (negative is None) != (not negative_words):
+        found.append("expected a negative prompt and its words together, got one of the two")
+    return found + [line for word in negative_words for line in w.refusals(w.require, negative or "", word, "negative")]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which tokens make up a word, and which tokens of two prompts correspond."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -29,6 +29,15 @@ def require(prompt: str, word: str, which: str = "target") -> list[tuple[int, in
         return spans
     known = ", ".join(dict.fromkeys(split(prompt))) or "none"
     raise ValueError(f"word {word!r} is not in the {which} prompt {prompt!r}; its words are: {known}")
+
+
+def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
+    """The line of the ValueError that a check raises; nothing where it is content."""
+    try:
+        check(*arguments)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
@@ -85,6 +94,23 @@ def refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> 
     most = tokenizer.model_max_length
     padding = [min(len(a) + k, most - 1) for k in range(most - len(b))]
     return torch.tensor(align(a, b) + padding)
+
+
+def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[int]:
+    """Positions of the target's tokens that stand in the source too, without the start and end tokens."""
+    found = align(encode(tokenizer, source), encode(tokenizer, target))
+    return [i for i, j in enumerate(found) if j >= 0][1:-1]
+
+
+def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+    """`positions` of a word of the target, or a ValueError where all of it stands in the source too."""
+    columns = positions(tokenizer, target, word)
+    if {*columns} <= {*common(tokenizer, source, target)}:
+        raise ValueError(
+            f"word {word!r} stands in both prompts, so its attention is the source's and can't be guided; "
+            f"choose a word that is new in {target!r}"
+        )
+    return columns
 
 
 def swap(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Float[Tensor, "tokens tokens"]:

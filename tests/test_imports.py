@@ -6,18 +6,19 @@ from pathlib import Path
 import magedit_lab
 
 ORDER = [
-    {"task", "masks", "words", "ddim", "taps", "losses", "files"},
-    {"scenes", "attention"},
+    {"task", "masks", "words", "ddim", "taps", "losses", "files", "grow", "strokes", "regions", "settings"},
+    {"scenes", "attention", "prompts"},
     {"backbone"},
     {"inversion", "training"},
     {"edit"},
+    {"rehearsal"},
     {"blend"},
     {"methods"},
     {"trace"},
     {"metrics"},
     {"cases"},
     {"benchmark"},
-    {"plots", "report", "study", "ablations", "applications"},
+    {"plots", "side_by_side", "report", "study", "ablations", "applications"},
     {"demo"},
     {"model_card"},
     {"cli"},

@@ -83,3 +83,11 @@ def test_a_swapped_word_shares_its_map_among_its_tokens(tokenizer):
 def test_word_swap_needs_as_many_words(tokenizer):
     with pytest.raises(ValueError, match="got 2 and 3 words and marks; use mode='refine'"):
         words.swap(tokenizer, "a ball", "a red ball")
+
+
+def test_a_word_of_both_prompts_is_refused_and_a_new_one_found(tokenizer):
+    source, target = "a ball on a table", "a red ball on a table"
+    assert words.require_new(tokenizer, source, target, "red") == words.positions(tokenizer, target, "red")
+    with pytest.raises(ValueError, match=r"word 'ball' stands in both prompts"):
+        words.require_new(tokenizer, source, target, "ball")
+    assert words.common(tokenizer, source, target) == [1, 3, 4, 5, 6]

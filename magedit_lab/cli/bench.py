@@ -9,9 +9,10 @@ from typing import Any
 
 from .. import ablations, cases, files, metrics, plots, report
 from ..benchmark import Judges, Setting, measure, summary
+from ..inversion import INVERSIONS
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
-from .common import INVERSIONS, Bar, command, load
+from .common import Bar, command, inversion, load
 
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
@@ -53,8 +54,8 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
 
 def table1(arguments: argparse.Namespace) -> None:
     """A row of scores for each case and method, then the report; done rows are kept."""
-    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
-    chosen = [Setting(name, _set(METHODS[name], arguments), inversion) for name in arguments.methods]
+    way = inversion(arguments)
+    chosen = [Setting(name, _set(METHODS[name], arguments), way) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
     report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
     print(report.markdown(summary(rows)))
@@ -63,8 +64,8 @@ def table1(arguments: argparse.Namespace) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """The same for one setting at a time, with a plot for each group."""
-    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
-    groups = ablations.settings(_set(MagEdit(), arguments), inversion)
+    way = inversion(arguments)
+    groups = ablations.settings(_set(MagEdit(), arguments), way)
     names = arguments.groups or list(groups)
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")

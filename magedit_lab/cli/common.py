@@ -3,18 +3,15 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from ..backbone import Backbone, quiet
-from ..inversion import DDIM, Direct, NegativePrompt, NullText, Proximal
+from ..inversion import DDIM, INVERSIONS, NullText
 
-INVERSIONS: dict[str, Callable[[int, float], DDIM | NullText]] = {
-    "null-text": NullText, "ddim": DDIM, "negative-prompt": NegativePrompt, "direct": Direct,
-    "proximal": lambda steps, scale: NegativePrompt(steps, scale, Proximal()),
-}  # fmt: skip
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
 
@@ -24,6 +21,11 @@ def command(commands: Any, name: str, function: Callable, words: str) -> argpars
     parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
     parser.set_defaults(run=function)
     return parser
+
+
+def inversion(arguments: argparse.Namespace) -> DDIM | NullText:
+    """The inversion of its name, with the steps and the guidance scale that were asked for."""
+    return replace(INVERSIONS[arguments.inversion], steps=arguments.steps, guidance_scale=arguments.guidance_scale)
 
 
 def report(written: Iterator[tuple[Path, str]]) -> None:

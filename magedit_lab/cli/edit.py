@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, masks, plots
-from ..attention import guided
 from ..backbone import Backbone
-from ..ddim import timesteps
 from ..edit import Method
-from ..inversion import DDIM, NullText, invert
+from ..inversion import INVERSIONS, invert
 from ..inversion import Path as Route
 from ..losses import LOSSES
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
 from ..methods.prompt_to_prompt import PromptToPrompt
+from ..rehearsal import rehearse
 from ..task import Frame, Task
 from ..trace import Trace, run
-from .common import INVERSIONS, NEEDED, Bar, command, load, report
+from .common import NEEDED, Bar, command, inversion, load, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
@@ -64,11 +63,11 @@ def edit(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     net = load(arguments.model, arguments.device)
     small, frame = task.fit(net.size, net.size)
-    inversion = INVERSIONS[arguments.inversion](arguments.steps, arguments.guidance_scale)
-    _check(net, small, inversion, method)
+    way = inversion(arguments)
+    rehearse(net, small, way, method)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with Bar("invert") as bar:
-        path = invert(net, small, inversion, bar)
+        path = invert(net, small, way, bar)
     with Bar("edit") as bar:
         trace = _run(net, small, path, method, bar, arguments.out / "trace")
     report(_write(trace, task, frame, arguments.method, arguments.out))
@@ -95,19 +94,6 @@ def _method(arguments: argparse.Namespace) -> Method:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ValueError(f"{names}: for p2p+mag-edit only, got method {arguments.method!r}; leave it out")
     return method
-
-
-def _check(net: Backbone, task: Task, inversion: DDIM | NullText, method: Method) -> None:
-    """Bind the method to a path of zeros: whatever does not fit shows before the inversion is paid for."""
-    import torch
-
-    times = tuple(timesteps(inversion.steps, len(net.alphas)))
-    side, channels = net.size // net.factor, net.unet.config.in_channels
-    z, cond = torch.zeros(len(times) + 1, channels, side, side, device=net.device), net.embed(task.source)
-    blank = Route(z, times, cond.expand(len(times), -1, -1), cond, True, inversion.guidance_scale)
-    net.embed(task.target)
-    guided(net.sites(z))
-    method.bind(net, task, blank)
 
 
 def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:

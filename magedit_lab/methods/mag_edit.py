@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -129,22 +130,11 @@ class _Aim:
     def __init__(self, settings: MagEdit, net: Backbone, task: Task, path: Path, hooks: Hooks) -> None:
         self.settings, self.hooks, self.cond, self.task = settings, hooks, net.embed(task.target), task
         first = guided(net.sites(path.latents))[0]
-        self.words = [(g, net.positions(task.target, g.word)) for g in task.goals]
+        refines = isinstance(settings.base, PromptToPrompt) and settings.base.mode == "refine"
+        find = partial(words.require_new, net.tokenizer, task.source) if refines else net.positions
+        self.words = [(g, find(task.target, g.word)) for g in task.goals]
         self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
-        common = words.refinement(net.tokenizer, task.source, task.target)[
-            : len(words.encode(net.tokenizer, task.target))
-        ]
-        self.common = [i for i, j in enumerate(common.tolist()) if j >= 0][1:-1]
-        for goal, columns in self.words:
-            if (
-                isinstance(settings.base, PromptToPrompt)
-                and settings.base.mode == "refine"
-                and {*columns} <= {*self.common}
-            ):
-                raise ValueError(
-                    f"word {goal.word!r} stands in both prompts, so its attention is the source's and can't be guided; "
-                    f"choose a word that is new in {task.target!r}"
-                )
+        self.common = words.common(net.tokenizer, task.source, task.target)
 
     def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
         """Eq. 5 over the words: each word's constraint, averaged over the sites."""

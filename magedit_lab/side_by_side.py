@@ -1,0 +1,57 @@
+"""A figure of two prompts: their tokens in two rows, and lines between those that correspond."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from transformers import PreTrainedTokenizerBase
+
+from . import prompts, words
+from .plots import INSIDE, OUTSIDE, SMALL, Plot
+
+WIDTH = 0.092  # inches a letter, with its share of the box
+
+
+def figure(
+    tokenizer: PreTrainedTokenizerBase, source: str, target: str, edit_words: Sequence[str], sentence: str
+) -> Plot:
+    """Common tokens joined by grey lines, new ones in solid blue frames, dropped ones in dashed orange; edit words
+    filled. A prompt that the model can't read whole raises ValueError."""
+    rows = [prompts.tokens(tokenizer, p) for p in (source, target)]
+    joined = prompts.pairs(tokenizer, source, target)
+    chosen = {part for word in edit_words for part in words.split(word)}
+    places = [_places(row) for row in rows]
+    made = Plot(figsize=(max(p[-1] for p in places) + 0.8, 2.4), dpi=110, layout="constrained")
+    made.set_label(sentence)
+    axes = made.subplots()
+    axes.set(xlim=(-0.5, max(p[-1] for p in places) + 0.5), ylim=(-0.5, 1.5))
+    axes.set_axis_off()
+    for i, j in joined:
+        axes.plot([places[0][i], places[1][j]], [0.82, 0.18], color="0.6", lw=1.5)
+    for i, token in enumerate(rows[0]):
+        _chip(axes, places[0][i], 1.0, token.text, "common" if i in {a for a, _ in joined} else "dropped")
+    for j, token in enumerate(rows[1]):
+        state = "common" if j in {b for _, b in joined} else "new"
+        _chip(axes, places[1][j], 0.0, token.text, "chosen" if token.word in chosen else state)
+    return made
+
+
+def _places(row: Sequence[prompts.Token]) -> list[float]:
+    """The middle of each token, in inches, one after the other."""
+    wide = [WIDTH * (len(t.text) + 2) for t in row]
+    return [sum(wide[:i]) + wide[i] / 2 for i in range(len(row))]
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "common": {"fc": "white", "ec": "0.6"},
+    "new": {"fc": "white", "ec": INSIDE, "lw": 2},
+    "dropped": {"fc": "white", "ec": OUTSIDE, "ls": "--", "lw": 2},
+    "chosen": {"fc": INSIDE, "ec": INSIDE},
+}
+
+
+def _chip(axes: Axes, x: float, y: float, text: str, state: str) -> None:
+    colour = "white" if state == "chosen" else "black"
+    box = {"boxstyle": "round,pad=0.25", **LOOKS[state]}
+    shown = text.replace("$", r"\$")
+    axes.text(x, y, shown, ha="center", va="center", fontsize=SMALL - 3, color=colour, bbox=box, family="monospace")

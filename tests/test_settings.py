@@ -1,0 +1,41 @@
+import pytest
+
+import magedit_lab as mag
+from magedit_lab import settings
+
+EVERY = {**mag.METHODS, **mag.INVERSIONS}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_table_put_back_changes_nothing(name):
+    one = EVERY[name]
+    assert settings.change(one, {s.name: s.value for s in settings.table(one)}) == one
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_setting_of_the_table_can_be_changed(name):
+    for setting in settings.table(EVERY[name]):
+        others = setting.choices if setting.kind == "choice" else (not setting.value,)
+        if setting.kind in ("number", "whole", "maybe-whole"):
+            others = (3,)
+        for value in others:
+            found = {s.name: s.value for s in settings.table(settings.change(EVERY[name], {setting.name: value}))}
+            assert found[setting.name] == value
+
+
+def test_nested_settings_have_dotted_names():
+    changed = settings.change(mag.MagEdit(), {"base.blend.grow": 2, "base.mode": "swap", "iterations": 3})
+    assert changed == mag.MagEdit(
+        base=mag.PromptToPrompt(mode="swap", blend=mag.MaskBlend(start=0.7, grow=2)), iterations=3
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"iterations": 1.5}, {"iterations": True}, {"iterations": "3"}, {"step_size": None}, {"loss": "charm"},
+     {"all_tokens": 1}, {"by_sigma": 1}, {"zeal": 3}, {"base.mode": "burn"}, {"step_size": float("nan")},
+     {"stop_step": 1.5}, {"iterations": -1}],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_in_one_line(wrong):
+    with pytest.raises(ValueError, match=r"^expected [^\n]*got[^\n]*$"):
+        settings.change(mag.MagEdit(), wrong)
