@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import magedit_lab as mag
 from widgets.job import BUSY, Job
@@ -117,6 +118,85 @@ def test_the_settings_of_the_browser_are_those_of_the_run(live):
     assert "expected run, pause, resume or cancel" in live.status
     live._asked(live, "<script>", [])
     assert "expected run" in live.status
+
+
+def test_a_run_is_asked_for_together_with_the_settings_that_it_shall_have(live):
+    live.set_state({"_runs": 1, "settings": {**live.settings, "iterations": 1}})
+    assert live.wait() == "done"
+    assert live.trace.losses.shape == (4, 1)
+
+
+def test_choosing_a_method_shows_its_own_settings_and_keeps_the_inversions(live):
+    live.settings = {**live.settings, "steps": 3}
+    live.set_state({"way": "p2p+re-weight"})
+    assert live.method == mag.METHODS["p2p+re-weight"]
+    assert {s["name"] for s in live._form["method"]} == {s.name for s in mag.settings.table(live.method)}
+    assert "iterations" not in live.settings
+    assert live.settings["steps"] == 3
+    assert live._form["presets"] == []
+    live.set_state({"inversion_way": "direct"})
+    assert live._chosen() == (mag.METHODS["p2p+re-weight"], mag.Direct(3, live.inversion.guidance_scale))
+    live.run()
+    assert live.wait() == "done"
+    assert len(live.trace.times) == 3
+    live.set_state({"way": "as given", "inversion_way": "as given"})
+    assert live._chosen() == (mag.MagEdit(iterations=3), mag.NullText(steps=3, inner=1))
+    live.set_state({"way": "laser"})
+    assert live.way == "as given"
+    assert live.status
+
+
+def test_a_preset_is_the_librarys(live):
+    live.set_state({"preset": "paper"})
+    assert live._chosen()[0] == mag.MagEdit.paper()
+    live.set_state({"way": "pnp+mag-edit"})
+    assert live._chosen()[0] == mag.MagEdit.paper(base=mag.METHODS["pnp+mag-edit"].base)
+    live.set_state({"preset": "official", "way": "p2p+mag-edit"})
+    assert live._chosen()[0] == mag.MagEdit.official()
+
+
+def test_nested_settings_of_the_form_reach_the_method(live):
+    live.settings = {**live.settings, "base.blend.grow": 2, "stop_step": 1, "rate": 0.5}
+    method, inversion = live._chosen()
+    assert (method.base.blend.grow, method.stop_step, inversion.rate) == (2, 1, 0.5)
+
+
+def test_what_does_not_fit_the_model_is_refused_before_the_inversion(live):
+    live.settings = {**live.settings, "stop_step": 40}
+    live.run()
+    assert live.wait() == live.state == "failed"
+    assert "expected a stop step of 0 to 4, got 40" in live.status
+    assert live._path is None
+
+
+def test_the_seed_decides_what_a_method_draws(live):
+    drawn = []
+    live._inverted = lambda inversion, job: drawn.append(torch.rand(1).item())
+    for seed in (1, 1, 2):
+        live.seed = seed
+        live.run()
+        live.wait()
+    assert drawn[0] == drawn[1] != drawn[2]
+    live.set_state({"seed": -1})
+    assert live.seed == 2
+
+
+def test_a_task_made_at_each_run_may_be_refused_and_another_run_takes_the_new_one(net):
+    tasks = [mag.demo.complex_task(3), ValueError("expected paint, got none"), mag.demo.complex_task(4)]
+
+    def make():
+        made = tasks.pop(0)
+        if isinstance(made, ValueError):
+            raise made
+        return made
+
+    live = LiveRun(net, make, mag.PromptToPrompt(), mag.Direct(steps=2))
+    live.run()
+    assert (live.status, live.state) == ("expected paint, got none", "idle")
+    assert not BUSY.locked()
+    live.run()
+    assert live.wait() == "done"
+    assert live.trace.task.source == mag.demo.complex_task(4).source
 
 
 def test_callbacks_from_another_thread_do_the_same(live):

@@ -76,6 +76,88 @@ def test_strokes_are_saved_and_loaded(painter, tmp_path):
     assert painter.strokes == [BOX]
 
 
+def test_each_region_is_painted_for_its_word(painter):
+    painter.add(BOX)
+    painter.add_region("lamp", "striped", 3.0)
+    painter.add(DOT)
+    painter.invert()
+    assert [s.get("region") for s in painter.strokes] == [None, "lamp", "lamp"]
+    np.testing.assert_array_equal(painter.masks["mask"], mag.strokes.rasterise([BOX], 80, 60))
+    np.testing.assert_array_equal(painter.masks["lamp"], 1 - mag.strokes.rasterise([DOT], 80, 60))
+    with pytest.raises(ValueError, match="expected a word for region 'mask'"):
+        _ = painter.goals
+    painter.set_state({"regions": [{**painter.regions[0], "word": "red"}, painter.regions[1]]})
+    task = mag.Task(painter.image, source="a lamp", target="a red striped lamp", **painter.goals)
+    assert [(g.word, g.weight) for g in task.goals] == [("red", 0.25), ("striped", 0.75)]
+    assert painter._lambdas == [0.25, 0.75]
+
+
+def test_a_region_goes_with_its_strokes_or_not_at_all(painter):
+    painter.add(BOX)
+    painter.add_region("lamp")
+    painter.add(DOT)
+    first = painter.regions[:1]
+    painter.set_state({"regions": first})
+    assert painter.names == ["mask", "lamp"]
+    assert "expected" in painter.status
+    painter.set_state({"regions": first, "active": "mask", "strokes": [BOX], "undone": []})
+    assert (painter.names, painter.active, painter.strokes) == (["mask"], "mask", [BOX])
+
+
+def test_wrong_regions_are_refused(painter):
+    for name, value in (
+        ("regions", []), ("regions", [{"name": "a", "weight": -1}]), ("active", "nowhere"), ("tolerance", -1.0),
+        ("regions", [{"name": "mask", "weight": 0.0}]), ("strokes", [{**BOX, "region": "nowhere"}]),
+    ):  # fmt: skip
+        with pytest.raises(traitlets.TraitError):
+            setattr(painter, name, value)
+    assert painter.names == ["mask"]
+
+
+def test_a_click_grows_and_its_preview_is_the_librarys_patch():
+    painter = MaskPainter(mag.scenes.sample(3).image)
+    painter.set_state({"strokes": [{"tool": "grow", "mode": "add", "points": [[0.5, 0.9]], "tolerance": 12.0}]})
+    patch = mag.grow.grow(painter.image, 0.5, 0.9, 12.0)
+    np.testing.assert_array_equal(painter.mask, patch)
+    with Image.open(io.BytesIO(painter._grown[0])) as preview:
+        np.testing.assert_array_equal(np.asarray(preview.getchannel("A")) > 0, patch)
+
+
+def test_the_browser_saves_and_loads(painter):
+    sent = []
+    painter.send = sent.append
+    painter.add(BOX)
+    painter.add_region("lamp", "red")
+    painter._asked(painter, {"do": "save"}, [])
+    painter._paint([], [mag.regions.Region()])
+    painter._asked(painter, {"do": "load", "text": sent[0]["file"]}, [])
+    assert (painter.strokes, painter.names) == ([BOX], ["mask", "lamp"])
+    for wrong in ({"do": "load", "text": "{"}, {"do": "format"}, "<script>", {"do": "load", "text": 3}):
+        painter.status = ""
+        painter._asked(painter, wrong, [])
+        assert painter.status.startswith("expected ")
+    assert painter.strokes == [BOX]
+
+
+def test_a_picture_of_a_mask_is_loaded_as_its_outlines(painter, tmp_path):
+    mask = mag.strokes.rasterise([BOX, DOT], 80, 60)
+    Image.fromarray((mask * 255).astype(np.uint8)).save(tmp_path / "mask.png")
+    painter.load(tmp_path / "mask.png")
+    np.testing.assert_array_equal(painter.mask, mask)
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    with pytest.raises(ValueError, match="expected a mask"):
+        painter.load(tmp_path / "black.png")
+
+
+def test_another_picture_takes_another_mask(painter):
+    painter.add(BOX)
+    before = painter._picture
+    painter.show(Image.new("RGB", (40, 40), "navy"), [DOT])
+    assert painter.mask.shape == (40, 40)
+    assert painter.strokes == [DOT]
+    assert painter._picture != before
+
+
 def test_every_map_of_every_word_is_sent_once(trace):
     explorer = AttentionExplorer(trace)
     assert explorer.word == trace.task.words[0]

@@ -1,6 +1,6 @@
 // The browser's side of AttentionExplorer: it has every map, and asks the kernel for nothing.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { element, row, select, statusLine, vector } from "./dom.js";
 
 /** RGBA pixels of one plane of bytes, coloured by a table of 256 RGB triples. */
 export function colourise(plane, table) {
@@ -29,25 +29,6 @@ export function runs(values) {
 }
 
 const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-
-function element(name, settings = {}, ...children) {
-  const made = Object.assign(document.createElement(name), settings);
-  made.append(...children);
-  return made;
-}
-
-function vector(name, attributes, text) {
-  const made = document.createElementNS(SVG, name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function select(text, values, action) {
-  const made = element("select", {}, ...values.map(([value, shown]) => element("option", { value, textContent: shown })));
-  made.addEventListener("change", () => action(made.value));
-  return [element("label", {}, text, made), made];
-}
 
 function render({ model, el }) {
   const meta = model.get("_meta");
@@ -91,11 +72,8 @@ function render({ model, el }) {
   scale.style.cssText = "width: 180px; height: 14px;";
   const scaleText = element("span");
   const curve = vector("svg", { viewBox: "0 0 640 170", role: "img" });
-  const status = element("p", { className: "status" });
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  const [status] = statusLine();
 
-  const row = (...parts) => element("div", { className: "row" }, ...parts);
   const root = element("div", { className: "mag" },
     row(wordLabel, branchLabel, viewLabel, element("label", {}, "opacity", opacity)),
     row(element("label", { style: "flex: 1" }, "step", step), stepText),

@@ -1,6 +1,5 @@
 """Scrub through the attention of a run: all maps are sent to the browser once, so that nothing waits for the kernel."""
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -14,14 +13,14 @@ from . import palette
 BRANCHES = ("target", "source")
 
 
-class AttentionExplorer(palette.Still, anywidget.AnyWidget):
+class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
     """Each word's map at each step of a Trace, its mean over heads and guided sites; needs no model.
 
     A word's colours mean the same at every step and in both branches: from 0 to the largest value of its maps.
     step, word, branch (target, source) and view (overlay, map) say what is shown; other values raise TraitError.
     """
 
-    _esm = Path(__file__).with_name("attention_explorer.js")
+    _esm = palette.esm("attention_explorer.js")
     _css = palette.CSS
 
     step = traitlets.Int(0).tag(sync=True)
@@ -90,14 +89,6 @@ class AttentionExplorer(palette.Still, anywidget.AnyWidget):
         if not 0 <= proposal.value < steps:
             raise traitlets.TraitError(f"expected a step from 0 to {steps - 1}, got {proposal.value}")
         return proposal.value
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser says; a wrong value is told in the status line and taken back there."""
-        try:
-            super().set_state(sync_data)
-        except traitlets.TraitError as error:
-            self.status = str(error)
-            self.send_state(list(sync_data))
 
     @property
     def payload(self) -> int:

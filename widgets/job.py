@@ -23,10 +23,18 @@ class Job:
         self._go, self._stop = threading.Event(), threading.Event()
         self._go.set()
 
-    def start(self) -> None:
-        """Start it; RuntimeError, and nothing is changed, while any other job is under way."""
+    def start(self, first: Callable[[], object] = lambda: None) -> None:
+        """Start it; RuntimeError, and nothing is changed, while any other job is under way.
+
+        `first` is called before, on this thread, once no other can begin; what it raises is raised, and nothing runs.
+        """
         if not BUSY.acquire(blocking=False):
             raise RuntimeError("expected no other run under way, got one; cancel it or wait for it")
+        try:
+            first()
+        except BaseException:
+            BUSY.release()
+            raise
         self._state = "running"
         self._thread = threading.Thread(target=self._run, name="magedit_lab run", daemon=True)
         self._thread.start()

@@ -1,9 +1,9 @@
 // The browser's side of LiveRun: buttons and settings go to the kernel, curves and pictures come from it.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { button, element, fill, listen, row, select, statusLine, vector } from "./dom.js";
+
 const WIDTH = 420, HEIGHT = 150, EDGE = 34;
-const FIELDS = [["loss", "loss"], ["iterations", "iterations"], ["step_size", "step size"], ["steps", "steps"],
-  ["guidance_scale", "guidance scale"]];
+const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 
 /** Points of a curve in a box, logarithmic; values of 0 and below are left out. */
 export function points(values, low, high, width, height, edge) {
@@ -16,19 +16,6 @@ export function points(values, low, high, width, height, edge) {
 export function left(seconds) {
   if (seconds === null || seconds === undefined) return "";
   return seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`;
-}
-
-function element(name, settings = {}, ...children) {
-  const made = Object.assign(document.createElement(name), settings);
-  made.append(...children);
-  return made;
-}
-
-function vector(name, attributes, text) {
-  const made = document.createElementNS(SVG, name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  if (text !== undefined) made.textContent = text;
-  return made;
 }
 
 /** A chart of one or more curves: [name, colour, dashes]. */
@@ -49,69 +36,118 @@ function chart(title, curves) {
   return { figure, draw };
 }
 
+/** What a field's text means to the kernel: a number, nothing for an empty one, or the choice itself. */
+export function meaning(kind, choices, text) {
+  if (kind === "choice") return choices.find((choice) => String(choice) === text);
+  if (kind === "yes") return text === "true";
+  return text.trim() === "" ? null : Number(text);
+}
+
+/** How a choice is read. */
+export function spoken(value) {
+  return value === null ? "as usual" : value === true ? "yes" : value === false ? "no" : String(value);
+}
+
+/** A labelled field for one setting. */
+function settingField({ name, kind, choices }, model, put) {
+  const list = kind === "choice" ? choices : kind === "yes" ? [true, false] : null;
+  const input = list ? element("select") : element("input", { type: "number", step: kind === "number" ? "any" : 1 });
+  input.setAttribute("aria-label", name.replaceAll("_", " "));
+  if (list) fill(input, list.map((value) => [String(value), spoken(value)]));
+  if (kind === "maybe-whole") input.placeholder = "usual";
+  input.addEventListener("change", () =>
+    put({ settings: { ...model.get("settings"), [name]: meaning(kind, choices, input.value) } }));
+  const refresh = () => {
+    if (document.activeElement === input) return;
+    const value = model.get("settings")[name];
+    input.value = list ? String(value) : value ?? "";
+  };
+  return { name, label: element("label", {}, name.replaceAll("_", " "), input), refresh };
+}
+
+/** Method, preset, inversion and seed, and every setting that they have: {parts, refresh}. */
+function makeForm(model, put) {
+  const [wayLabel, way] = select("method", [], (value) => put({ way: value }));
+  const [presetLabel, preset] = select("preset", [], (value) => put({ preset: value }));
+  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_way: value }));
+  const seed = element("input", { type: "number", min: 0, step: 1 });
+  seed.addEventListener("change", () => put({ seed: Math.max(0, Math.round(seed.valueAsNumber || 0)) }));
+  const often = row(), seldom = row();
+  const more = element("details", {}, element("summary", { textContent: "every other setting" }), seldom);
+  let fields = [];
+  const rebuild = () => {
+    const form = model.get("_form"), plain = (values) => values.map((value) => [value, value]);
+    fill(way, plain(form.ways));
+    fill(inversion, plain(form.inversions));
+    fill(preset, plain(form.presets));
+    presetLabel.hidden = !form.presets.length;
+    fields = [...form.method, ...form.inversion].map((setting) => settingField(setting, model, put));
+    const first = (one) => OFTEN.includes(one.name);
+    often.replaceChildren(...fields.filter(first).map((one) => one.label));
+    seldom.replaceChildren(...fields.filter((one) => !first(one)).map((one) => one.label));
+    more.hidden = fields.every(first);
+    refresh();
+  };
+  const refresh = () => {
+    for (const [input, name] of [[way, "way"], [preset, "preset"], [inversion, "inversion_way"], [seed, "seed"]])
+      if (document.activeElement !== input || input !== seed) input.value = model.get(name);
+    fields.forEach((field) => field.refresh());
+  };
+  const legend = element("legend", { textContent: "settings of the next run" });
+  return { parts: element("fieldset", {}, legend, row(wayLabel, presetLabel, inversionLabel,
+    element("label", {}, "seed", seed)), often, more), rebuild, refresh };
+}
+
+function makeCharts() {
+  const loss = chart("Loss at every nudge", [["loss", "var(--accent)", "none"]]);
+  const size = chart("Size of the gradient: inside the mask solid blue, outside dashed orange",
+    [["inside", "var(--accent)", "none"], ["outside", "#e69f00", "6 4"]]);
+  const box = element("div", { className: "charts" }, loss.figure, size.figure);
+  return { box, draw: (curves) => { loss.draw(curves); size.draw(curves); } };
+}
+
 function render({ model, el }) {
-  const send = (action) => model.send({ do: action });
-  const buttons = Object.fromEntries(["run", "pause", "resume", "cancel"].map((name) => {
-    const made = element("button", { type: "button", textContent: name });
-    made.addEventListener("click", () => send(name));
-    return [name, made];
-  }));
-  const inputs = FIELDS.map(([name, text]) => {
-    const words = name === "loss";
-    const input = words
-      ? element("select", {}, ...["token_ratio", "spatial_ratio"].map((v) => element("option", { value: v, textContent: v })))
-      : element("input", { type: "number", min: 0, step: name === "iterations" || name === "steps" ? 1 : "any" });
-    input.addEventListener("change", () => {
-      model.set("settings", { ...model.get("settings"), [name]: words ? input.value : Number(input.value) });
-      model.save_changes();
-    });
-    return [name, input, element("label", {}, text, input)];
-  });
+  const put = (changes) => {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  };
+  const buttons = Object.fromEntries(["run", "pause", "resume", "cancel"].map((name) =>
+    [name, button(name, () => (name === "run" ? put({ _runs: model.get("_runs") + 1 }) : model.send({ do: name })),
+      `${name} the edit`)]));
+  buttons.run.classList.add("main");
+  const form = makeForm(model, put), charts = makeCharts(), [line, say] = statusLine();
   const bar = element("progress", { max: 1, value: 0 });
   bar.setAttribute("aria-label", "progress of the run");
-  const time = element("span"), status = element("p", { className: "status" });
-  status.setAttribute("role", "status");
+  const time = element("span");
   const picture = element("img", { alt: "the finished picture as this step foresees it", width: 256 });
-  const loss = chart("Loss at every nudge", [["loss", "#0072b2", "none"]]);
-  const size = chart("Size of the gradient: inside the mask solid blue, outside dashed orange",
-    [["inside", "#0072b2", "none"], ["outside", "#e69f00", "6 4"]]);
-
-  const row = (...children) => element("div", { className: "row" }, ...children);
-  const settings = element("fieldset", {}, element("legend", { textContent: "settings of the next run" }),
-    row(...inputs.map(([, , label]) => label)));
-  const charts = element("div", {}, loss.figure, size.figure);
-  charts.style.flex = "1 1 300px";
-  el.append(element("div", { className: "mag" }, settings, row(...Object.values(buttons), bar, time), status,
-    row(picture, charts)));
+  const caption = element("figcaption", { textContent: "the finished picture, as this step foresees it" });
+  el.append(element("div", { className: "mag run" }, form.parts, row(...Object.values(buttons), bar, time), line,
+    row(element("figure", {}, picture, caption), charts.box)));
 
   let url;
   const show = () => {
-    const state = model.get("state"), busy = state === "running" || state === "paused";
-    buttons.run.disabled = busy;
-    buttons.pause.disabled = state !== "running";
-    buttons.resume.disabled = state !== "paused";
-    buttons.cancel.disabled = !busy;
-    for (const [name, input] of inputs) if (document.activeElement !== input) input.value = model.get("settings")[name];
+    const state = model.get("state"), status = model.get("status"), busy = state === "running" || state === "paused";
+    const usable = { run: !busy, pause: state === "running", resume: state === "paused", cancel: busy };
+    Object.entries(usable).forEach(([name, can]) => { buttons[name].disabled = !can; });
+    form.refresh();
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
     time.textContent = busy ? left(model.get("left")) : "";
-    status.textContent = `${state}: ${model.get("status")}`;
-    status.classList.toggle("error", state === "failed" || model.get("status").startsWith("expected"));
-    loss.draw(model.get("_curves"));
-    size.draw(model.get("_curves"));
+    const refused = !busy && state !== "failed" && /^(expected|word) /.test(status);
+    say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
+    charts.draw(model.get("_curves"));
   };
   const paint = () => {
     if (url) URL.revokeObjectURL(url);
     url = URL.createObjectURL(new Blob([model.get("_preview")], { type: "image/png" }));
     picture.src = url;
   };
-  model.on("change", show);
-  model.on("change:_preview", paint);
+  const stop = listen(model, { change: show, "change:_preview": paint, "change:_form": form.rebuild });
+  form.rebuild();
   show();
   paint();
   return () => {
-    model.off("change", show);
-    model.off("change:_preview", paint);
+    stop();
     URL.revokeObjectURL(url);
   };
 }

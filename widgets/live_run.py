@@ -1,14 +1,13 @@
 """Run an edit and watch it: loss and gradient at every nudge, the foreseen picture at every step; pause, cancel."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
+import torch
 import traitlets
 
 import magedit_lab as mag
@@ -16,54 +15,105 @@ import magedit_lab as mag
 from . import palette
 from .job import Cancelled, Job
 
+GIVEN = "as given"
+PRESETS = (GIVEN, "official", "paper")
+KEPT = ("steps", "guidance_scale")  # through a change of the inversion
 EVERY = 0.1  # seconds between two messages to the browser
 
 
-class LiveRun(palette.Still, anywidget.AnyWidget):
+class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
     """Inverts and edits on a thread of its own; the kernel stays usable. `run`, `pause`, `resume`, `cancel`, `wait`.
 
-    settings: loss, iterations and step_size of MAG-Edit, steps and guidance_scale of the inversion; a wrong one is
-        told in `status` when it is run, and nothing is run.
+    task: a Task, or a function that makes one at each run (its ValueError is told in `status`).
+    way, inversion_way: names of METHODS and INVERSIONS; "as given" is the method or inversion that was passed. preset:
+        of MAG-Edit, the released code or the printed equations. Choosing one sets `settings` to its own.
+    settings: every number, switch and choice of method and inversion, as `magedit_lab.settings` names them; a wrong
+        one is told in `status` when it is run, and nothing is run. seed: torch's, for methods that draw noise.
     trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has.
     """
 
-    _esm = Path(__file__).with_name("live_run.js")
+    _esm = palette.esm("live_run.js")
     _css = palette.CSS
 
     settings: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
+    way = traitlets.Enum((GIVEN, *mag.METHODS), GIVEN).tag(sync=True)
+    inversion_way = traitlets.Enum((GIVEN, *mag.INVERSIONS), GIVEN).tag(sync=True)
+    preset = traitlets.Enum(PRESETS, PRESETS[0]).tag(sync=True)
+    seed = traitlets.Int(0, min=0, max=2**32 - 1).tag(sync=True)
     state = traitlets.Unicode("idle").tag(sync=True)
     status = traitlets.Unicode("ready").tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
     of = traitlets.Int(1).tag(sync=True)
     left = traitlets.Float(None, allow_none=True).tag(sync=True)
+    _runs = traitlets.Int(0).tag(sync=True)  # a trait, as a message of its own would overtake settings on their way
+    _form: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _curves: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _preview = traitlets.Bytes().tag(sync=True)
 
     def __init__(
-        self, net: mag.Backbone, task: mag.Task, method: mag.MagEdit | None = None,
-        inversion: mag.NullText | None = None, keep: mag.Keep | None = None,
+        self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
+        inversion: mag.DDIM | mag.NullText | None = None, keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
-        self.net, self.task = net, task
+        self.net, self.keep = net, keep or mag.Keep()
+        self._make_task = task if callable(task) else lambda: task
+        self.task = self._make_task()
         self.method, self.inversion = method or mag.MagEdit(), inversion or mag.NullText()
-        self.keep = keep or mag.Keep()
-        self.trace = mag.Trace(task, self.keep)
-        self.job = Job(partial(self._work, self.method, self.inversion))
-        self._path: tuple[mag.Inversion, mag.Path] | None = None
+        self._given = (self.method, self.inversion)
+        self.trace = mag.Trace(self.task, self.keep)
+        self.job = Job(partial(self._work, self.method, self.inversion, 0))
+        self._path: tuple[mag.Inversion, mag.Task, mag.Path] | None = None
         self._sent = self._began = 0.0
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
-        told = {f: getattr(self.method, f) for f in ("loss", "iterations", "step_size")}
-        told |= {f: getattr(self.inversion, f) for f in ("steps", "guidance_scale")}
-        super().__init__(settings=told, _curves=self._now, _preview=palette.png(task.image))
+        super().__init__(_curves=self._now, _preview=palette.png(self.task.image))
+        self._fill()
         self.on_msg(self._asked)
+
+    # ------------------------------------------------------------ what can be chosen
+
+    @traitlets.observe("way", "preset")
+    def _choose_method(self, _: Any) -> None:
+        made = self._given[0] if self.way == GIVEN else mag.METHODS[self.way]
+        if isinstance(made, mag.MagEdit) and self.preset != GIVEN:
+            own = {} if isinstance(made.base, mag.PromptToPrompt) else {"base": made.base}
+            made = getattr(mag.MagEdit, self.preset)(**own)
+        self.method = made
+        self._fill("method")
+
+    @traitlets.observe("inversion_way")
+    def _choose_inversion(self, _: Any) -> None:
+        self.inversion = self._given[1] if self.inversion_way == GIVEN else mag.INVERSIONS[self.inversion_way]
+        self._fill("inversion")
+
+    def _fill(self, *anew: str) -> None:
+        """The form for method and inversion as they are; what a person set stays, but for the part that is new."""
+        tables = {"method": mag.settings.table(self.method), "inversion": mag.settings.table(self.inversion)}
+        with self.hold_sync():
+            self.settings = {
+                s.name: s.value if part in anew and s.name not in KEPT else self.settings.get(s.name, s.value)
+                for part, table in tables.items() for s in table
+            }  # fmt: skip
+            self._form = {
+                "ways": list(self.traits()["way"].values), "inversions": list(self.traits()["inversion_way"].values),
+                "presets": list(PRESETS) if isinstance(self.method, mag.MagEdit) else [],
+                **{part: [{"name": s.name, "kind": s.kind, "choices": list(s.choices)} for s in table]
+                   for part, table in tables.items()},
+            }  # fmt: skip
+
+    def _chosen(self) -> tuple[mag.Method, mag.DDIM | mag.NullText]:
+        """Method and inversion with the settings of the form; ValueError for those that fit neither."""
+        own = {s.name for s in mag.settings.table(self.inversion)}
+        inversion = mag.settings.change(self.inversion, {k: v for k, v in self.settings.items() if k in own})
+        mag.ddim.timesteps(inversion.steps, len(self.net.alphas))
+        return mag.settings.change(self.method, {k: v for k, v in self.settings.items() if k not in own}), inversion
 
     # ------------------------------------------------------------ what a person does
 
     def run(self) -> None:
         """Start. Where the settings are wrong, or another run is under way, `status` says so and nothing starts."""
         try:
-            job = Job(partial(self._work, *self._chosen(self.settings)))
-            job.start()
-        except (ValueError, TypeError, RuntimeError) as error:
+            job = Job(partial(self._work, *self._chosen(), self.seed))
+            job.start(self._begin)
+        except (ValueError, RuntimeError) as error:
             self.status = str(error)
             return
         self.job = job
@@ -86,6 +136,10 @@ class LiveRun(palette.Still, anywidget.AnyWidget):
         """Block until the run has ended, or for so many seconds; its state."""
         return self.job.wait(seconds)
 
+    @traitlets.observe("_runs")
+    def _run_asked(self, _: Any) -> None:
+        self.run()
+
     def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
         action = content.get("do") if isinstance(content, Mapping) else None
         if action in ("run", "pause", "resume", "cancel"):
@@ -95,27 +149,17 @@ class LiveRun(palette.Still, anywidget.AnyWidget):
 
     # ------------------------------------------------------------ what the thread does
 
-    def _chosen(self, settings: Mapping[str, Any]) -> tuple[mag.MagEdit, mag.NullText]:
-        parts: list[Any] = []
-        for part in (self.method, self.inversion):
-            own = {f.name: settings[f.name] for f in fields(part) if f.name in settings}
-            for name, value in own.items():
-                kind = type(getattr(part, name))
-                if kind is not str and (isinstance(value, bool) or not isinstance(value, int | float)):
-                    raise ValueError(f"expected a number for {name}, got {value!r}")
-                if kind is int and value != int(value):
-                    raise ValueError(f"expected a whole number for {name}, got {value!r}")
-                own[name] = kind(value)
-            parts.append(replace(part, **own))
-        if parts[1].steps < 1:
-            raise ValueError(f"expected 1 or more steps, got {parts[1].steps}")
-        return parts[0], parts[1]
+    def _begin(self) -> None:
+        """Once no other run can be under way: the task of this one."""
+        self.task = self._make_task()
 
-    def _work(self, method: mag.MagEdit, inversion: mag.NullText, job: Job) -> None:
+    def _work(self, method: mag.Method, inversion: mag.DDIM | mag.NullText, seed: int, job: Job) -> None:
         self._began, self._now = time.monotonic(), {"loss": [], "inside": [], "outside": []}
         self.trace = mag.Trace(self.task, self.keep)
         try:
-            self._show("running", "inverting", 0, 1)
+            torch.manual_seed(seed)
+            self._show("running", "checking", 0, 1, force=True)
+            mag.rehearse(self.net, self.task, inversion, method)
             path = self._inverted(inversion, job)
             self._began = time.monotonic()
             mask = mag.masks.to_cells(self.task.region, *path.latents.shape[-2:]).to(path.latents)
@@ -148,16 +192,17 @@ class LiveRun(palette.Still, anywidget.AnyWidget):
             force=True,
         )
 
-    def _inverted(self, inversion: mag.NullText, job: Job) -> mag.Path:
-        """The path, found anew only where the inversion's settings have changed."""
-        if self._path is None or self._path[0] != inversion:
+    def _inverted(self, inversion: mag.DDIM | mag.NullText, job: Job) -> mag.Path:
+        """The path, found anew only where the inversion's settings, the picture or the source prompt have changed."""
+        known = self._path and self._path[0] == inversion and self._path[1].source == self.task.source
+        if self._path is None or not known or self._path[1].image.tobytes() != self.task.image.tobytes():
 
             def after(done: int, of: int) -> None:
                 job.check()
                 self._show("running", f"inverting: {done} of {of}", done, of)
 
-            self._path = (inversion, mag.invert(self.net, self.task, inversion, after))
-        return self._path[1]
+            self._path = (inversion, self.task, mag.invert(self.net, self.task, inversion, after))
+        return self._path[2]
 
     def _show(
         self, state: str, words: str, done: int | None = None, of: int | None = None, force: bool = False

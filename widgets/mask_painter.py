@@ -1,6 +1,9 @@
-"""Paint a mask over a picture, with mouse, pen, finger or keyboard."""
+"""Paint a mask over a picture, or one for each edit word, with mouse, pen, finger or keyboard."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,61 +13,122 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
+from magedit_lab import files
+from magedit_lab import regions as rg
 from magedit_lab import strokes as st
 
 from . import palette
 
-TINT = (0, 114, 178)
+TINTS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#d55e00")
+TOOLS = ("brush", "eraser", "lasso", "polygon", "box", "grow")
 
 
-class MaskPainter(palette.Still, anywidget.AnyWidget):
-    """A picture to paint on. The truth is `strokes`; the browser's drawing is only a preview of it.
+class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
+    """A picture to paint on. The truth is `strokes` and `regions`; the browser's drawing is only a preview of them.
 
-    mask: height x width of the image, 0 or 1. Strokes that are none are refused, by a TraitError in Python
-    and by a line in `status` in the browser; the strokes stay as they were.
+    mask: height x width of the image, 0 or 1, all regions together. goals: what Task needs for several words.
+    regions: dicts of name, word and weight; the strokes of all but the first one, "mask", name theirs. active: the
+        one that is painted. words: the edit words that the browser offers for them; with none it offers a text field.
+    Strokes or regions that are none are refused, by a TraitError in Python and by a line in `status` in the browser;
+    they stay as they were.
     """
 
-    _esm = Path(__file__).with_name("mask_painter.js")
+    _esm = palette.esm("mask_painter.js")
     _css = palette.CSS
 
     strokes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     undone: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    tool = traitlets.Enum(("brush", "eraser", "lasso", "polygon", "box"), "brush").tag(sync=True)
+    regions: traitlets.List[Any] = traitlets.List([asdict(rg.Region())]).tag(sync=True)
+    active = traitlets.Unicode(st.FIRST).tag(sync=True)
+    words: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    tool = traitlets.Enum(TOOLS, "brush").tag(sync=True)
     radius = traitlets.Float(0.04, min=0.002, max=0.5).tag(sync=True)
+    tolerance = traitlets.Float(12.0, min=0.5, max=100.0).tag(sync=True)
     opacity = traitlets.Float(0.55, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
     _picture = traitlets.Bytes().tag(sync=True)
     _size: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _tints = traitlets.List(list(TINTS)).tag(sync=True)
+    _grown: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _lambdas: traitlets.List[Any] = traitlets.List([1.0]).tag(sync=True)
 
     def __init__(self, image: Image.Image, strokes: Sequence[st.Stroke] = (), **settings: Any) -> None:
         self.image = image.convert("RGB")
-        super().__init__(
-            strokes=st.check(strokes), _picture=palette.png(self.image), _size=list(self.image.size), **settings
-        )
+        self._patch = lru_cache(64)(self._drawn_patch)
+        picture = {"_picture": palette.png(self.image), "_size": list(self.image.size)}
+        super().__init__(strokes=st.check(strokes), **picture, **settings)
+        self.on_msg(self._asked)
 
     @traitlets.validate("strokes", "undone")
     def _strokes_are_strokes(self, proposal: Any) -> list[dict[str, Any]]:
-        try:
-            return st.check(proposal.value)
-        except ValueError as error:  # only a TraitError makes traitlets take back all that came with it
-            raise traitlets.TraitError(str(error)) from None
+        strokes = palette.refused(st.check, proposal.value)
+        if strange := {s.get("region", st.FIRST) for s in strokes} - set(self.names):
+            raise traitlets.TraitError(f"expected strokes of {', '.join(self.names)}, got one of {min(strange)!r}")
+        return strokes
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser says; a wrong value is told in the status line and taken back there."""
-        try:
-            super().set_state(sync_data)
-        except traitlets.TraitError as error:
-            self.status = str(error)
-            self.send_state(list(sync_data))
+    @traitlets.validate("regions")
+    def _regions_are_regions(self, proposal: Any) -> list[dict[str, Any]]:
+        made = palette.refused(rg.parse, proposal.value)
+        palette.refused(rg.lambdas, made)
+        used = {s.get("region", st.FIRST) for s in [*self.strokes, *self.undone]}
+        if lost := used - {r.name for r in made}:
+            raise traitlets.TraitError(f"expected no strokes of a region that goes, got some of {min(lost)!r}")
+        return [asdict(r) for r in made]
+
+    @traitlets.validate("active")
+    def _active_is_one(self, proposal: Any) -> str:
+        if proposal.value not in self.names:
+            raise traitlets.TraitError(f"expected a region of {', '.join(self.names)}, got {proposal.value!r}")
+        return proposal.value
+
+    @traitlets.observe("regions")
+    def _share_out(self, _: Any) -> None:
+        self._lambdas = rg.lambdas(self._parsed)
+
+    @traitlets.observe("strokes")
+    def _grow(self, _: Any) -> None:
+        grown = [s for s in self.strokes if s["tool"] == "grow"]
+        self._grown = [self._patch(*s["points"][0], s["tolerance"]) for s in grown]
+
+    def _drawn_patch(self, x: float, y: float, tolerance: float) -> bytes:
+        """What a stroke that grows covers, opaque on a transparent ground."""
+        patch = Image.fromarray(mag.grow.grow(self.image, x, y, tolerance).astype(np.uint8) * 255)
+        drawn = io.BytesIO()
+        Image.merge("LA", (patch, patch)).save(drawn, "PNG")
+        return drawn.getvalue()
+
+    # ------------------------------------------------------------ what was painted
+
+    @property
+    def names(self) -> list[str]:
+        """The regions' names."""
+        return [r["name"] for r in self.regions]
+
+    @property
+    def _parsed(self) -> list[rg.Region]:
+        return rg.parse(self.regions)
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """Each region's mask by its name, height x width, 0 or 1."""
+        return rg.masks(self.strokes, self._parsed, self.image)
 
     @property
     def mask(self) -> np.ndarray:
-        """The mask, height x width, 0 or 1; `Task(mask=...)` takes it."""
-        return st.rasterise(self.strokes, *self.image.size)
+        """All masks together, height x width, 0 or 1; `Task(mask=...)` takes it."""
+        return np.maximum.reduce(list(self.masks.values()))
+
+    @property
+    def goals(self) -> dict[str, Any]:
+        """mask, words and weights, for Task(image, source=..., target=..., **goals); ValueError as regions.goals."""
+        return rg.goals(self.strokes, self._parsed, self.image)
+
+    # ------------------------------------------------------------ what a person does
 
     def add(self, stroke: st.Stroke) -> None:
-        """One more stroke; what was undone can't be redone after it."""
-        self.undone, self.strokes = [], [*self.strokes, stroke]
+        """One more stroke, of the active region where it names none; what was undone can't be redone after it."""
+        part = {} if self.active == st.FIRST else {"region": self.active}
+        self.undone, self.strokes = [], [*self.strokes, {**part, **stroke}]
 
     def undo(self) -> None:
         """Take the last stroke back, if there is one."""
@@ -77,36 +141,84 @@ class MaskPainter(palette.Still, anywidget.AnyWidget):
             self.strokes, self.undone = [*self.strokes, self.undone[-1]], self.undone[:-1]
 
     def clear(self) -> None:
-        """An empty mask; can be undone."""
+        """Nothing in the active region; can be undone."""
         self.add({"tool": "clear"})
 
     def invert(self) -> None:
-        """Swap inside and outside."""
+        """Swap inside and outside of the active region."""
         self.add({"tool": "invert"})
 
+    def add_region(self, name: str, word: str = "", weight: float = 1.0) -> None:
+        """One more region, which becomes the active one; TraitError where there is one of this name."""
+        self.regions = [*self.regions, asdict(rg.Region(name, word, weight))]
+        self.active = name
+
+    def show(
+        self, image: Image.Image, strokes: Sequence[st.Stroke] = (), regions: Sequence[rg.Region] = (rg.Region(),)
+    ) -> None:
+        """Another picture, with what is painted on it."""
+        self.image = image.convert("RGB")
+        self._patch.cache_clear()
+        self._paint(st.check(strokes), regions)
+        self._size, self._picture = list(self.image.size), palette.png(self.image)
+
+    def _paint(self, strokes: list[dict[str, Any]], regions: Sequence[rg.Region]) -> None:
+        with self.hold_trait_notifications():
+            self.undone, self.strokes = [], strokes
+            self.regions, self.active = [asdict(r) for r in regions], regions[0].name
+
+    # ------------------------------------------------------------ files
+
     def save(self, path: str | Path) -> Path:
-        """Write the strokes as JSON; the file is whole at any moment."""
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(st.dumps(self.strokes), encoding="utf-8")
-        return beside.replace(path)
+        """Write strokes and regions as JSON; the file is whole at any moment."""
+        files.write_text(Path(path), rg.dumps(self.strokes, self._parsed))
+        return Path(path)
 
     def load(self, path: str | Path) -> None:
-        """Take the strokes from a file that `save` wrote; ValueError where it is none."""
+        """Take strokes and regions from a file that `save` wrote, or the outlines of a PNG of the image's size;
+        ValueError where it is neither."""
+        if Path(path).suffix.lower() in (".png", ".jpg", ".jpeg"):
+            return self._trace(mag.masks.as_mask(mag.masks.open_mask(path)).numpy())
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"expected a file of strokes, got {str(path)!r} ({type(error).__name__})") from None
-        self.undone, self.strokes = [], st.loads(text)
+        self._paint(*rg.loads(text))
+
+    def _trace(self, mask: np.ndarray) -> None:
+        if mask.shape[::-1] != self.image.size:
+            high, wide = mask.shape
+            raise ValueError(f"expected a mask of {self._size[0]}x{self._size[1]}, got {wide}x{high}; resize it")
+        self._paint(st.trace(mask), (rg.Region(),))
+
+    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+        """The browser's save and load: the JSON goes there, or comes from there."""
+        content = content if isinstance(content, Mapping) else {}
+        if content.get("do") == "save":
+            self.send({"file": rg.dumps(self.strokes, self._parsed)})
+        elif content.get("do") == "load" and isinstance(content.get("text"), str):
+            try:
+                self._paint(*rg.loads(content["text"]))
+            except (ValueError, traitlets.TraitError) as error:
+                self.status = str(error)
+        else:
+            self.status = "expected save, or load with a text, from the browser"
+
+    # ------------------------------------------------------------ without a browser
 
     @property
     def sentence(self) -> str:
         """What there is to see."""
         width, height = self.image.size
-        return f"A picture of {width}x{height} with a mask of {len(self.strokes)} strokes over {self.mask.mean():.1%}"
+        bound = [f"“{r['word']}”" for r in self.regions if r["word"]]
+        of = f" for {', '.join(bound)}" if bound else ""
+        return (
+            f"A picture of {width}x{height} with a mask of {len(self.strokes)} strokes over {self.mask.mean():.1%}{of}"
+        )
 
     def still(self) -> bytes:
-        picture = np.asarray(self.image, np.float32)
-        alpha = self.mask[..., None] * self.opacity
-        mixed = picture * (1 - alpha) + np.array(TINT, np.float32) * alpha
+        mixed = np.asarray(self.image, np.float32)
+        for mask, tint in zip(self.masks.values(), TINTS * 2, strict=False):
+            alpha = mask[..., None] * self.opacity
+            mixed = mixed * (1 - alpha) + np.array([int(tint[i : i + 2], 16) for i in (1, 3, 5)], np.float32) * alpha
         return mag.plots.pictures({"mask": Image.fromarray(mixed.round().astype(np.uint8))}, self.sentence).png()

@@ -2,15 +2,32 @@
 
 import base64
 import io
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
+import traitlets
 from PIL import Image
 
+T = TypeVar("T")
 CIVIDIS = matplotlib.colormaps["cividis"](np.arange(256), bytes=True)[:, :3].tobytes()
 CSS = Path(__file__).with_name("palette.css")
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.M)
+
+
+def esm(name: str) -> str:
+    """A script of this folder as the one module that anywidget takes: what it imports stands before it, each once."""
+    return "\n".join(_modules(name, []))
+
+
+def _modules(name: str, seen: list[str]) -> list[str]:
+    seen.append(name)
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    parts = [m for other in IMPORT.findall(text) if other not in seen for m in _modules(other, seen)]
+    return [*parts, re.sub(r"^export (?!default)", "", IMPORT.sub("", text), flags=re.M)]
 
 
 class Still:
@@ -34,6 +51,26 @@ class Still:
         picture = base64.b64encode(self.still()).decode()
         data = {**data, "image/png": picture, "text/plain": self.sentence}
         return data, {**metadata, "image/png": {"alt": self.sentence}}
+
+
+class Told:
+    """Mixed into a widget with a `status`: a wrong value from the browser is told there and taken back."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the browser says."""
+        try:
+            super().set_state(sync_data)  # type: ignore[misc]
+        except traitlets.TraitError as error:
+            self.status = str(error)
+            self.send_state(list(sync_data))  # type: ignore[attr-defined]
+
+
+def refused(check: Callable[..., T], *arguments: Any) -> T:
+    """What a check gives back; only a TraitError makes traitlets take back all that came with a wrong value."""
+    try:
+        return check(*arguments)
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from None
 
 
 def png(picture: Image.Image, longest: int = 768) -> bytes:

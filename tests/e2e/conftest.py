@@ -103,9 +103,10 @@ class Notebook:
     def cell(self, index):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
-    def photograph(self, index, name):
+    def photograph(self, index, name, part=".mag"):
+        self.page.add_style_tag(content=".Toastify { display: none; }")  # Jupyter's question about news
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.cell(index).locator(".mag").screenshot(path=PICTURES / f"{name}.png")
+        self.cell(index).locator(part).first.screenshot(path=PICTURES / f"{name}.png")
 
 
 @pytest.fixture

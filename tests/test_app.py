@@ -1,0 +1,93 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import magedit_lab as mag
+from widgets.app import EXAMPLES, App
+
+BOX = {"tool": "box", "mode": "add", "rect": [0.25, 0.25, 0.75, 0.75]}
+
+
+@pytest.fixture
+def app(net):
+    made = App(net)
+    made.live.method, made.live.inversion = mag.MagEdit(iterations=2), mag.Direct(steps=2)
+    made.live._fill("method", "inversion")
+    made.live.settings = {**made.live.settings, "steps": 2}
+    yield made
+    made.live.cancel()
+    made.live.wait()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_becomes_strokes_and_comes_back_as_the_task(app, name):
+    app._examples.value = name
+    want, got = EXAMPLES[name](), app.task
+    assert app.status == ""
+    assert got.image.tobytes() == want.image.tobytes()
+    assert (got.source, got.target, got.words) == (want.source, want.target, want.words)
+    for one, other in zip(got.goals, want.goals, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask >= 0.5)  # strokes have no soft edge
+
+
+def test_a_run_shows_its_result_and_its_attention(app):
+    app.live._asked(app.live, {"do": "run"}, [])
+    assert app.live.wait() == "done"
+    assert list(app.results) == [f"1. {app.task.words[0]}"]
+    assert app.explorer.trace is app.live.trace
+    assert app._inside.children[0] is app.explorer
+    app.live.run()
+    app.live.wait()
+    assert len(app.results) == 2
+    app.start(EXAMPLES["half of a ball"]())
+    assert (app.results, app.explorer, app._inside.children) == ({}, None, ())
+
+
+def test_what_would_be_refused_is_told_where_it_is_run(app):
+    app.editor.words = ["zebra"]
+    app.live.run()
+    assert "word 'zebra' is not in the target prompt" in app.live.status
+    assert app.live.state == "idle"
+    app.start(EXAMPLES["two look-alikes, one to recolour"]())
+    app.painter.clear()
+    app.live.run()
+    assert "expected a mask with at least one pixel" in app.live.status
+
+
+def test_several_regions_need_a_word_each(app):
+    app.start(EXAMPLES["colour and texture of one object"]())
+    app.painter.add_region("spot", "green")
+    app.painter.add(BOX)
+    with pytest.raises(ValueError, match="expected a word for region 'mask'"):
+        _ = app.task
+    app.painter.regions = [{**app.painter.regions[0], "word": "striped"}, app.painter.regions[1]]
+    assert {g.word for g in app.task.goals} == {"green", "striped"}
+    app.painter.regions = [{**r, "word": "green"} for r in app.painter.regions]
+    with pytest.raises(ValueError, match="expected a region for each of the words"):
+        _ = app.task
+
+
+def test_a_picture_of_ones_own_is_opened_and_fitted_to_the_model(app):
+    drawn = io.BytesIO()
+    Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
+    app._uploaded([{"name": "room.png", "content": memoryview(drawn.getvalue())}])
+    app.painter.add(BOX)
+    assert app.task.image.size == (app.net.size, app.net.size)
+    app._told(lambda change: app._uploaded(change))([{"name": "room.txt", "content": memoryview(b"no picture")}])
+    assert "cannot read 'room.txt' as a picture" in app.status
+    assert app._line.value == app.status
+
+
+def test_the_painter_offers_the_edit_words(app):
+    app.editor.set_state({"words": ["ball", "box"]})
+    assert app.painter.words == ["ball", "box"]
+
+
+def test_a_page_without_a_kernel_shows_a_picture_and_a_sentence(app):
+    data, metadata = app._repr_mimebundle_()
+    assert data["text/plain"] == app.sentence == metadata["image/png"]["alt"]
+    with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
+        assert np.asarray(picture.convert("L")).std() > 5

@@ -1,0 +1,159 @@
+"""Everything joined for a projector: paint, write, run, and look inside."""
+
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import traitlets
+from PIL import Image
+
+import magedit_lab as mag
+from magedit_lab import applications, regions, strokes
+
+from . import palette
+from .attention_explorer import AttentionExplorer
+from .live_run import LiveRun
+from .mask_painter import MaskPainter
+from .prompt_editor import PromptEditor
+
+EXAMPLES = {
+    "two look-alikes, one to recolour": lambda: mag.demo.complex_task(mag.demo.Demo().seed),
+    "colour and texture of one object": applications.example_balance,
+    "half of a ball": applications.example_region,
+    "the shade of a lamp": applications.example_part,
+}
+HALF = {"flex": "1 1 560px", "min_width": "360px"}
+ROW = {"flex_flow": "row wrap", "align_items": "flex-start"}
+
+
+class App(palette.Still, ipywidgets.VBox):
+    """One dashboard: `painter`, `editor` and `live` make an edit, `explorer` shows the attention of the last one.
+
+    task: what painter and editor say now, at the model's size; ValueError in one line where a run would be refused.
+        With one region all edit words share its mask, with several each region has one of them.
+    example: one of EXAMPLES, or `take(image)` for a picture of one's own. results: the pictures made so far, by what
+        made them. status: the last thing that went wrong in a callback, in a line.
+    """
+
+    status = traitlets.Unicode()
+
+    def __init__(self, net: mag.Backbone, task: mag.Task | None = None) -> None:
+        self.net, self.results = net, dict[str, Image.Image]()
+        first = task or next(iter(EXAMPLES.values()))()
+        demo = mag.demo.Demo()
+        self.painter = MaskPainter(first.image, layout=HALF)
+        self.editor = PromptEditor(net.tokenizer)
+        self._set(first)
+        self.live = LiveRun(net, lambda: self.task, demo.guided, demo.inversion)
+        self.explorer: AttentionExplorer | None = None
+        self._line = ipywidgets.Label()
+        self._inside = ipywidgets.HBox([], layout=ROW)
+        right = ipywidgets.VBox([self.editor, self.live], layout=HALF)
+        work = ipywidgets.HBox([self.painter, right], layout=ROW)
+        super().__init__([self._chooser(), self._line, work, self._inside])
+        self.editor.observe(self._told(self._offer), "words")
+        self.live.observe(self._told(self._ended), "state")
+        self.observe(lambda change: setattr(self._line, "value", change.new), "status")
+
+    def _chooser(self) -> ipywidgets.Widget:
+        """What picture to start from."""
+        wide = {"description_width": "initial"}
+        self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
+        self._upload = ipywidgets.FileUpload(accept="image/png,image/jpeg", description="a picture of your own")
+        self._upload.layout.width = "220px"
+        self._examples.observe(self._told(lambda change: self.start(EXAMPLES[change.new]())), "value")
+        self._upload.observe(self._told(lambda change: self._uploaded(change.new)), "value")
+        title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
+        title.style.font_size, title.style.font_weight = "20px", "bold"
+        return ipywidgets.HBox([title, self._examples, self._upload], layout=ROW)
+
+    def _told(self, action: Any) -> Any:
+        """A callback whose errors are seen: they go into `status`."""
+
+        def call(change: Any) -> None:
+            try:
+                action(change)
+                self.status = ""
+            except (ValueError, traitlets.TraitError) as error:
+                self.status = f"⚠ {error}"
+
+        return call
+
+    # ------------------------------------------------------------ what is to be edited
+
+    def start(self, task: mag.Task) -> None:
+        """Begin anew from a task: its picture, masks as strokes, prompts and words."""
+        self._set(task)
+        self.explorer, self._inside.children = None, ()
+        self.results.clear()
+
+    def take(self, image: Image.Image) -> None:
+        """A picture of one's own, with nothing painted yet; the prompts stay."""
+        self.painter.show(image)
+        self.results.clear()
+
+    def _set(self, task: mag.Task) -> None:
+        one = len({g.mask.numpy().tobytes() for g in task.goals}) == 1
+        shown = [regions.Region(word=task.words[0] if len(task.words) == 1 else "")]
+        if not one:
+            shown = [regions.Region(f"for {g.word}", g.word, g.weight) for g in task.goals]
+        pairs = zip(task.goals, shown, strict=False)  # one region for all the words, or one for each
+        painted = [s for g, r in pairs for s in strokes.trace(g.mask.numpy(), r.name)]
+        with self.editor.hold_trait_notifications():
+            for name in ("source", "target"):
+                setattr(self.editor, name, getattr(task, name))
+            self.editor.negative, self.editor.words = task.negative or "", list(task.words)
+            self.editor.negative_words = list(task.negative_words)
+        self.painter.show(task.image, painted, shown)
+        self.painter.words = list(task.words)
+
+    def _uploaded(self, files: Any) -> None:
+        for file in files:
+            self.take(mag.masks.read_image(bytes(file["content"]), str(file["name"])))
+
+    def _offer(self, change: Any) -> None:
+        """The painter offers the edit words; its only region takes the only word."""
+        self.painter.words = list(change.new)
+        if len(self.painter.regions) == len(change.new) == 1:
+            self.painter.regions = [{**self.painter.regions[0], "word": change.new[0]}]
+
+    @property
+    def task(self) -> mag.Task:
+        """The edit as it stands."""
+        said = self.editor.prompts
+        if len(self.painter.regions) == 1:
+            goals: dict[str, Any] = {"mask": self.painter.mask, "words": said["words"]}
+        else:
+            goals = self.painter.goals
+            if sorted(goals["words"]) != sorted(said["words"]):
+                wanted, got = ", ".join(said["words"]), ", ".join(goals["words"])
+                raise ValueError(f"expected a region for each of the words {wanted}, got {got}; bind them in the list")
+        task = mag.Task(self.painter.image, **{**said, **goals})
+        return task if task.image.size == (self.net.size,) * 2 else task.fit(self.net.size, self.net.size)[0]
+
+    # ------------------------------------------------------------ what came of it
+
+    def _ended(self, change: Any) -> None:
+        """The run's result joins the others, and its attention can be explored."""
+        trace = self.live.trace
+        if change.new not in ("done", "cancelled") or not trace.times:
+            return
+        if trace.result:
+            self.results[f"{len(self.results) + 1}. {', '.join(trace.task.words)}"] = trace.result
+        self.explorer = AttentionExplorer(trace, layout=HALF)
+        made = mag.plots.pictures({"source": trace.task.image, **self.results}, "The source, and what each run made")
+        shown = ipywidgets.Image(value=made.png(), format="png", alt=made.sentence)
+        shown.layout.width = f"{240 * (1 + len(self.results))}px"
+        shown.layout.max_width = "100%"
+        self._inside.children = (self.explorer, shown)
+
+    @property
+    def sentence(self) -> str:
+        """What there is to see."""
+        return f"MAG-Edit on {self.net.name}. {self.painter.sentence}. {self.editor.sentence}. {self.live.sentence}"
+
+    def still(self) -> bytes:
+        picture, mask = np.asarray(self.painter.image, np.float32), self.painter.mask[..., None]
+        dimmed = Image.fromarray((picture * (0.4 + 0.6 * mask)).round().astype(np.uint8))
+        shown = {"source": self.painter.image, "mask": dimmed, **self.results}
+        return mag.plots.pictures(shown, self.sentence).png()

@@ -1,0 +1,70 @@
+// What the widgets' scripts share: small parts of a page. Texts go in as texts, never as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element with properties and children; strings among the children become text. */
+export function element(name, settings = {}, ...children) {
+  const made = Object.assign(document.createElement(name), settings);
+  made.append(...children);
+  return made;
+}
+
+/** An SVG element with attributes, and text if there is any. */
+export function vector(name, attributes, text) {
+  const made = document.createElementNS(SVG, name);
+  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** A real button, so that it is reached and pressed by keyboard. */
+export function button(text, action, label = text) {
+  const made = element("button", { type: "button", textContent: text });
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", action);
+  return made;
+}
+
+/** A labelled slider: [label, input]. */
+export function range(text, min, max, step, value, action) {
+  const made = element("input", { type: "range", min, max, step, value });
+  made.addEventListener("input", () => action(Number(made.value)));
+  return [element("label", {}, text, made), made];
+}
+
+/** A labelled list to choose from, of [value, shown]: [label, select]. */
+export function select(text, values, action) {
+  const made = element("select");
+  fill(made, values);
+  made.setAttribute("aria-label", text); // the label's text would have every choice in it
+  made.addEventListener("change", () => action(made.value));
+  return [element("label", {}, text, made), made];
+}
+
+/** Put other choices, [value, shown], into a select. */
+export function fill(made, values) {
+  made.replaceChildren(...values.map(([value, shown]) => element("option", { value, textContent: shown })));
+}
+
+/** Parts side by side that wrap. */
+export function row(...children) {
+  return element("div", { className: "row" }, ...children);
+}
+
+/** The line that says what goes on, read out when it changes: [paragraph, say(text, isError)]. */
+export function statusLine() {
+  const line = element("p", { className: "status" });
+  line.setAttribute("role", "status");
+  line.setAttribute("aria-live", "polite");
+  const say = (text, error = false) => {
+    line.textContent = text;
+    line.classList.toggle("error", error);
+  };
+  return [line, say];
+}
+
+/** Listen to a model, {event: action}; what comes back stops listening. */
+export function listen(model, watched) {
+  Object.entries(watched).forEach(([name, action]) => model.on(name, action));
+  return () => Object.entries(watched).forEach(([name, action]) => model.off(name, action));
+}

@@ -1,0 +1,113 @@
+// The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
+
+import { button, element, listen, row, statusLine, vector } from "./dom.js";
+import { curve, shown, states, toggled } from "./tokens.js";
+
+const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
+  negative: "negative: what is to fade (may stay empty)" };
+const WAIT = 150; // milliseconds after the last key, before the kernel is asked
+const MARKS = { new: "+", dropped: "−", common: "" };
+
+/** A text field for one prompt, sent a moment after the last key. */
+function field(model, name, put) {
+  const input = element("input", { type: "text", value: model.get(name), spellcheck: false, maxLength: 2000 });
+  let timer;
+  const send = () => { clearTimeout(timer); put({ [name]: input.value }); };
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(send, WAIT); });
+  input.addEventListener("change", send);
+  const refresh = () => { if (document.activeElement !== input) input.value = model.get(name); };
+  return { label: element("label", { className: "prompt" }, TITLES[name], input), refresh, stop: () => clearTimeout(timer) };
+}
+
+/** One token: a button where its word can be picked, else a plain box. Its column in the attention maps stands below. */
+function chip({ text, word }, column, state, picked, pick) {
+  const name = `${MARKS[state]}${shown(text)}`;
+  const made = pick && word ? button(name, () => pick(word), `${shown(text)}, ${state}; pick the word ${word}`)
+    : element("span", { textContent: name });
+  made.classList.add("token", state);
+  if (pick && word) made.setAttribute("aria-pressed", String(picked.includes(word)));
+  made.dataset.key = `${column}`;
+  return element("li", {}, made, element("small", { textContent: column }));
+}
+
+/** A row of tokens that keeps the keyboard's place when it is drawn anew. */
+function fillRow(list, tokens, kinds, picked, pick) {
+  const held = list.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
+  list.replaceChildren(...tokens.map((token, i) => chip(token, i, kinds[i], picked, pick)));
+  if (held !== undefined) list.querySelector(`[data-key="${held}"]`)?.focus();
+}
+
+/** Lines between the tokens that both prompts have. */
+function drawLines(svg, board, source, target, pairs) {
+  const origin = board.getBoundingClientRect();
+  const box = (list, i) => list.children[i].getBoundingClientRect();
+  const lines = pairs.filter(([i, j]) => source.children[i] && target.children[j]).map(([i, j]) => {
+    const a = box(source, i), b = box(target, j);
+    return vector("path", { d: curve(a.left + a.width / 2 - origin.left, a.bottom - origin.top,
+      b.left + b.width / 2 - origin.left, b.top - origin.top) });
+  });
+  svg.setAttribute("width", board.scrollWidth);
+  svg.setAttribute("height", board.scrollHeight);
+  svg.replaceChildren(...lines);
+}
+
+function makeBoard() {
+  const lists = Object.fromEntries(["source", "target", "negative"].map((name) => {
+    const list = element("ol", { className: "tokens" });
+    list.setAttribute("aria-label", `tokens of the ${name} prompt`);
+    return [name, list];
+  }));
+  const svg = vector("svg", { class: "lines", "aria-hidden": "true" });
+  const board = element("div", { className: "board" }, svg, lists.source, lists.target);
+  const legend = row(...["common", "new", "dropped", "picked"].map((kind) =>
+    element("span", { className: `token ${kind}`, textContent: `${MARKS[kind] ?? ""}${kind}` })));
+  legend.prepend("tokens as the model reads them, numbered as in the attention maps:");
+  return { lists, svg, board, scroll: element("div", { className: "boardscroll" }, board), legend };
+}
+
+function render({ model, el }) {
+  const put = (changes) => {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  };
+  const fields = ["source", "target", "negative"].map((name) => field(model, name, put));
+  const { lists, svg, board, scroll, legend } = makeBoard();
+  const [line, say] = statusLine();
+  const warnings = element("ul", { className: "warnings" });
+  const away = element("div", { className: "boardscroll" }, lists.negative);
+  el.append(element("div", { className: "mag prompts" }, fields[0].label, fields[1].label, scroll, legend,
+    element("p", { textContent: "Click the words of the target that shall come true." }), fields[2].label, away,
+    warnings, line));
+
+  const lines = () => drawLines(svg, board, lists.source, lists.target, model.get("_pairs"));
+  function refresh() {
+    const { source = [], target = [], negative = [] } = model.get("_tokens"), pairs = model.get("_pairs");
+    fillRow(lists.source, source, states(source.length, pairs, 0), []);
+    fillRow(lists.target, target, states(target.length, pairs, 1), model.get("words"),
+      (word) => put({ words: toggled(model.get("words"), word) }));
+    fillRow(lists.negative, negative, negative.map(() => "common"), model.get("negative_words"),
+      (word) => put({ negative_words: toggled(model.get("negative_words"), word) }));
+    away.hidden = !negative.length;
+    warnings.replaceChildren(...model.get("warnings").map((text) => element("li", { textContent: text })));
+    const count = model.get("warnings").length;
+    say(count ? `A run would be refused: ${count} ${count === 1 ? "reason" : "reasons"} above` : model.get("status"),
+      count > 0);
+    fields.forEach((one) => one.refresh());
+    lines();
+  }
+  const complain = () => model.get("status").startsWith("expected") && say(model.get("status"), true);
+  const watched = { "change:status": complain };
+  for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings"])
+    watched[`change:${name}`] = refresh;
+  const stop = listen(model, watched);
+  const resized = new ResizeObserver(lines);
+  resized.observe(board);
+  refresh();
+  return () => {
+    stop();
+    resized.disconnect();
+    fields.forEach((one) => one.stop());
+  };
+}
+
+export default { render };

@@ -1,0 +1,107 @@
+"""Two prompts side by side: their tokens, what they have in common, and which words are to come true."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+from PIL import Image
+from transformers import PreTrainedTokenizerBase
+
+import magedit_lab as mag
+from magedit_lab import prompts, side_by_side
+
+from . import palette
+
+LONGEST = 2000  # letters; no model reads as many tokens
+
+
+class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
+    """Source and target as the model reads them, with the edit words, and the negative prompt's (Eq. 3), to click.
+
+    source, target, negative: prompts; an empty negative is none. words: the edit words, of the target; negative_words.
+    warnings: what a run would refuse, a line each, in the library's own words; none when all is well.
+    prompts: what Task takes, for Task(image, mask, **editor.prompts).
+    """
+
+    _esm = palette.esm("prompt_editor.js")
+    _css = palette.CSS
+
+    source = traitlets.Unicode().tag(sync=True)
+    target = traitlets.Unicode().tag(sync=True)
+    negative = traitlets.Unicode().tag(sync=True)
+    words: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    negative_words: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    warnings: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    _tokens: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
+    _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, source: str = "", target: str = "", words: Sequence[str] = (),
+        negative: str = "", negative_words: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.tokenizer = tokenizer
+        super().__init__(
+            source=source, target=target, words=list(words), negative=negative, negative_words=list(negative_words)
+        )
+        self._read(None)
+
+    @traitlets.validate("source", "target", "negative")
+    def _short_enough(self, proposal: Any) -> str:
+        if len(proposal.value) > LONGEST:
+            raise traitlets.TraitError(f"expected a prompt of {LONGEST} letters at most, got {len(proposal.value)}")
+        return proposal.value
+
+    @traitlets.observe("source", "target", "negative", "words", "negative_words")
+    def _read(self, _: Any) -> None:
+        """Everything that follows from the prompts, in one message."""
+        shown = {"source": self.source, "target": self.target, "negative": self.negative}
+        with self.hold_sync():
+            self.warnings = prompts.refusals(self.tokenizer, **self._asked)
+            try:
+                self._tokens = {name: self._row(prompt) for name, prompt in shown.items()}
+                self._pairs = [list(p) for p in prompts.pairs(self.tokenizer, self.source, self.target)]
+            except ValueError:  # one that is too long to be read; it is among the warnings, and no row would be whole
+                self._tokens, self._pairs = {name: [] for name in shown}, []
+            self.status = "" if self.warnings else self.sentence
+
+    def _row(self, prompt: str) -> list[dict[str, str]]:
+        return [{"text": t.text, "word": t.word} for t in prompts.tokens(self.tokenizer, prompt)] if prompt else []
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "source": self.source, "target": self.target, "edit_words": self.words,
+            "negative": self.negative or None, "negative_words": self.negative_words,
+        }  # fmt: skip
+
+    @property
+    def prompts(self) -> dict[str, Any]:
+        """source, target, words, negative and negative_words; ValueError with the first of the warnings."""
+        if self.warnings:
+            raise ValueError(self.warnings[0])
+        asked = self._asked
+        return {"words": asked.pop("edit_words"), **asked}
+
+    @property
+    def new(self) -> list[str]:
+        """The target's words that the source lacks: those that can be guided."""
+        asked = (self.tokenizer, self.source, self.target)
+        return [w for w in dict.fromkeys(mag.words.split(self.target)) if not mag.words.refusals(_new, *asked, w)]
+
+    @property
+    def sentence(self) -> str:
+        """What there is to see."""
+        to = ", ".join(f"“{word}”" for word in self.words) or "no word yet"
+        away = f", away from {', '.join(self.negative_words)}" if self.negative_words else ""
+        return f"From “{self.source}” to “{self.target}”; {to} is to come true{away}"
+
+    def still(self) -> bytes:
+        if not self._tokens["target"] or not self._tokens["source"]:
+            return mag.plots.pictures({"no prompt to read": Image.new("RGB", (64, 16), "gray")}, self.sentence).png()
+        drawn = side_by_side.figure(self.tokenizer, self.source, self.target, self.words, self.sentence)
+        return drawn.png()
+
+
+_new = mag.words.require_new
