@@ -4,12 +4,14 @@ BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
 
-.PHONY: help speed e2e demo test notebooks check format lab train clean
+.PHONY: help speed e2e demo test notebooks site slides check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
 	@echo "make test   install, then the tests"
 	@echo "make notebooks  run the notebooks anew, from notebooks/source"
+	@echo "make site   the notebooks as web pages that need no network and no kernel: out/site/index.html"
+	@echo "make slides the notebooks as slides: out/slides"
 	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
 	@echo "make check  formatting, lint and types"
 	@echo "make lab    JupyterLab"
@@ -37,6 +39,12 @@ e2e: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python notebooks/build.py
 	$(BIN)/python -m pytest tests/test_notebooks.py
+
+site: .venv/installed
+	$(BIN)/python -m gallery site
+
+slides: .venv/installed
+	$(BIN)/python -m gallery slides
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
