@@ -15,6 +15,7 @@ from magedit_lab.methods.masactrl import MasaCtrl
 from magedit_lab.methods.pix2pix_zero import Pix2PixZero
 from magedit_lab.methods.plain import Plain
 from magedit_lab.methods.plug_and_play import PlugAndPlay
+from magedit_lab.taps import chain, recorder
 
 INVERSIONS = {
     "ddim": mag.DDIM(2), "null-text": mag.NullText(2), "negative": mag.NegativePrompt(2), "direct": mag.Direct(2),
@@ -79,10 +80,36 @@ def test_equal_prompts_reproduce_the_source(exact, same, method):
     assert torch.allclose(step.target, path.latents[-1:], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", [MasaCtrl(start=0.0), PlugAndPlay(1.0, 1.0)])
-def test_injection_draws_the_edit_towards_the_source(net, task, path, method):
-    far, near = (last(net, task, path, m).target - path.latents[-1:] for m in (Plain(), method))
-    assert near.norm() < far.norm()
+ATTENTION = ["up_blocks.1.attentions.{}.transformer_blocks.0.attn1", "up_blocks.2.attentions.{}.transformer_blocks.0.attn1",
+             "up_blocks.3.attentions.{}.transformer_blocks.0.attn1"]  # fmt: skip
+TAKEN = {
+    "masactrl": (MasaCtrl(start=0.0), {f"{ATTENTION[b].format(i)}.{x}" for b in (1, 2) for i in (0, 1) for x in ("to_k", "to_v")}),
+    "pnp": (PlugAndPlay(1.0, 1.0), {"up_blocks.1.resnets.1.conv2"} | {
+        f"{ATTENTION[b].format(i)}.{x}" for b in range(3) for i in (0, 1) for x in ("to_q", "to_k") if (b, i) != (0, 0)
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_the_published_sites_take_what_the_source_computed_there(net, task, path, name):
+    """After injection a module passes on the source's own output, in both passes of the target."""
+    method, sites = TAKEN[name]
+    hooks, source, target = method.bind(net, task, path), path.latents[:1], path.latents[1:2]
+    now = mag.Now(net, task, path, 0, path.times[0], source, target)
+    texts = {"cond": (path.cond, net.embed(task.target)), "uncond": (path.uncond[:1], path.uncond[:1])}
+    recorded, passed_on = {"cond": {}, "uncond": {}}, {"cond": {}, "uncond": {}}
+    for kind, (ours, _) in texts.items():
+        net.predict(source, now.t, ours, {n: recorder(recorded[kind], n) for n in sites})
+    injected = {
+        "cond": hooks.taps(now, recorded["cond"]),
+        "uncond": hooks.uncond_taps(now, recorded["cond"], recorded["uncond"]),
+    }
+    for kind, (_, theirs) in texts.items():
+        assert set(injected[kind]) == sites == hooks.source_sites(now)
+        heard = {n: chain(tap, recorder(passed_on[kind], n)) for n, tap in injected[kind].items()}
+        net.predict(target, now.t, theirs, heard)
+        for n in sites:
+            assert torch.equal(passed_on[kind][n], recorded[kind][n])
 
 
 def test_masked_masactrl_looks_at_its_own_side_only(net, task, path):
