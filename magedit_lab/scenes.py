@@ -23,6 +23,7 @@ WALLS = {
     "green": (180, 210, 175), "pink": (235, 195, 200), "yellow": (240, 225, 170),
 }  # fmt: skip
 TABLES = {"wooden": (168, 118, 74), "white": (226, 223, 216), "black": (60, 58, 62)}
+CHOICES = {"colour": tuple(COLOURS), "texture": TEXTURES, "kind": KINDS}  # what an object can be
 SIZE = 128
 HELD_OUT = 10_000_000  # seeds from here on are never trained on
 
@@ -101,10 +102,9 @@ def sample(seed: int, count: int | None = None) -> Scene:
 
 def edited(scene: Scene, index: int, **change: str) -> Scene:
     """The ideal edit: the same scene in which object `index` has another `colour`, `texture` or `kind`."""
-    choices = {"colour": COLOURS, "texture": TEXTURES, "kind": KINDS}
     for name, value in change.items():
-        if name not in choices or value not in choices[name]:
-            known = ", ".join(choices.get(name, choices))
+        if name not in CHOICES or value not in CHOICES[name]:
+            known = ", ".join(CHOICES.get(name, CHOICES))
             raise ValueError(f"no such change {name}={value!r}; choose from: {known}")
     things = list(scene.things)
     things[index] = replace(things[index], **change)  # type: ignore[arg-type]
@@ -147,11 +147,14 @@ def sentence(scene: Scene, phrases: Iterable[str]) -> str:
     return f"{things} on {phrase([scene.table, 'table'])} with {phrase([scene.wall, 'wall'])}"
 
 
-def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[tuple[str, int | None]]:
+def describe(
+    scene: Scene, rng: np.random.Generator, drop: float = 0.2, keep: tuple[int, str] | None = None
+) -> list[tuple[str, int | None]]:
     """The words of a caption, each with the index of the object that it describes (None: no object).
 
     With probability `drop` each, an adjective, the table's material or the wall is left out, and a plain object
-    is called `plain` one time in four (never where nothing may be left out).
+    is called `plain` one time in four (never where nothing may be left out). keep: an object and a word of it that
+    is never left out.
     """
     words: list[tuple[str, int | None]] = []
     order = rng.permutation(len(scene.things))
@@ -159,9 +162,10 @@ def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2) -> list[
         if place:
             words.append(("and" if place == len(order) - 1 else ",", None))
         *adjectives, kind = scene.things[index].words
-        if drop and scene.things[index].texture == "plain" and rng.random() < 0.25:
+        said = keep == (index, "plain")
+        if said or (drop and scene.things[index].texture == "plain" and rng.random() < 0.25):
             adjectives.append("plain")
-        own = [w for w in adjectives if rng.random() >= drop] + [kind]
+        own = [w for w in adjectives if keep == (index, w) or rng.random() >= drop] + [kind]
         words += [(article(own[0]), None), *((w, int(index)) for w in own)]
     table = ([scene.table] if rng.random() >= drop else []) + ["table"]
     words += [(w, None) for w in ["on", article(table[0]), *table]]

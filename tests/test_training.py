@@ -1,16 +1,18 @@
 import itertools
 import json
-import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from magedit_lab import scenes, training
+from magedit_lab.training.diffusion import drawn, velocity_loss
+from magedit_lab.training.grounding import Attending
 
 SMALL = training.Plan(
-    pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2, soft_steps=2,
+    pictures=500, vae_steps=4, vae_batch=2, crop_steps=2, crop_batch=2, scene_steps=2, scene_batch=2,
     clip_steps=2, clip_batch=2, clip_hard_steps=2, clip_hard_batch=4,
 )  # fmt: skip
 
@@ -50,29 +52,19 @@ def test_an_interrupt_in_the_middle_of_an_update_repeats_it_bit_for_bit(data, tm
     assert [r["psnr"] for r in first + again] == [r["psnr"] for r in rows]
 
 
+def one_word():
+    """A batch of one picture of 2x2 cells, whose upper half is thing 0; token 2 describes it."""
+    owner, masks = torch.zeros(1, training.MOST, training.TOKENS), torch.zeros(1, training.MOST, 4)
+    owner[0, 0, 2] = masks[0, 0, 0] = masks[0, 0, 1] = 1
+    z, ids = torch.zeros(1, 4, 4, 4), torch.zeros(1, training.TOKENS, dtype=torch.long)
+    return training.Batch(z, z, torch.tensor([False]), ids, masks, owner, torch.ones(1, 4, training.TOKENS))
+
+
 def test_attention_that_suffices_costs_nothing():
-    owner = torch.zeros(1, training.MOST, training.TOKENS)
-    owner[0, 0, 2] = 1
-    masks = torch.zeros(1, training.MOST, 4)
-    masks[0, 0, :2] = 1
-    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
     soft = torch.zeros(1, 4, training.TOKENS)
     soft[0, :2, 2], soft[0, 2:, 2] = 0.7, 0.3
-    inside, read = training.grounding(soft, batch, torch.ones(1), enough=0.6)
+    inside, read = training.grounding(soft, one_word(), torch.ones(1), enough=0.6)
     assert max(abs(inside), abs(read)) < 1e-6
-
-
-def test_attention_is_drawn_to_the_soft_share_from_both_sides():
-    owner = torch.zeros(1, training.MOST, training.TOKENS)
-    owner[0, 0, 2] = 1
-    masks = torch.zeros(1, training.MOST, 4)
-    masks[0, 0, :2] = 1
-    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
-    for share in (0.15, 0.3, 0.6):
-        probs = torch.zeros(1, 4, training.TOKENS)
-        probs[0, :2, 2], probs[0, 2:, 2] = share / 2, (1 - share) / 2
-        inside, _ = training.grounding(probs, batch, torch.ones(1), enough=0.3, soft=True)
-        assert inside == pytest.approx(abs(math.log(share / 0.3)), abs=2e-3)
 
 
 def test_the_tokenizer_is_the_same_each_time_and_a_word_is_one_token():
@@ -84,7 +76,7 @@ def test_the_tokenizer_is_the_same_each_time_and_a_word_is_one_token():
 
 
 @pytest.mark.parametrize("part", ["diffusion", "clip"])
-def test_the_last_phase_starts_from_the_average_and_resumes_bit_for_bit(data, tmp_path, part):
+def test_every_phase_resumes_bit_for_bit(data, tmp_path, part):
     straight, resumed = (linked(data, p) for p in (tmp_path / "a", tmp_path / "b") if not p.mkdir())
     if part == "diffusion":
         for out in (straight, resumed):
@@ -115,11 +107,7 @@ def test_the_parts_fit_together_at_every_size(change):
 
 
 def test_a_word_is_grounded_when_its_attention_fills_its_object():
-    owner = torch.zeros(1, training.MOST, training.TOKENS)
-    owner[0, 0, 2] = 1
-    masks = torch.zeros(1, training.MOST, 4)
-    masks[0, 0, :2] = 1
-    batch = training.Batch(torch.zeros(1, 4, 2, 2), torch.zeros(1, training.TOKENS), masks, owner)
+    batch = one_word()
     good, bad = torch.zeros(2, 1, 4, training.TOKENS)
     good[0, :2, 2] = good[0, 2:, 0] = 1
     bad[0, 2:, 2] = bad[0, :2, 0] = 1
@@ -132,12 +120,91 @@ def test_a_word_is_grounded_when_its_attention_fills_its_object():
     assert training.grounding(bad, batch, torch.zeros(1)) == (0, 0)
 
 
-def test_owners_are_the_words_of_their_object():
-    tokenizer, generator = training.new_tokenizer(), np.random.default_rng(0)
-    z, masks = torch.zeros(20, 4, 32, 32), np.ones((20, training.MOST, 16, 16), np.uint8)
-    batch = training.make_batch(z, masks, tokenizer, 4, False, generator)
+def blank(count=40):
+    """Pictures whose latents say which scene they are of, and whether it is the counterpart."""
+    masks = np.full((count, training.MOST, 16, 16), 255, np.uint8)
+    z = torch.arange(count).reshape(-1, 1, 1, 1).expand(-1, 4, 32, 32).float()
+    return training.Pictures(z, masks, z + 0.5, masks)
+
+
+def told(plan, crop=False, seed=0):
+    tokenizer = training.new_tokenizer()
+    batch = training.make_batch(blank(), tokenizer, plan, crop, np.random.default_rng(seed))
+    return batch, [tokenizer.decode(ids, skip_special_tokens=True).split() for ids in batch.ids]
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_owners_are_the_words_of_their_object(crop):
+    tokenizer = training.new_tokenizer()
+    batch, _ = told(replace(SMALL, scene_batch=30, crop_batch=30), crop)
+    assert batch.owner.sum() > 30
     for ids, owner in zip(batch.ids, batch.owner, strict=True):
         for thing in owner[owner.sum(1) > 0]:
             words = [tokenizer.decode([ids[i]]).strip() for i in thing.nonzero()[:, 0]]
             assert words[-1] in scenes.KINDS
             assert all(w in {*scenes.COLOURS, *scenes.TEXTURES} for w in words[:-1])
+
+
+def test_contrary_captions_name_what_the_counterpart_has_and_the_scene_lacks():
+    batch, captions = told(replace(SMALL, scene_batch=40, contrary=1.0))
+    assert batch.contrary.all()
+    assert torch.equal(batch.z, batch.shown + 0.5)
+    for index, caption in zip(batch.shown[:, 0, 0, 0].int().tolist(), captions, strict=True):
+        other, chosen, word = training.counterpart(index)
+        assert word in caption
+        assert word in {*other.things[chosen].words, other.things[chosen].texture}
+        assert word not in {*scenes.sample(index).things[chosen].words, scenes.sample(index).things[chosen].texture}
+
+
+@pytest.mark.parametrize("plan", [{"contrary": 1.0, "boosted": 1.0}, {"contrary": 0.0, "told_twice": 1.0}])
+def test_boosted_attention_is_of_a_word_of_the_object_and_inside_it_only(plan):
+    pictures = blank()
+    pictures.masks[:, :, 8:] = 0
+    batch = training.make_batch(
+        pictures, training.new_tokenizer(), replace(SMALL, scene_batch=20, **plan), False, np.random.default_rng(1)
+    )
+    for boost, owner in zip(batch.boost.reshape(20, 16, 16, -1), batch.owner, strict=True):
+        if owner.sum() == 0:
+            assert (boost == 1).all()  # an empty caption
+            continue
+        (column,) = (boost != 1).any(0).any(0).nonzero()[:, 0].tolist()
+        assert owner[0, column] == 1
+        assert (boost[8:] == 1).all()
+        assert 2 <= boost[:8, :, column].min() == boost[:8, :, column].max() <= 8
+
+
+def test_the_velocity_leads_from_what_is_seen_to_what_is_to_be_painted():
+    """A U-Net that answers (alpha_t z_t - z) / sigma_t, the velocity towards z, has no loss, contrary or not."""
+    batch, _ = told(replace(SMALL, scene_batch=16, contrary=0.5))
+    alphas, generator = training.new_scheduler().alphas_cumprod, torch.Generator().manual_seed(0)
+    t, noise = drawn(batch, 1000, generator)
+    a, s = (c[:, None, None, None] for c in (alphas[t].sqrt(), (1 - alphas[t]).sqrt()))
+    seen = []
+
+    def perfect(z_t, _t, _text):
+        seen.append(z_t)
+        return SimpleNamespace(sample=(a * z_t - batch.z) / s)
+
+    loss = velocity_loss(perfect, torch.zeros(1), batch, alphas[t], t, noise, generator)
+    assert loss < 1e-6 * batch.z.square().mean()
+    plain = a * batch.z + s * noise
+    same = [torch.allclose(x, y) for x, y in zip(seen[0], plain, strict=True)]
+    assert same == [not c for c in batch.contrary]
+    assert (t[batch.contrary] >= 300).all()
+
+
+def test_training_attends_as_diffusers_does_and_weighs_what_it_is_told_to():
+    unet = training.new_unet(training.Plan())
+    z, text, t = torch.randn(2, 4, 32, 32), torch.randn(2, training.TOKENS, 128), torch.tensor([10, 900])
+    with torch.no_grad():
+        expected = unet(z, t, text).sample
+        attending = Attending(unet)
+        plain = unet(z, t, text).sample
+        attending.boost = torch.ones(2, 256, training.TOKENS)
+        attending.boost[1, :, 3] = 5.0
+        weighed = unet(z, t, text).sample
+    assert torch.allclose(plain, expected, atol=1e-5)
+    assert torch.allclose(weighed[0], expected[0], atol=1e-5)
+    assert not torch.allclose(weighed[1], expected[1], atol=1e-3)
+    assert {m.shape[2:] for m in attending.maps} == {(256, training.TOKENS)}
+    assert len(attending.maps) == 2 * 5

@@ -15,9 +15,11 @@ from safetensors import safe_open
 
 from .. import files
 from .clip import train_clip
-from .data import CELLS, MOST, draw
-from .diffusion import Batch, grounding, make_batch, train_diffusion
-from .parts import TOKENS, new_text_encoder, new_tokenizer, new_unet, new_vae
+from .data import CELLS, MOST, counterpart, draw
+from .diffusion import train_diffusion
+from .grounding import grounding
+from .lesson import Batch, Pictures, make_batch
+from .parts import TOKENS, new_scheduler, new_text_encoder, new_tokenizer, new_unet, new_vae
 from .plan import Plan
 from .vae import train_vae
 
@@ -27,10 +29,13 @@ __all__ = [
     "TOKENS",
     "TRAINERS",
     "Batch",
+    "Pictures",
     "Plan",
+    "counterpart",
     "draw",
     "grounding",
     "make_batch",
+    "new_scheduler",
     "new_text_encoder",
     "new_tokenizer",
     "new_unet",

@@ -1,9 +1,10 @@
-"""Scenes drawn once and kept in files; their latents once the autoencoder is trained."""
+"""Scenes drawn once and kept in files, each beside a counterpart; their latents once the autoencoder is trained."""
 
 import hashlib
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,16 +19,29 @@ from .plan import Plan
 CELLS = 16  # the resolution at which words are read
 MOST = 5  # objects in a scene
 CHUNK = 500  # scenes in a file
+CHANGES = {"colour": 0.5, "texture": 0.3, "kind": 0.2}  # how often a counterpart differs in what
+
+
+def counterpart(seed: int) -> tuple[scenes.Scene, int, str]:
+    """The scene of `seed` with one attribute of one object changed, that object's index, and the change's word."""
+    scene, rng = scenes.sample(seed), np.random.default_rng([3, seed])
+    index, name = int(rng.integers(len(scene.things))), str(rng.choice(list(CHANGES), p=list(CHANGES.values())))
+    new = str(rng.choice([v for v in scenes.CHOICES[name] if v != getattr(scene.things[index], name)]))
+    return scenes.edited(scene, index, **{name: new}), index, new
 
 
 def draw(folder: Path, plan: Plan) -> Generator[dict[str, float]]:
-    """Render the plan's scenes and their masks at 16x16 into `folder`, a file of 500 at a time; done files are kept."""
+    """Render the plan's scenes, their counterparts and the masks of both at 16x16 into `folder`, a file of 500 at a
+    time; done files are kept."""
     for start in range(0, plan.pictures, CHUNK):
         path = folder / f"scenes-{start:06d}.npz"
         if not path.exists():
-            drawn = [scenes.render(scenes.sample(seed), plan.size) for seed in range(start, start + CHUNK)]
-            images, masks = np.stack([image for image, _ in drawn]), _at_cells([mask for _, mask in drawn])
-            files.write(path, partial(np.savez, images=images, masks=masks))
+            seeds, kept = range(start, start + CHUNK), dict[str, Any]()
+            for prefix, made in (("", map(scenes.sample, seeds)), ("changed_", (counterpart(s)[0] for s in seeds))):
+                drawn = [scenes.render(scene, plan.size) for scene in made]
+                kept[f"{prefix}images"] = np.stack([image for image, _ in drawn])
+                kept[f"{prefix}masks"] = _at_cells([mask for _, mask in drawn])
+            files.write(path, partial(np.savez, **kept))
         yield {"drawn": start + CHUNK}
 
 
@@ -42,7 +56,7 @@ def _at_cells(masks: list[np.ndarray]) -> np.ndarray:
 
 
 def load(folder: Path, count: int, name: str) -> np.ndarray:
-    """The first `count` of what was drawn: `images` (bytes) or `masks`."""
+    """The first `count` of what was drawn: `images` (bytes) or `masks`, or the counterparts' with `changed_` before."""
     paths = sorted(folder.glob("scenes-*.npz"))[: -(-count // CHUNK)]
     return np.concatenate([np.load(path)[name] for path in paths])[:count]
 
@@ -54,15 +68,19 @@ def as_tensor(images: np.ndarray) -> Float[torch.Tensor, "n 3 h w"]:
 
 
 @torch.no_grad()
-def latents(out: Path, plan: Plan) -> Float[torch.Tensor, "n 4 h w"]:
-    """Latents of all pictures, scaled as the U-Net sees them; kept in a file that belongs to this autoencoder."""
+def latents(out: Path, plan: Plan) -> dict[str, Float[torch.Tensor, "n 4 h w"]]:
+    """Latents of all pictures and of their counterparts (`images`, `changed_images`), scaled as the U-Net sees them;
+    kept in a file that belongs to this autoencoder."""
     weights = out / "tabletop" / "vae" / "diffusion_pytorch_model.safetensors"
     path = out / f"latents-{hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}.safetensors"
     if not path.exists():
         vae = AutoencoderKL.from_pretrained(weights.parent).to(memory_format=torch.channels_last)
-        images = load(out / "data", plan.pictures, "images")
-        parts = [vae.encode(as_tensor(images[i : i + 50])).latent_dist.mean for i in range(0, len(images), 50)]
-        z = (torch.cat(parts) * vae.config.scaling_factor).half().contiguous()
-        files.write(path, lambda p: save_file({"z": z}, p))
+        z = {name: _encoded(vae, load(out / "data", plan.pictures, name)) for name in ("images", "changed_images")}
+        files.write(path, lambda p: save_file(z, p))
     with safe_open(path, "pt") as f:
-        return f.get_tensor("z")
+        return {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+
+
+def _encoded(vae: AutoencoderKL, images: np.ndarray) -> Float[torch.Tensor, "n 4 h w"]:
+    parts = [vae.encode(as_tensor(images[i : i + 50])).latent_dist.mean.half() for i in range(0, len(images), 50)]
+    return (torch.cat(parts) * vae.config.scaling_factor).contiguous()

@@ -49,9 +49,10 @@ def new_vae(plan: Plan) -> AutoencoderKL:
 
 
 def new_unet(plan: Plan) -> UNet2DConditionModel:
-    """Words enter at 16x16 and nowhere else, so that what a map shows is all that a word can do."""
+    """Words enter at five sites of 16x16, as in Stable Diffusion, and nowhere else: what a map shows is all that a
+    word can do."""
     return UNet2DConditionModel(
-        sample_size=32, in_channels=4, out_channels=4, layers_per_block=1,
+        sample_size=32, in_channels=4, out_channels=4, layers_per_block=(1, 2, 1),
         block_out_channels=plan.unet_channels, cross_attention_dim=128, attention_head_dim=4, norm_num_groups=8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         mid_block_type="UNetMidBlock2D", up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),

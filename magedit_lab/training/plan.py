@@ -11,33 +11,34 @@ class Plan:
     vae_taught: steps in which the decoder gets the taught colours instead of the encoder's own.
     crop_steps: steps on crops alone; after them one step in `crop_every` is on crops, the others on whole scenes.
     grounding: weight of the loss that ties words to their objects; `share`: the share of attention that satisfies it.
-    soft_steps: steps at the end that pull the share of a word's attention in its object to `soft_share`, from above as
-        from below: attention that is nearly all in place leaves the loss of an edit no gradient elsewhere.
+    contrary: share of captions about a counterpart of what the noise shows; `boosted`: share of these in which the
+        attention of the word that differs is multiplied inside its object by a factor between `factors`;
+        told_twice: the same share of the other captions.
     clip_hard_steps: steps at the end on crops, each against every kind of object, the hardest to tell apart.
     """
 
-    pictures: int = 12_000
+    pictures: int = 24_000
     size: int = 128
-    vae_channels: tuple[int, ...] = (16, 32, 64)
-    vae_steps: int = 2300
+    vae_channels: tuple[int, ...] = (24, 48, 64)
+    vae_steps: int = 7000
     vae_batch: int = 16
     vae_taught: int = 250
     vae_rate: float = 1e-3
     unet_channels: tuple[int, ...] = (40, 96, 128)
     text_layers: int = 1
-    crop_steps: int = 600
-    crop_batch: int = 64
+    crop_steps: int = 1000
+    crop_batch: int = 96
     crop_every: int = 4
-    scene_steps: int = 5000
-    scene_batch: int = 16
+    scene_steps: int = 14_000
+    scene_batch: int = 32
     rate: float = 1.2e-3
-    average: float = 0.998
+    average: float = 0.999
     grounding: float = 0.01
-    share: float = 0.6
-    soft_steps: int = 600
-    soft_share: float = 0.3
-    soft_grounding: float = 0.02
-    soft_rate: float = 4e-4
+    share: float = 0.5
+    contrary: float = 0.35
+    boosted: float = 0.6
+    told_twice: float = 0.1
+    factors: tuple[float, float] = (2.0, 8.0)
     clip_steps: int = 1200
     clip_batch: int = 64
     clip_rate: float = 1e-3
@@ -58,5 +59,5 @@ class Plan:
             pictures=60_000, size=256, vae_channels=(32, 64, 96, 128), vae_steps=20_000, vae_batch=64,
             unet_channels=(96, 192, 256), crop_steps=5000, crop_batch=256, scene_steps=60_000, scene_batch=128,
             rate=5e-4, vae_rate=5e-4, average=0.9995, clip_steps=10_000, clip_batch=256,
-            soft_steps=6000, soft_rate=2e-4, clip_hard_steps=10_000, clip_hard_batch=256,
+            clip_hard_steps=10_000, clip_hard_batch=256,
         )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Attention that is taught: where words belong, and that the object which reads a word obeys it."""
+
+import math
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from jaxtyping import Float
+from torch import Tensor
+
+from .lesson import Batch
+
+
+class Attending:
+    """Attention processors for training: explicit, which a CPU runs faster here, with cross attention recorded.
+
+    maps: n x heads x pixels x tokens of each cross-attention layer, before `boost` (n x pixels x tokens) weighs them.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        self.maps: list[Tensor] = []
+        self.boost: Tensor | None = None
+        unet.set_attn_processor({name: self._cross if "attn2" in name else self._own for name in unet.attn_processors})
+
+    def _own(self, attn: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
+        probs, v = _read(attn, x, x)
+        return _written(attn, probs @ v)
+
+    def _cross(self, attn: Any, x: Tensor, encoder_hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        probs, v = _read(attn, x, encoder_hidden_states)
+        self.maps.append(probs.float())
+        weighed = probs if self.boost is None else probs * self.boost[:, None].to(probs.dtype)
+        return _written(attn, weighed @ v)
+
+
+def _read(attn: Any, x: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    q, k, v = (
+        to(y).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+        for to, y in ((attn.to_q, x), (attn.to_k, text), (attn.to_v, text))
+    )
+    return (q @ k.transpose(-1, -2) * attn.scale).softmax(-1), v
+
+
+def _written(attn: Any, out: Tensor) -> Tensor:
+    return attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
+
+
+def grounding(
+    probs: Float[Tensor, "n pixels tokens"], batch: Batch, visible: Float[Tensor, " n"], enough: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Two log losses that tie words to their objects; `visible` is 0 where the noise hides everything.
+
+    inside: the share of a word's attention that falls inside its object's mask.
+    read: the share of an object's attention that reads the object's own words.
+    Both are 0 once the share is `enough`: attention that is taught to the last per cent is too hard to be moved.
+    """
+    overlap = torch.einsum("npt,nop,not->not", probs, batch.masks, batch.owner)
+    words = batch.owner * visible[:, None, None]
+    share = (overlap + 1e-4) / (probs.sum(1)[:, None] * batch.owner + 1e-3)
+    inside = ((math.log(enough) - share.log()).clamp(min=0) * words).sum() / words.sum().clamp(min=1)
+    reads = overlap.sum(-1) / batch.masks.sum(-1).clamp(min=1e-3)
+    told = (batch.owner.sum(-1) > 0) * (batch.masks.sum(-1) > 1) * visible[:, None]
+    read = ((math.log(enough) - (reads + 1e-3).log()).clamp(min=0) * told).sum() / told.sum().clamp(min=1)
+    return inside, read
