@@ -1,22 +1,27 @@
 """One setting at a time: the paper's Fig. 6 to 8, and what else can be turned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .backbone import Backbone
 from .benchmark import Setting
 from .blend import MaskBlend
 from .edit import Method
-from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText
+from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path
 from .methods.mag_edit import MagEdit
 from .methods.masactrl import MasaCtrl
 from .methods.plug_and_play import PlugAndPlay
 from .methods.prompt_to_prompt import PromptToPrompt
+from .settings import change
+from .task import Task
+from .trace import Keep, Trace, run
 
 ITERATIONS = (0, 1, 5, 10, 15, 20, 30)  # Fig. 6
 SHARES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)  # Fig. 7: tau 50 ... 0 of 50 steps, here the share of guided steps
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 LAMBDAS = (0.0, 1.0, 3.0, 5.0)
+AGAINST = (0.0, 0.5, 1.0, 2.0)  # lambda_ng to lambda_p; the development code has 1 and 2.2
 
 
 def settings(method: MagEdit, inversion: DDIM | NullText) -> dict[str, list[Setting]]:
@@ -39,6 +44,9 @@ def settings(method: MagEdit, inversion: DDIM | NullText) -> dict[str, list[Sett
         "loss": group("loss", ("token_ratio", "spatial_ratio"), lambda v: method if v == "token_ratio" else spatial),
         "step": group("step", FACTORS, lambda v: replace(method, step_size=v * method.step_size)),
         "lambda": group("lambda", LAMBDAS, lambda v: replace(spatial, lam=v)),
+        "negative": [
+            replace(s, negative=True) for s in group("negative", AGAINST, lambda v: replace(method, lambda_ng=v))
+        ],
         "base": group("base", bases, lambda v: replace(method, base=bases[v])),
         "inversion": [Setting(f"inversion={name}", method, way) for name, way in inversions.items()],
     }
@@ -48,3 +56,24 @@ def _spatial_step(method: MagEdit) -> float:
     """The spatial ratio's step is flat, without sigma_t, so the token ratio's cannot serve; the dev code's 2.5 scaled
     by how far `method` is from the token ratio's published 2.5."""
     return 2.5 * method.step_size / MagEdit().step_size
+
+
+def varied(method: Method, setting: str, values: Sequence[Any]) -> dict[Any, Method]:
+    """The method with one of its settings (a name of `settings.table`) at each value.
+
+    ValueError for no values, a value twice, one that the setting can't have, and `lam` where the loss doesn't read it.
+    """
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f"expected values of {setting}, each once, got {list(values)}")
+    if setting == "lam" and getattr(method, "loss", "") == "token_ratio":
+        raise ValueError("expected loss='spatial_ratio' to move lam, got 'token_ratio'; Eq. 1 has no lambda")
+    return {value: change(method, {setting: value}) for value in values}
+
+
+def sweep(
+    net: Backbone, task: Task, path: Path, method: Method, setting: str, values: Sequence[Any],
+    keep: Keep | None = None,
+) -> Iterator[tuple[Any, Trace]]:  # fmt: skip
+    """Each value with the run that it makes, all from one inversion; `plots.sweep(dict(...), setting)` shows them."""
+    for value, made in varied(method, setting, values).items():
+        yield value, run(net, task, path, made, keep)

@@ -1,9 +1,10 @@
 """Cases x methods to rows of scores, resumable after any interrupt, and what the rows come to."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from .cases import Case
 from .edit import Method
 from .inversion import Inversion, invert
 from .inversion import Path as Route
-from .trace import Keep, Trace, run
+from .task import Task
+from .trace import Keep, run
 
 COLUMNS = {
     "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
@@ -27,11 +29,15 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of a table: a method after an inversion."""
+    """One row of a table: a method after an inversion.
+
+    negative: whether a case's negative prompt (Eq. 3) is given to the method, where the case has one.
+    """
 
     name: str
     method: Method
     inversion: Inversion
+    negative: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +77,12 @@ def measure(
     """One row for each case and setting, done ones from `rows.jsonl` in `out`; pictures go to `out/pictures`.
 
     A line is written when its edit is done and scored, so an interrupt loses at most the one under way. The inversion
-    is shared by neighbouring settings that have the same; its seconds and calls count for each.
+    is shared by neighbouring settings that have the same; its seconds and calls count for each. ValueError where `out`
+    holds rows of another model, other judges or other settings of the same name.
     """
-    done = {(row["case"], row["setting"]): row for row in load(out)}
     out.mkdir(parents=True, exist_ok=True)
+    _require_same(out / "settings.json", _facts(net, settings, judges))
+    done = {(row["case"], row["setting"]): row for row in load(out)}
     for case in cases:
         inverted: tuple[Inversion, Route, float, int] | None = None
         for setting in settings:
@@ -87,6 +95,39 @@ def measure(
             with (out / "rows.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             yield row
+
+
+def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator[dict[str, Any]]:
+    """Rows of no method: the source left as it is, and the ideal edit, where a case knows it. What a method's scores
+    can be compared with."""
+    for case in cases:
+        task, _ = case.task.fit(net.size, net.size)
+        for name, picture in (("(source)", task.image), ("(ideal edit)", case.ideal)):
+            if picture is not None:
+                result = picture.resize(task.image.size, Image.Resampling.LANCZOS)
+                yield named(case, name) | scores(case, task, result, judges)
+
+
+def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
+    """What the rows depend on, besides the cases."""
+    ends = b"".join(
+        p.detach().float().cpu().numpy().tobytes() for p in (net.unet.conv_in.weight, net.unet.conv_out.weight)
+    )
+    facts = {"model": f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"}
+    facts |= {"clip": judges.clip.name, "structure": judges.structure.name}
+    return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
+
+
+def _require_same(path: Path, facts: Mapping[str, str]) -> None:
+    """Keep the facts beside the rows; ValueError where the rows that are there go back to others."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name in facts.keys() & kept.keys():
+        if facts[name] != kept[name]:
+            raise ValueError(
+                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept[name]}; "
+                "take another --out, or remove that folder"
+            )
+    files.write_text(path, json.dumps({**kept, **facts}, indent=1) + "\n")
 
 
 def load(out: Path) -> list[dict[str, Any]]:
@@ -106,6 +147,7 @@ def _invert(net: Backbone, case: Case, inversion: Inversion) -> tuple[Inversion,
     start = time.monotonic()
     with Calls(net) as calls:
         path = invert(net, task, inversion)
+    net.sites(path.latents)  # found once, by a call that is no part of an edit
     return inversion, path, time.monotonic() - start, calls.count
 
 
@@ -113,22 +155,26 @@ def _row(
     net: Backbone, case: Case, setting: Setting, inverted: tuple[Route, float, int], judges: Judges, out: Path
 ) -> dict[str, Any]:  # fmt: skip
     task, _ = case.task.fit(net.size, net.size)
+    if setting.negative and case.negative:
+        task = replace(task, negative=case.negative[0], negative_words=case.negative[1])
     path, seconds, count = inverted
     start = time.monotonic()
     with Calls(net) as calls:
         trace = run(net, task, path, setting.method, Keep(False, False, False, False))
     cost = {"seconds": seconds + time.monotonic() - start, "calls": count + calls.count}
-    assert trace.result is not None
-    where = out / "pictures" / f"{case.name}.{setting.name}.png"
-    files.write(where, lambda p: trace.result.save(p, format="PNG"))  # type: ignore[union-attr]
-    named = {"case": case.name, "setting": setting.name, "change": case.change, "complex": case.complex}
-    return named | scores(case, trace, judges) | cost
+    result = trace.result
+    assert result is not None
+    files.write(out / "pictures" / f"{case.name}.{setting.name}.png", lambda p: result.save(p, format="PNG"))
+    return named(case, setting.name) | scores(case, task, result, judges) | cost
 
 
-def scores(case: Case, trace: Trace, judges: Judges) -> dict[str, float]:
+def named(case: Case, setting: str) -> dict[str, Any]:
+    """What a row is called by."""
+    return {"case": case.name, "setting": setting, "change": case.change, "complex": case.complex}
+
+
+def scores(case: Case, task: Task, result: Image.Image, judges: Judges) -> dict[str, float]:
     """A finished edit's scores; `success` and `ideal` only where the case knows its ideal edit."""
-    assert trace.result is not None
-    task, result = trace.task, trace.result
     mask = task.region.numpy()
     before, after = (metrics.crop(image, mask) for image in (task.image, result))
     found = {

@@ -25,6 +25,7 @@ class Case:
     the prompt doesn't tell apart; None where that isn't known.
     phrase: the edited object in words, for the local CLIP score. ideal: the perfect edit, where it can be drawn.
     rivals: other phrases that the object must not rather be taken for.
+    negative: a prompt of what is to fade and the word for it (Eq. 3), where the source prompt doesn't say it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     complex: bool | None = None
     ideal: Image.Image | None = None
     rivals: tuple[str, ...] = ()
+    negative: tuple[str, str] | None = None
 
 
 # ---------------------------------------------------------------- TabletopBench
@@ -64,7 +66,7 @@ def tabletop_case(number: int, seed: int) -> Case:
     return Case(
         f"tabletop-{number:03d}", Task(scene.image, scene.masks[chosen], source, target, _named(target, new)), change,
         scenes.phrase(made.words), complex_scene, scenes.edited(scene, chosen, **_difference(thing, made)).image,
-        _rivals(made, change),
+        _rivals(made, change), _negative(scene, thing, change, others),
     )  # fmt: skip
 
 
@@ -98,6 +100,14 @@ def _edit(
         new = str(rng.choice([k for k in scenes.KINDS if k not in {t.kind for t in scene.things}]))
         return [thing.kind], [new], replace(thing, kind=new)
     return [thing.texture, thing.kind], ["plain", thing.kind], replace(thing, texture="plain")
+
+
+def _negative(scene: scenes.Scene, thing: scenes.Thing, change: str, others: list[list[str]]) -> tuple[str, str] | None:
+    """The old colour or texture, which the source prompt leaves out."""
+    if change not in ("colour", "texture"):
+        return None
+    old = str(getattr(thing, change))
+    return scenes.sentence(scene, map(scenes.phrase, [[old, thing.kind], *others])), old
 
 
 def _named(prompt: str, word: str) -> str:

@@ -232,21 +232,30 @@ A Stable Diffusion in miniature for teaching: pictures of coloured objects on a 
 Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DConditionModel`, `DDIMScheduler`), so
 `diffusers.StableDiffusionPipeline.from_pretrained` loads this folder unchanged. Apache-2.0, weights in float16.
 
-- **Data**: {pictures:,} scenes of `magedit_lab.scenes`, seeds from 0, rendered by us; captions drawn anew at each step.
-  Seeds from 10,000,000 on are held out.
+- **Data**: {pictures:,} scenes of `magedit_lab.scenes`, seeds from 0, rendered by us, each with a counterpart in which
+  one attribute of one object is another; captions drawn anew at each step. Seeds from 10,000,000 on are held out.
 - **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
   patch, the fourth is free for detail. {vae}.
-- **U-Net and text encoder** ({text_layers} layer), trained together: {crop_steps} steps of {crop_batch} crops around an
-  object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW, v-prediction,
-  Stable Diffusion's noise schedule, running average of the weights, 10 % empty captions. {diffusion}.
-- **Words enter at 16x16 only**, with no cross attention at 8x8: what a map shows is all that a word can do.
-- **Grounding**: the exact masks are known, so a small loss (weight {grounding}) ties each word's attention to its own
-  object, until {share:.0%} of it lies there. Stable Diffusion's attention was never taught this.
-- **Softened**: attention that is nearly all in place leaves an edit's loss no gradient elsewhere, so a last phase
-  draws each word's share in its object to {soft_share:.0%}, from above as from below (weight {soft_grounding}).
-  {diffusion-soft}.
-- **Machine**: {machine}. Made by `magedit-lab train all --out DIR`; these weights' last phase was run by a forerunner
-  of that command, of the same losses, rates and sizes but other random numbers.
+- **U-Net and text encoder** ({text_layers} layers), trained together: {crop_steps:,} steps of {crop_batch} crops around
+  an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
+  v-prediction, Stable Diffusion's noise schedule, bfloat16, running average of the weights, 10 % empty captions.
+  {diffusion}.
+- **Words enter at five sites of 16x16**, as many as Stable Diffusion 1 has of that size, and nowhere else: what a map
+  shows is all that a word can do.
+
+## Attention was taught
+
+Stable Diffusion's never was. What works here may need another step size there.
+
+- **Where words belong**: the exact masks are known, so a small loss (weight {grounding}) ties each word's attention to
+  its own object, until {share:.0%} of it lies there.
+- **That words count**: {contrary:.0%} of the captions are about the counterpart of what the noise shows, so that a word
+  can overrule the picture while the noise leaves it in doubt. That is how an edit begins.
+- **That attention causes**: in {boosted:.0%} of these, and in {told_twice:.0%} of the others, the attention of one word
+  is multiplied inside its object, by a factor between {factors[0]:g} and {factors[1]:g}, as Prompt-to-Prompt
+  re-weights. With look-alikes that the caption doesn't tell apart, nothing else says which of them is meant.
+
+Machine: {machine}. Made by `magedit-lab train all --out DIR`.
 
 ## Scores
 
@@ -261,8 +270,8 @@ CLIP_CARD = """# tabletop-clip
 A small `CLIPModel` for table-top pictures, 128x128, so that CLIP scores run offline by the same code as with a real
 CLIP. Trained contrastively on whole scenes with their captions and on crops of single objects with their phrases,
 equal texts counting as equally right: {clip}, {clip_batch} scenes and {clip_batch} crops a step. Then crops against
-the same phrase with every other kind of object, since colours alone tell most objects of a batch apart: {clip-hard}
-(in three runs, by a forerunner of `magedit-lab train clip`). {machine}. Apache-2.0, weights in float16. It judges this
+the same phrase with every other kind of object, since colours alone tell most objects of a batch apart: {clip-hard}.
+{machine}. Apache-2.0, weights in float16. It judges this
 little world only, and its numbers do not compare with those of another CLIP.
 
 ## Scores

@@ -38,7 +38,7 @@ def write(
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """A table of means with 95 % intervals; the best of each column is bold."""
+    """A table of means with 95 % intervals; the best of each column is bold, references (in brackets) apart."""
     shown = [c for c in COLUMNS if any(c in line for line in table)]
     lines = ["| method | cases | " + " | ".join(_heading(c) for c in shown) + " |", "|---" * (len(shown) + 2) + "|"]
     best = _best(table, shown)
@@ -56,7 +56,7 @@ def _heading(column: str) -> str:
 def _best(table: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
     found = {}
     for column in columns:
-        means = {line["setting"]: line[column][0] for line in table if column in line}
+        means = {line["setting"]: line[column][0] for line in table if column in line and line["setting"][0] != "("}
         found[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
     return found
 

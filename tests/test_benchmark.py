@@ -236,6 +236,41 @@ def test_done_rows_are_not_run_again(net, judges, tmp_path):
     assert calls.count == 0
 
 
+def test_a_folder_measured_with_other_settings_is_refused_and_kept(net, judges, tmp_path):
+    run(net, tmp_path, judges, 1)
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    other = [benchmark.Setting("p2p", mag.PromptToPrompt(), mag.DDIM(steps=3))]
+    with pytest.raises(ValueError, match=r"measured with p2p = .*steps=3.*take another --out"):
+        list(benchmark.measure(net, list(cases.tabletop(1)), other, judges, tmp_path))
+    assert (tmp_path / "rows.jsonl").read_bytes() == before
+
+
+def test_references_are_the_source_and_the_ideal_edit(net, judges):
+    listed = list(cases.tabletop(4))
+    rows = list(benchmark.references(net, listed, judges))
+    assert [r["setting"] for r in rows] == ["(source)", "(ideal edit)"] * 4
+    for source, ideal, case in zip(rows[::2], rows[1::2], listed, strict=True):
+        assert source["structure"] == 0
+        assert source["mse"] == 0
+        assert ideal["ideal"] == 0
+        assert source["ideal"] > 0
+        assert (ideal["success"] == 1) or case.change != "colour"
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_a_negative_prompt_is_what_the_object_has_now_and_the_source_prompt_does_not_say(number):
+    case = cases.tabletop_case(number, cases.FIRST + number)
+    if case.negative is None:
+        assert case.change in ("object", "removal")
+        return
+    prompt, word = case.negative
+    assert word in mag.words.split(prompt)
+    assert word not in mag.words.split(case.task.source)
+    task = mag.Task(case.task.image, case.task.mask, case.task.source, case.task.target, case.task.words,
+                    negative=prompt, negative_words=word)  # fmt: skip
+    assert task.negative_words == (word,)
+
+
 def test_the_interval_is_the_bootstraps():
     mean, low, high = benchmark.interval([0.0, 1.0] * 50)
     assert mean == 0.5

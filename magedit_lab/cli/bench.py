@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import ablations, cases, files, metrics, plots, report
-from ..benchmark import Judges, Setting, measure, summary
+from ..benchmark import Judges, Setting, measure, references, summary
 from ..inversion import INVERSIONS
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
     table = command(which, "table1", table1, "the paper's Table 1: every method on every case; resumes")
     table.add_argument("--methods", nargs="+", default=list(TABLE1), choices=METHODS, help="rows")
     single = command(which, "ablations", ablate, "the paper's Fig. 6 to 8 and more: one setting at a time; resumes")
-    single.add_argument("--groups", nargs="+", help="of: iterations guided loss step lambda base inversion; else all")
+    single.add_argument(
+        "--groups", nargs="+", help="of: iterations guided loss step lambda negative base inversion; else all"
+    )
     bars = command(which, "model", model, "the shipped model's scores on held-out scenes")
     bars.add_argument("--model", default="tabletop", help="shipped model or folder")
     bars.add_argument("--clip", default="tabletop-clip", help="shipped CLIP or folder")
@@ -94,11 +96,12 @@ def _measure(
     found = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop(arguments.tasks)
     listed = list(found)
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
-    rows, of = [], len(listed) * len(settings)
+    rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
+    first = len(rows)
     with Bar("cases x settings") as bar:
         for row in measure(net, listed, settings, judges, arguments.out):
             rows.append(row)
-            bar(len(rows), of)
+            bar(len(rows) - first, of)
     return rows, listed
 
 
