@@ -117,11 +117,11 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
 
 def model(arguments: argparse.Namespace) -> None:
     """Print the bars as they are measured; write scores.json and the contact sheet."""
-    from .. import model_card
+    from .. import model_bars, model_card
 
     net = load(arguments.model)
     scores = []
-    for score in model_card.measure(net, arguments.clip, arguments.scenes):
+    for score in model_bars.measure(net, arguments.clip, arguments.scenes):
         print(score, flush=True)
         scores.append(score)
     model_card.write(net, scores, arguments.out)

@@ -48,10 +48,10 @@ def train(arguments: argparse.Namespace) -> None:
 
 def _judge(out: Path) -> None:
     """Measure the bars and write the model cards."""
-    from .. import model_card
+    from .. import model_bars, model_card
 
     net, clip = load(str(out / "tabletop")), str(out / "tabletop-clip")
-    scores = list(model_card.measure(net, clip))
+    scores = list(model_bars.measure(net, clip))
     model_card.write(net, scores, out / "tabletop")
     model_card.write_card(out / "tabletop", out / "tabletop-clip", scores)
 

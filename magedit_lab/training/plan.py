@@ -29,7 +29,7 @@ class Plan:
     crop_steps: int = 1000
     crop_batch: int = 96
     crop_every: int = 4
-    scene_steps: int = 14_000
+    scene_steps: int = 11_000
     scene_batch: int = 32
     rate: float = 1.2e-3
     average: float = 0.999
