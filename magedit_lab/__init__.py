@@ -1,12 +1,15 @@
 """magedit_lab: attention-guided image editing, one inspectable step at a time (MAG-Edit, ACM MM 2024)."""
 
 from . import (
+    ablations,
     applications,
     attention,
     backbone,
+    curves,
     ddim,
     demo,
     grow,
+    leaderboard,
     losses,
     masks,
     metrics,
@@ -14,6 +17,7 @@ from . import (
     prompts,
     regions,
     scenes,
+    scores,
     settings,
     strokes,
     taps,
@@ -33,7 +37,7 @@ from .trace import Keep, Trace, run
 __all__ = [
     "DDIM", "INVERSIONS", "METHODS", "Backbone", "Direct", "Goal", "Hooks", "Inversion", "Keep", "LocalBlend",
     "MagEdit", "MaskBlend", "Method", "NegativePrompt", "Now", "Nudge", "NullText", "Path", "PromptToPrompt",
-    "Proximal", "Step", "Task", "Trace", "applications", "attention", "backbone", "ddim", "demo", "edit", "grow",
-    "invert", "losses", "masks", "metrics", "plots", "prompts", "regions", "rehearse", "run", "scenes", "settings",
-    "strokes", "taps", "words",
+    "Proximal", "Step", "Task", "Trace", "ablations", "applications", "attention", "backbone", "curves", "ddim",
+    "demo", "edit", "grow", "invert", "leaderboard", "losses", "masks", "metrics", "plots", "prompts", "regions",
+    "rehearse", "run", "scenes", "scores", "settings", "strokes", "taps", "words",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from .benchmark import Setting
 from .blend import MaskBlend
 from .edit import Method
 from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path
+from .losses import LOSSES
 from .methods.mag_edit import MagEdit
 from .methods.masactrl import MasaCtrl
 from .methods.plug_and_play import PlugAndPlay
@@ -56,6 +57,19 @@ def _spatial_step(method: MagEdit) -> float:
     """The spatial ratio's step is flat, without sigma_t, so the token ratio's cannot serve; the dev code's 2.5 scaled
     by how far `method` is from the token ratio's published 2.5."""
     return 2.5 * method.step_size / MagEdit().step_size
+
+
+def around(method: MagEdit, setting: str, steps: int) -> list[Any]:
+    """Values worth comparing of one setting in a run of so many steps, the method's own among them."""
+    stop = steps // 2 if method.stop_step is None else method.stop_step
+    own = {"stop_step": stop}.get(setting, getattr(method, setting))
+    found: dict[str, Sequence[Any]] = {
+        "iterations": (0, 1, 5, 15), "stop_step": [round(share * steps) for share in (0.0, 0.25, 0.5, 0.75, 1.0)],
+        "step_size": [factor * method.step_size for factor in FACTORS], "loss": tuple(LOSSES), "lam": LAMBDAS,
+    }  # fmt: skip
+    if setting not in found:
+        raise ValueError(f"expected a setting of {', '.join(found)}, got {setting!r}")
+    return list(found[setting]) if isinstance(own, str) else sorted({*found[setting], own})
 
 
 def varied(method: Method, setting: str, values: Sequence[Any]) -> dict[Any, Method]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from . import plots, scenes
 from .backbone import Backbone
@@ -59,6 +60,12 @@ def complex_task(seed: int) -> Task:
         scenes.sentence(scene, map(scenes.phrase, [[*more, *names[0]], *names[1:]])) for more in ([], [new])
     )
     return Task(scene.image, scene.masks[order[0]], source, target, new)
+
+
+def ideal(seed: int) -> Image.Image:
+    """The perfect edit of `complex_task(seed)`, drawn anew."""
+    scene, order, new = _look_alikes(seed)
+    return scenes.edited(scene, int(order[0]), colour=new).image
 
 
 def _look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:

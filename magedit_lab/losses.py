@@ -112,4 +112,14 @@ def same_attention(probs: Probs, reference: Probs) -> Float[Tensor, ""]:
     return (probs - reference).square().sum((1, 2)).mean()
 
 
-LOSSES: dict[str, Callable[..., Float[Tensor, ""]]] = {"token_ratio": token_ratio, "spatial_ratio": spatial_ratio}
+def own(loss: "Loss", probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, ""]:
+    """What a function of the caller's gives for one site; ValueError in one line where that is no loss."""
+    found = loss(probs, mask, word)
+    if isinstance(found, Tensor) and found.ndim == 0:
+        return found
+    got = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+    raise ValueError(f"expected a loss that returns one number as a tensor, got {got}; average over heads and cells")
+
+
+Loss = Callable[..., Float[Tensor, ""]]
+LOSSES: dict[str, Loss] = {"token_ratio": token_ratio, "spatial_ratio": spatial_ratio}

@@ -18,6 +18,15 @@ def test_the_prompt_does_not_tell_the_two_objects_apart(seed):
     )
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_ideal_edit_has_the_colour_inside_the_mask_and_nothing_else(seed):
+    task, ideal = demo.complex_task(seed), demo.ideal(seed)
+    mask, changed = task.region.numpy(), (np.asarray(ideal) != np.asarray(task.image)).any(-1)
+    assert mag.scenes.nearest_colour(ideal, mask) == task.words[0] != mag.scenes.nearest_colour(task.image, mask)
+    assert changed[mask > 0.9].all()
+    assert not changed[mask == 0].any()
+
+
 def test_the_demo_edits_the_shipped_model_and_writes_its_figures(tmp_path):
     settings = demo.Demo(steps=2, inner=1, iterations=1)
     seen = []

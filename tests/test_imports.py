@@ -6,7 +6,7 @@ from pathlib import Path
 import magedit_lab
 
 ORDER = [
-    {"task", "masks", "words", "ddim", "taps", "losses", "files", "grow", "strokes", "regions", "settings"},
+    {"task", "masks", "words", "ddim", "taps", "losses", "files", "grow", "strokes", "regions", "settings", "saved"},
     {"scenes", "attention", "prompts"},
     {"backbone"},
     {"inversion", "training"},
@@ -14,12 +14,15 @@ ORDER = [
     {"rehearsal"},
     {"blend"},
     {"methods"},
+    {"keep"},
     {"trace"},
     {"metrics"},
     {"cases"},
     {"benchmark"},
-    {"plots", "side_by_side", "report", "study", "ablations", "applications"},
+    {"look", "gradient_plots", "scores"},
+    {"plots", "side_by_side", "report", "study", "ablations", "applications", "leaderboard", "curves"},
     {"demo"},
+    {"model_bars"},
     {"model_card"},
     {"cli"},
 ]

@@ -34,6 +34,32 @@ def test_the_literal_comparison_would_notice_a_missing_update(net, task, path):
     assert (guided - unguided).abs().max() > 1e-3 * guided.abs().max()
 
 
+def test_a_loss_of_ones_own_is_called_as_the_named_ones_are(net, task, path):
+    named = mag.MagEdit(iterations=2, stop_step=2)
+    own = replace(named, loss=losses.token_ratio, by_sigma=True)
+    for a, b in zip(mag.edit(net, task, path, named), mag.edit(net, task, path, own), strict=True):
+        assert [n.loss for n in a.nudges] == [n.loss for n in b.nudges]
+        assert torch.equal(a.target, b.target)
+
+
+def test_a_loss_of_ones_own_moves_by_a_constant_step(net, task, path):
+    steps = list(mag.edit(net, task, path, mag.MagEdit(loss=losses.layout, iterations=1, step_size=3.0)))
+    assert {n.step_size for s in steps for n in s.nudges} == {3.0}
+
+
+@pytest.mark.parametrize(("found", "got"), [(None, "NoneType"), (0.5, "float"), (torch.ones(2), "shape")])
+def test_a_function_that_is_no_loss_is_told(net, task, path, found, got):
+    with pytest.raises(ValueError, match=f"expected a loss that returns one number as a tensor, got .*{got}"):
+        next(mag.edit(net, task, path, mag.MagEdit(loss=lambda probs, mask, word: found)))
+
+
+def test_a_new_entry_of_losses_is_taken_by_its_name(net, task, path, monkeypatch):
+    monkeypatch.setitem(losses.LOSSES, "layout", losses.layout)
+    named, own = (mag.MagEdit(loss=loss, iterations=1) for loss in ("layout", losses.layout))
+    first, second = (next(mag.edit(net, task, path, method)).nudges[0].loss for method in (named, own))
+    assert first == second
+
+
 def test_no_iterations_equal_the_base_bit_for_bit(net, task, path):
     method = mag.MagEdit(iterations=0)
     ours = [s.target for s in mag.edit(net, task, path, method)]

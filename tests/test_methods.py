@@ -13,7 +13,6 @@ from magedit_lab.methods.diffedit import DiffEdit
 from magedit_lab.methods.layout_guidance import LayoutGuidance
 from magedit_lab.methods.masactrl import MasaCtrl
 from magedit_lab.methods.pix2pix_zero import Pix2PixZero
-from magedit_lab.methods.plain import Plain
 from magedit_lab.methods.plug_and_play import PlugAndPlay
 from magedit_lab.taps import chain, recorder
 
@@ -80,13 +79,16 @@ def test_equal_prompts_reproduce_the_source(exact, same, method):
     assert torch.allclose(step.target, path.latents[-1:], rtol=0, atol=1e-9)
 
 
-ATTENTION = ["up_blocks.1.attentions.{}.transformer_blocks.0.attn1", "up_blocks.2.attentions.{}.transformer_blocks.0.attn1",
-             "up_blocks.3.attentions.{}.transformer_blocks.0.attn1"]  # fmt: skip
+LAYER = "up_blocks.{}.attentions.{}.transformer_blocks.0.attn1.{}"
 TAKEN = {
-    "masactrl": (MasaCtrl(start=0.0), {f"{ATTENTION[b].format(i)}.{x}" for b in (1, 2) for i in (0, 1) for x in ("to_k", "to_v")}),
-    "pnp": (PlugAndPlay(1.0, 1.0), {"up_blocks.1.resnets.1.conv2"} | {
-        f"{ATTENTION[b].format(i)}.{x}" for b in range(3) for i in (0, 1) for x in ("to_q", "to_k") if (b, i) != (0, 0)
-    }),
+    "masactrl": (
+        MasaCtrl(start=0.0), {LAYER.format(b, i, x) for b in (2, 3) for i in (0, 1) for x in ("to_k", "to_v")},
+    ),
+    "pnp": (
+        PlugAndPlay(1.0, 1.0),
+        {LAYER.format(b, i, x) for b in (1, 2, 3) for i in (0, 1) for x in ("to_q", "to_k") if (b, i) != (1, 0)}
+        | {"up_blocks.1.resnets.1.conv2"},
+    ),
 }  # fmt: skip
 
 

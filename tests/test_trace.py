@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import magedit_lab as mag
 
@@ -40,6 +41,9 @@ def test_a_saved_trace_comes_back_the_same(trace, tmp_path):
     back = mag.Trace.load(trace.save(tmp_path / "run"))
     assert np.array_equal(back.losses, trace.losses, equal_nan=True)
     assert np.array_equal(back.attention("yellow"), trace.attention("yellow"))
+    assert np.array_equal(back.inner_attention("yellow"), trace.inner_attention("yellow"), equal_nan=True)
+    for site, maps in trace.head_attention("yellow").items():
+        assert np.array_equal(back.head_attention("yellow")[site], maps)
     assert np.array_equal(np.asarray(back.result), np.asarray(trace.result))
     assert back.terms == trace.terms
     assert back.task.words == trace.task.words
@@ -47,6 +51,82 @@ def test_a_saved_trace_comes_back_the_same(trace, tmp_path):
     assert {p.name for p in (tmp_path / "run").iterdir()} == {
         "trace.json", "trace.safetensors", "image.png", "result.png", "reconstruction.png",
     }  # fmt: skip
+
+
+def test_start_words_and_end_take_all_the_attention(trace, task):
+    columns = [mag.trace.START, mag.trace.END, *trace.words()]
+    plain = sum(trace.attention(word) for word in columns)
+    commas = [i for i, token in enumerate(trace.tokens) if token.startswith(",")]
+    total = plain + trace._stack("target_attention")[:, commas].sum(1)
+    np.testing.assert_allclose(total[-1], 1, atol=0.01)  # in half precision; before, injection adds to the sum
+    assert mag.trace.START not in trace.words()
+    assert trace.attention(mag.trace.END, "source").shape == (6, 8, 8)
+
+
+def test_heads_average_to_the_sites_and_these_to_the_maps(trace):
+    heads = trace.head_attention("yellow")
+    assert list(heads) == trace.sites
+    mean = np.mean([maps.mean(1) for maps in heads.values()], 0)
+    np.testing.assert_allclose(mean, trace.attention("yellow"), atol=1e-3)
+    assert np.std([maps.std(1).max() for maps in heads.values()]) > 0
+
+
+def test_the_edit_words_maps_are_kept_at_every_nudge(trace):
+    inner = trace.inner_attention("yellow")
+    assert inner.shape == (6, 2, 8, 8)
+    np.testing.assert_array_equal(inner[:3], trace.nudge_attention("yellow")[:3])  # first and last of two nudges
+    assert np.isnan(inner[3:]).all()
+    with pytest.raises(ValueError, match=r"expected an edit word \(yellow\), got 'ball'"):
+        trace.inner_attention("ball")
+
+
+def test_a_words_term_is_its_own_loss(trace):
+    assert trace.term_words == ["yellow"]
+    np.testing.assert_array_equal(trace.term("yellow"), trace.losses)  # one word of weight 1: Eq. 5 is its own loss
+
+
+def test_terms_are_there_for_every_word_and_sum_to_the_loss_by_their_weights(net, task, path):
+    several = mag.Task(task.image, task.mask, task.source, "a yellow ball, a green ball and a box on a wooden table",
+                       ["yellow", "green"], [0.25, 0.75])  # fmt: skip
+    trace = mag.run(net, several, path, mag.MagEdit(iterations=2, stop_step=1))
+    summed = 0.25 * trace.term("yellow") + 0.75 * trace.term("green")
+    np.testing.assert_allclose(summed[:1], trace.losses[:1], rtol=1e-5)
+    assert set(trace.head_attention("green")) == set(trace.sites)
+
+
+def test_steps_with_fewer_nudges_are_padded(trace, task):
+    uneven = mag.Trace(task, terms=[[{}] * 2, [{}]], _rows=[{"loss": np.array([1.0, 2.0])}, {"loss": np.array([3.0])}])
+    np.testing.assert_array_equal(uneven.losses, [[1, 2], [3, np.nan]])
+
+
+def test_a_trace_of_the_first_schema_is_still_read(trace, tmp_path):
+    folder = trace.save(tmp_path / "run")
+    meta = json.loads((folder / "trace.json").read_text())
+    meta["schema"] = 1
+    del meta["sites"], meta["keep"]["heads"]
+    meta["columns"] = [line for line in meta["columns"] if not line[1].startswith("<")]
+    (folder / "trace.json").write_text(json.dumps(meta))
+    arrays = load_file(folder / "trace.safetensors")
+    old = {k: v for k, v in arrays.items() if "heads" not in k and "inner" not in k}
+    old = {k: np.ascontiguousarray(v[:-1]) if k.endswith("t_attention") else v for k, v in old.items()}
+    save_file(old, folder / "trace.safetensors")
+    back = mag.Trace.load(folder)
+    assert np.array_equal(back.attention("yellow"), trace.attention("yellow"))
+    assert back.keep == mag.Keep(heads=False)
+    for what in (back.head_attention, back.inner_attention):
+        with pytest.raises(ValueError, match="expected a trace that keeps an edit word's"):
+            what("yellow")
+    with pytest.raises(ValueError, match="word '<end>' is not in the target prompt"):
+        back.attention(mag.trace.END)
+    assert mag.plots.gradient_maps(back).get_label()
+
+
+def test_what_is_not_to_be_kept_is_not(net, task, path):
+    bare = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.Keep(False, False, False, False))
+    assert {k for row in bare._rows for k in row} == {"loss", "inside", "outside", "step_size", "moved"}
+    no_heads = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.Keep(heads=False))
+    assert no_heads.sites
+    assert not any(k.startswith("heads") for row in no_heads._rows for k in row)
 
 
 def test_an_unknown_word_names_those_that_there_are(trace):
@@ -89,7 +169,7 @@ def test_a_failed_write_leaves_the_old_file(trace, tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr("magedit_lab.trace.save_file", fails)
+    monkeypatch.setattr("magedit_lab.saved.save_file", fails)
     with pytest.raises(OSError, match="disk full"):
         trace.save(folder)
     assert (folder / "trace.safetensors").read_bytes() == before
@@ -101,6 +181,8 @@ def test_figures_are_drawn_from_a_loaded_trace(trace, tmp_path):
     figures = [
         mag.plots.comparison({"a": back}), mag.plots.loss_curves(back), mag.plots.attention_before_after(back),
         mag.plots.attention_over_time({"a": back}), mag.plots.gradient_inside_outside(back), mag.plots.previews(back),
+        mag.plots.gradient_maps(back), mag.plots.gradient_maps(back, 1), mag.plots.loss_terms(back),
+        mag.plots.moves(back), mag.plots.sweep({"a": back, "b": back}, "seed"),
     ]  # fmt: skip
     for i, figure in enumerate(figures):
         figure.savefig(tmp_path / f"{i}.png")
@@ -113,3 +195,17 @@ def test_a_figure_of_losses_needs_nudges(net, task, path):
     plain = mag.run(net, task, path, mag.PromptToPrompt())
     with pytest.raises(ValueError, match="got one without nudges; run MagEdit"):
         mag.plots.loss_curves(plain)
+
+
+def test_a_map_of_a_step_without_nudges_names_the_guided_ones(trace):
+    with pytest.raises(ValueError, match="expected a guided step, got 5; choose one of: 0, 1, 2"):
+        mag.plots.gradient_maps(trace, 5)
+
+
+def test_the_figures_of_nudges_draw_the_traces_own_numbers(trace):
+    sizes, moved = mag.plots.moves(trace).axes
+    assert sizes.lines[0].get_ydata() == pytest.approx(trace.gradients["step_size"][0])
+    assert moved.lines[1].get_ydata() == pytest.approx(trace.gradients["moved"][1])
+    assert mag.plots.loss_terms(trace).axes[0].lines[2].get_ydata() == pytest.approx(trace.term("yellow")[2])
+    shown = mag.plots.gradient_maps(trace).axes[0].images[0].get_array()
+    np.testing.assert_allclose(shown, trace.gradient_maps[0, 0])

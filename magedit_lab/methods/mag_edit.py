@@ -25,10 +25,11 @@ class MagEdit:
     """Algorithm 1 around a base method: before each early step, `iterations` times z* <- z* - M delta grad L (Eq. 4).
 
     base: the method that edits; its injected maps enter the loss (A-hat), and its taps and blend stay as they are.
-    loss: "token_ratio" (Eq. 1) keeps structure, "spatial_ratio" (Eq. 2) edits harder; lam is Eq. 2's lambda.
+    loss: "token_ratio" (Eq. 1) keeps structure, "spatial_ratio" (Eq. 2) edits harder; lam is Eq. 2's lambda. Or a
+        function of one's own, as those in `losses.py`: of a site's maps, the mask's cells and the word's positions.
     stop_step: steps before this are guided (tau); by default half of them, 25 of 50 as in the paper.
     step_size: delta. With `by_sigma` it is multiplied by sigma_t = sqrt((1 - alpha) / alpha), as the official code
-        does for the token ratio; the paper, and the code for the spatial ratio, keep it constant.
+        does for the token ratio; the paper, and the code for the spatial ratio, keep it constant, as other losses do.
     all_tokens: Eq. 1's denominator takes every column (official code); else the edit and common tokens (paper).
     per_head: the loss is computed for each head and averaged (official code); else heads and sites are averaged first.
     lambda_p, lambda_ng: Eq. 3, used when the task has a negative prompt.
@@ -40,7 +41,7 @@ class MagEdit:
     """
 
     base: Method = field(default_factory=lambda: PromptToPrompt(blend=MaskBlend(start=0.7, grow=1)))
-    loss: str = "token_ratio"
+    loss: str | losses.Loss = "token_ratio"
     iterations: int = 15
     stop_step: int | None = None
     step_size: float = 2.5
@@ -52,8 +53,9 @@ class MagEdit:
     lambda_ng: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.loss not in losses.LOSSES:
-            raise ValueError(f"expected loss {' or '.join(map(repr, losses.LOSSES))}, got {self.loss!r}")
+        if not callable(self.loss) and self.loss not in losses.LOSSES:
+            known = ", ".join(map(repr, losses.LOSSES))
+            raise ValueError(f"expected loss {known} or a function, got {self.loss!r}")
         if self.iterations < 0:
             raise ValueError(f"expected 0 or more iterations, got {self.iterations}")
         if isinstance(self.base, MagEdit):
@@ -148,7 +150,10 @@ class _Aim:
         return losses.weighted(each, [goal.weight for goal, _ in self.words])
 
     def _constraint(self, probs: Tensor, mask: Tensor, columns: list[int]) -> Tensor:
-        if self.settings.loss == "spatial_ratio":
+        loss = self.settings.loss
+        if loss == "spatial_ratio":
             return losses.spatial_ratio(probs, mask, columns, self.settings.lam, self.settings.per_head)
-        over = None if self.settings.all_tokens else self.common
-        return losses.token_ratio(probs, mask, columns, over, self.settings.per_head)
+        if loss == "token_ratio":
+            over = None if self.settings.all_tokens else self.common
+            return losses.token_ratio(probs, mask, columns, over, self.settings.per_head)
+        return losses.own(losses.LOSSES[loss] if isinstance(loss, str) else loss, probs, mask, columns)

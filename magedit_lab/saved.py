@@ -1,0 +1,59 @@
+"""A run on disk: JSON, safetensors and PNG in a folder; no pickle. Each file is whole at any moment."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from . import files
+
+Rows = list[dict[str, np.ndarray]]
+
+
+def write(
+    folder: Path, meta: Mapping[str, Any], rows: Rows, masks: Sequence[np.ndarray],
+    pictures: Mapping[str, Image.Image | None],
+) -> None:  # fmt: skip
+    """trace.safetensors with the arrays of each step, a PNG for each picture that there is; trace.json comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, row in enumerate(rows) for k, v in row.items()}
+    arrays |= {f"mask.{i}": mask for i, mask in enumerate(masks)}
+    files.write(folder / "trace.safetensors", lambda p: save_file(arrays, p))
+    for name, picture in pictures.items():
+        if picture:
+            files.write(folder / f"{name}.png", partial(picture.save, format="PNG"))
+    text = json.dumps(meta, indent=1)
+    files.write_text(folder / "trace.json", text)
+
+
+def read_meta(folder: Path, newest: int) -> dict[str, Any]:
+    """trace.json; ValueError where its schema is newer than `newest`."""
+    meta = json.loads((folder / "trace.json").read_text())
+    if meta["schema"] > newest:
+        raise ValueError(f"schema {meta['schema']} is newer than {newest}; update magedit-lab")
+    return meta
+
+
+def read_arrays(folder: Path, steps: int) -> tuple[Rows, list[np.ndarray]]:
+    """The arrays of each step by name, and the masks."""
+    arrays = load_file(folder / "trace.safetensors")
+    rows: Rows = [{} for _ in range(steps)]
+    for name, array in arrays.items():
+        index, _, kind = name.partition(".")
+        if index.isdigit():
+            rows[int(index)][kind] = array
+    count = sum(name.startswith("mask.") for name in arrays)
+    return rows, [arrays[f"mask.{i}"] for i in range(count)]
+
+
+def read_picture(path: Path) -> Image.Image | None:
+    """A picture in RGB, or nothing where there is none."""
+    if not path.exists():
+        return None
+    with Image.open(path) as image:
+        return image.convert("RGB")
