@@ -147,8 +147,8 @@ class NullText:
     """Null-text inversion (Mokady et al. 2023): at each step the empty prompt is trained until guidance stays on route.
 
     Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
-    below tolerance + 2e-5 i; `progress` is called after each of them. The route is the one that the trained embeddings
-    give, so a source branch replays it.
+    below tolerance + slack x i, as published; a small latent asks for less slack. `progress` is called after each of
+    them. The route is the one that the trained embeddings give, so a source branch replays it.
     """
 
     steps: int = 50
@@ -156,6 +156,7 @@ class NullText:
     inner: int = 10
     rate: float = 1e-2
     tolerance: float = 1e-5
+    slack: float = 2e-5
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps)
@@ -180,7 +181,7 @@ class NullText:
             loss.backward()
             adam.step()
             progress(self.steps + i, 2 * self.steps)  # no further, but whoever watches may stop here
-            if loss.item() < self.tolerance + 2e-5 * i:
+            if loss.item() < self.tolerance + self.slack * i:
                 break
         return uncond.detach()
 
