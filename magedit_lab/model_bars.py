@@ -61,7 +61,9 @@ def measure(net: Backbone, clip_name: str = "tabletop-clip", count: int = 256) -
     yield Score("image-to-caption R@1, rendered", rendered, 0.90, 0.99, f"among {count} full captions")
     for name, value in objects(clip, drawn).items():
         yield Score(f"single objects: {name} named rightly", value, 0.95, 0.99, f"crops of {count} scenes")
-    yield Score("attention of colour words in their object, over its area", grounded(net, seeds), 2.0, 4.0, "at half noise")
+    yield Score(
+        "attention of colour words in their object, over its area", grounded(net, seeds), 2.0, 4.0, "at half noise"
+    )
     some = min(EDITS, count)
     lost, note = null_text_loss(net, drawn[: some // 2]), f"{some // 2} scenes, {EXACT.steps} steps of {EXACT.inner}"
     yield Score("null-text reconstruction against the VAE's (dB)", lost, -1.0, -0.2, note)

@@ -18,7 +18,8 @@ from magedit_lab.model_bars import Score
     ("value", "least", "aim", "reached"),
     [(0.95, 0.6, 0.9, "aim"), (0.6, 0.6, 0.9, "least"),
      (0.59, 0.6, 0.9, "missed"), (39.0, 80.0, 40.0, "aim"),
-     (60.0, 80.0, 40.0, "least"), (81.0, 80.0, 40.0, "missed"), (-1.2, -1.0, -0.2, "missed"), (-0.1, -1.0, -0.2, "aim")],
+     (60.0, 80.0, 40.0, "least"), (81.0, 80.0, 40.0, "missed"),
+     (-1.2, -1.0, -0.2, "missed"), (-0.1, -1.0, -0.2, "aim")],
 )  # fmt: skip
 def test_a_bar_is_reached_from_its_own_side(value, least, aim, reached):
     assert Score("a bar", value, least, aim).reached == reached
