@@ -111,9 +111,8 @@ def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], colu
 
 
 def _wrapped(text: str, pen: ImageDraw.ImageDraw, width: int) -> str:
-    measure_text: Callable[[str], float] = lambda words: pen.textlength(words, font_size=9)  # noqa: E731
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        lines = [*lines[:-1], longer] if measure_text(longer) <= width else [*lines, word]
+        lines = [*lines[:-1], longer] if pen.textlength(longer, font_size=9) <= width else [*lines, word]
     return "\n".join(lines)

@@ -209,7 +209,8 @@ def sweep(traces: Mapping[Any, Trace], setting: str) -> Plot:
     axes, guided = below.subplots(), {value: t for value, t in traces.items() if any(t.terms)}
     for (value, trace), (colour, style) in zip(guided.items(), cycle(LINES), strict=False):
         steps = look.guided(trace)
-        drawn = axes.plot(look.places(trace).T, trace.losses[steps].T, color=colour, ls=style, lw=2.4)
+        alone = "o" if trace.losses.shape[1] == 1 else None  # one nudge draws no line
+        drawn = axes.plot(look.places(trace).T, trace.losses[steps].T, color=colour, ls=style, lw=2.4, marker=alone)
         drawn[0].set_label(f"{setting} {value}")
     if guided:
         look.step_axis(axes, sorted({s for t in guided.values() for s in look.guided(t)}))

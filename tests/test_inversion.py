@@ -68,6 +68,15 @@ def test_null_text_ends_nearer_to_the_image_than_plain_guidance(net, task):
     assert (trained.latents[-1:] - goal).norm() < (z - goal).norm()
 
 
+@pytest.mark.parametrize(("slack", "updates"), [(0.0, 3 * 4), (1e9, 4 + 1 + 1)])
+def test_slack_ends_later_steps_early(net, task, slack, updates):
+    told = []
+    mag.invert(
+        net, task, mag.NullText(3, inner=4, tolerance=0.0, slack=slack), progress=lambda *done: told.append(done)
+    )
+    assert len(told) == 3 + updates + 3  # the route, the updates, and each step when it is done
+
+
 def test_direct_inversion_reconstructs_exactly(net, task):
     path = mag.invert(net, task, mag.Direct(steps=4))
     last = list(mag.edit(net, task, path, mag.PromptToPrompt()))[-1]

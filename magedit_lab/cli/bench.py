@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import ablations, cases, files, metrics, plots, report
 from ..benchmark import Judges, Setting, measure, references, summary
-from ..inversion import INVERSIONS
+from ..inversion import DDIM, INVERSIONS, NullText
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
 from .common import Bar, command, inversion, load
@@ -46,6 +46,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--data", type=Path, help="the dataset's folder")
     add("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
     add("--steps", type=int, default=50, help="DDIM steps")
+    add("--inner", type=int, default=NullText().inner, help="null-text's updates at each step, at most")
     add("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     add("--step-size", type=float, default=MagEdit().step_size, help="MAG-Edit's delta, for the token ratio")
     add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
@@ -56,7 +57,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
 
 def table1(arguments: argparse.Namespace) -> None:
     """A row of scores for each case and method, then the report; done rows are kept."""
-    way = inversion(arguments)
+    way = _inversion(arguments)
     chosen = [Setting(name, _set(METHODS[name], arguments), way) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
     report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
@@ -66,7 +67,7 @@ def table1(arguments: argparse.Namespace) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """The same for one setting at a time, with a plot for each group."""
-    way = inversion(arguments)
+    way = _inversion(arguments)
     groups = ablations.settings(_set(MagEdit(), arguments), way)
     names = arguments.groups or list(groups)
     if unknown := set(names) - set(groups):
@@ -80,6 +81,11 @@ def ablate(arguments: argparse.Namespace) -> None:
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
         print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+
+
+def _inversion(arguments: argparse.Namespace) -> DDIM | NullText:
+    way = inversion(arguments)
+    return replace(way, inner=arguments.inner) if isinstance(way, NullText) else way
 
 
 def _set(method: Any, arguments: argparse.Namespace) -> Any:
@@ -107,8 +113,10 @@ def _measure(
 
 def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
     a = arguments
+    updates = f" (at most {a.inner} updates a step)" if a.inversion == "null-text" else ""
     return [
-        f"{count} cases; {a.model}, {a.inversion} inversion, {a.steps} steps, guidance scale {a.guidance_scale:g}; "
+        f"{count} cases; {a.model}, {a.inversion} inversion{updates}, {a.steps} steps, "
+        f"guidance scale {a.guidance_scale:g}; "
         f"MAG-Edit's step size {a.step_size:g}, {a.iterations} iterations. Local CLIP by {a.clip}, structure by "
         f"{a.structure}, both on the mask's bounding box; numbers of different models do not compare. "
         "Brackets: 95 % bootstrap interval of the mean."

@@ -26,10 +26,10 @@ class Plan:
     vae_rate: float = 1e-3
     unet_channels: tuple[int, ...] = (40, 96, 128)
     text_layers: int = 1
-    crop_steps: int = 1000
+    crop_steps: int = 600
     crop_batch: int = 96
     crop_every: int = 4
-    scene_steps: int = 11_000
+    scene_steps: int = 2700
     scene_batch: int = 32
     rate: float = 1.2e-3
     average: float = 0.999
