@@ -7,6 +7,7 @@ from PIL import Image
 
 import magedit_lab as mag
 from widgets.app import EXAMPLES, App
+from widgets.inside import MOST
 
 BOX = {"tool": "box", "mode": "add", "rect": [0.25, 0.25, 0.75, 0.75]}
 
@@ -37,13 +38,51 @@ def test_a_run_shows_its_result_and_its_attention(app):
     app.live._asked(app.live, {"do": "run"}, [])
     assert app.live.wait() == "done"
     assert list(app.results) == [f"1. {app.task.words[0]}"]
-    assert app.explorer.trace is app.live.trace
-    assert app._inside.children[0] is app.explorer
+    inside = app.inside
+    assert inside.explorer.trace is inside.inspector.trace is app.live.trace
+    assert inside.children[1:4] == (inside.explorer, inside.inspector, inside.compare)
+    assert list(inside.compare.pictures) == ["source", *app.results]
     app.live.run()
     app.live.wait()
     assert len(app.results) == 2
     app.start(EXAMPLES["half of a ball"]())
-    assert (app.results, app.explorer, app._inside.children) == ({}, None, ())
+    assert (app.results, inside.explorer, inside.ablate, inside.selected_index) == ({}, None, None, 0)
+
+
+def test_a_run_without_nudges_says_why_there_is_no_gradient(app):
+    app.live.set_state({"way": "p2p"})
+    app.live.run()
+    assert app.live.wait() == "done"
+    assert app.inside.inspector is app.inside.ablate is None
+    assert "no nudges" in app.inside.children[2].value
+    assert "MAG-Edit" in app.inside.children[4].value
+
+
+def test_one_setting_is_moved_from_the_run_that_there_is(app):
+    app.live.run()
+    app.live.wait()
+    chosen, ablate = app.inside.children[4].children
+    assert ablate.value == 2
+    assert ablate.runs == {2: app.live.trace}
+    assert list(chosen.options) == ["iterations", "stop_step", "step_size", "loss"]
+    chosen.value = "stop_step"
+    other = app.inside.ablate
+    assert (other.setting, other.value) == ("stop_step", 1)
+    other.run(0)
+    assert other.wait() == "done"
+    assert other.inversion is app.live.used[1]
+    np.testing.assert_array_equal(np.asarray(other.runs[1].result), np.asarray(app.live.trace.result))
+    app.inside.forget()
+    assert other.job.state == "done"
+
+
+def test_only_the_last_runs_are_kept(app):
+    app.live.settings = {**app.live.settings, "steps": 1}
+    for _ in range(MOST + 1):
+        app.live.run()
+        assert app.live.wait() == "done"
+    assert len(app.results) == MOST
+    assert next(iter(app.results)).startswith("2. ")
 
 
 def test_what_would_be_refused_is_told_where_it_is_run(app):

@@ -8,6 +8,8 @@ from PIL import Image
 
 import magedit_lab as mag
 from widgets.attention_explorer import AttentionExplorer
+from widgets.compare import Compare
+from widgets.gradient_inspector import GradientInspector
 from widgets.mask_painter import MaskPainter
 
 BOX = {"tool": "box", "mode": "add", "rect": [0.25, 0.25, 0.75, 0.75]}
@@ -170,7 +172,7 @@ def test_every_map_of_every_word_is_sent_once(trace):
 def test_the_share_inside_the_mask_is_the_traces_own(trace):
     explorer = AttentionExplorer(trace)
     word = trace.task.words[0]
-    np.testing.assert_allclose(explorer._at(word)["target"], trace.share(word), atol=1e-3)
+    np.testing.assert_allclose(explorer._word["share"]["target"], trace.share(word), atol=1e-3)
     assert f"{trace.share(word)[0]:.1%} of it inside the mask" in explorer.sentence
 
 
@@ -195,7 +197,10 @@ def test_without_attention_there_is_nothing_to_explore(trace):
         AttentionExplorer(bare)
 
 
-@pytest.mark.parametrize("make", [lambda t: MaskPainter(t.task.image, [BOX]), AttentionExplorer])
+@pytest.mark.parametrize(
+    "make",
+    [lambda t: MaskPainter(t.task.image, [BOX]), AttentionExplorer, GradientInspector, lambda t: Compare({"new": t})],
+)
 def test_a_page_without_a_kernel_shows_a_picture_and_a_sentence(trace, make):
     widget = make(trace)
     data, metadata = widget._repr_mimebundle_()

@@ -11,7 +11,7 @@ import magedit_lab as mag
 from magedit_lab import applications, regions, strokes
 
 from . import palette
-from .attention_explorer import AttentionExplorer
+from .inside import Inside
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
 from .prompt_editor import PromptEditor
@@ -27,33 +27,37 @@ ROW = {"flex_flow": "row wrap", "align_items": "flex-start"}
 
 
 class App(palette.Still, ipywidgets.VBox):
-    """One dashboard: `painter`, `editor` and `live` make an edit, `explorer` shows the attention of the last one.
+    """One dashboard: `painter`, `editor` and `live` make an edit, `inside` has a tab for each way to look into it.
 
     task: what painter and editor say now, at the model's size; ValueError in one line where a run would be refused.
         With one region all edit words share its mask, with several each region has one of them.
-    example: one of EXAMPLES, or `take(image)` for a picture of one's own. results: the pictures made so far, by what
-        made them. status: the last thing that went wrong in a callback, in a line.
+    example: one of EXAMPLES, or `take(image)` for a picture of one's own. results: the finished runs of this picture,
+        by what made them. status: the last thing that went wrong in a callback, in a line.
     """
 
     status = traitlets.Unicode()
 
     def __init__(self, net: mag.Backbone, task: mag.Task | None = None) -> None:
-        self.net, self.results = net, dict[str, Image.Image]()
+        self.net = net
         first = task or next(iter(EXAMPLES.values()))()
         demo = mag.demo.Demo()
         self.painter = MaskPainter(first.image, layout=HALF)
         self.editor = PromptEditor(net.tokenizer)
         self._set(first)
         self.live = LiveRun(net, lambda: self.task, demo.guided, demo.inversion)
-        self.explorer: AttentionExplorer | None = None
-        self._line = ipywidgets.Label()
-        self._inside = ipywidgets.HBox([], layout=ROW)
         right = ipywidgets.VBox([self.editor, self.live], layout=HALF)
-        work = ipywidgets.HBox([self.painter, right], layout=ROW)
-        super().__init__([self._chooser(), self._line, work, self._inside])
+        self.inside = Inside(ipywidgets.HBox([self.painter, right], layout=ROW))
+        self._line = ipywidgets.Label()
+        super().__init__([self._chooser(), self._line, self.inside])
+        self.add_class("magapp")
         self.editor.observe(self._told(self._offer), "words")
         self.live.observe(self._told(self._ended), "state")
         self.observe(lambda change: setattr(self._line, "value", change.new), "status")
+
+    @property
+    def results(self) -> dict[str, mag.Trace]:
+        """The finished runs of this picture, by what made them."""
+        return self.inside.results
 
     def _chooser(self) -> ipywidgets.Widget:
         """What picture to start from."""
@@ -84,13 +88,12 @@ class App(palette.Still, ipywidgets.VBox):
     def start(self, task: mag.Task) -> None:
         """Begin anew from a task: its picture, masks as strokes, prompts and words."""
         self._set(task)
-        self.explorer, self._inside.children = None, ()
-        self.results.clear()
+        self.inside.forget()
 
     def take(self, image: Image.Image) -> None:
         """A picture of one's own, with nothing painted yet; the prompts stay."""
         self.painter.show(image)
-        self.results.clear()
+        self.inside.forget()
 
     def _set(self, task: mag.Task) -> None:
         one = len({g.mask.numpy().tobytes() for g in task.goals}) == 1
@@ -134,18 +137,9 @@ class App(palette.Still, ipywidgets.VBox):
     # ------------------------------------------------------------ what came of it
 
     def _ended(self, change: Any) -> None:
-        """The run's result joins the others, and its attention can be explored."""
-        trace = self.live.trace
-        if change.new not in ("done", "cancelled") or not trace.times:
-            return
-        if trace.result:
-            self.results[f"{len(self.results) + 1}. {', '.join(trace.task.words)}"] = trace.result
-        self.explorer = AttentionExplorer(trace, layout=HALF)
-        made = mag.plots.pictures({"source": trace.task.image, **self.results}, "The source, and what each run made")
-        shown = ipywidgets.Image(value=made.png(), format="png", alt=made.sentence)
-        shown.layout.width = f"{240 * (1 + len(self.results))}px"
-        shown.layout.max_width = "100%"
-        self._inside.children = (self.explorer, shown)
+        """What was run can be looked into, also where it was cancelled."""
+        if change.new in ("done", "cancelled") and self.live.trace.times:
+            self.inside.show(self.live)
 
     @property
     def sentence(self) -> str:
@@ -155,5 +149,6 @@ class App(palette.Still, ipywidgets.VBox):
     def still(self) -> bytes:
         picture, mask = np.asarray(self.painter.image, np.float32), self.painter.mask[..., None]
         dimmed = Image.fromarray((picture * (0.4 + 0.6 * mask)).round().astype(np.uint8))
-        shown = {"source": self.painter.image, "mask": dimmed, **self.results}
+        results = {name: trace.result for name, trace in self.results.items() if trace.result}
+        shown = {"source": self.painter.image, "mask": dimmed, **results}
         return mag.plots.pictures(shown, self.sentence).png()

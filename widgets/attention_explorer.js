@@ -1,191 +1,172 @@
 // The browser's side of AttentionExplorer: it has every map, and asks the kernel for nothing.
 
-import { element, row, select, statusLine, vector } from "./dom.js";
+import { makeChart } from "./chart.js";
+import { addresses, element, fill, listen, panel, row, select, sender, slider, statusLine } from "./dom.js";
+import { bytes, colourBar, mapStage } from "./maps.js";
 
-/** RGBA pixels of one plane of bytes, coloured by a table of 256 RGB triples. */
-export function colourise(plane, table) {
-  const pixels = new Uint8ClampedArray(4 * plane.length);
-  plane.forEach((value, i) => pixels.set([table[3 * value], table[3 * value + 1], table[3 * value + 2], 255], 4 * i));
-  return pixels;
+const SPECIAL = { "<start>": "start token", "<end>": "end token and padding" };
+const WATCHED = ["step", "nudge", "word", "branch", "site", "head", "view", "opacity"];
+
+/** A word as it stands in the list. */
+export function listed({ word, edited }) {
+  return edited ? `${word} (edited)` : SPECIAL[word] ?? word;
 }
 
-/** The border of a mask of cells as line segments [x0, y0, x1, y1], in cells. */
-export function border(mask, width, height) {
-  const on = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] > 0;
-  const lines = [];
-  for (let y = 0; y <= height; y++)
-    for (let x = 0; x <= width; x++) {
-      if (on(x, y) !== on(x - 1, y)) lines.push([x, y, x, y + 1]);
-      if (on(x, y) !== on(x, y - 1)) lines.push([x, y, x + 1, y]);
+/** A site's name, as short as it can be told from the others. */
+export function shortSite(name) {
+  return name.split(".transformer")[0].replace("_blocks.", " ").replace(".attentions.", " · ");
+}
+
+/** What is asked for, and what of it there is: {at, share, top, lot}. The lot names whose curve it is; -1 is no map.
+ * state: {step, nudge, site, head}; word: an entry of the kernel's table; every: steps between two maps by head. */
+export function found(word, branch, { step, nudge, site, head }, every) {
+  const part = branch === "target" && word.sites[site]?.[head ?? ""];
+  if (part) return { at: part.at[Math.floor(step / every)], share: part.share[step], top: part.top, lot: part.share };
+  if (word.at[branch] === undefined) return { at: -1, share: null, top: word.top, lot: [] };
+  const lot = word.share[branch], before = branch === "target" && nudge !== null ? word.inner?.at[step][nudge] ?? -1 : -1;
+  if (before >= 0) return { at: before, share: word.inner.share[step][nudge], top: word.top, lot };
+  return { at: word.at[branch][step], share: lot[step], top: word.top, lot };
+}
+
+/** How many nudges of a step there are maps of. */
+export function nudges(word, step) {
+  return word.inner ? word.inner.at[step].filter((at) => at >= 0).length : 0;
+}
+
+const percent = (value) => (value === null || value === undefined ? "none" : `${(100 * value).toFixed(1)}%`);
+
+/** What the browser was sent, by name. */
+function unpack(model) {
+  const meta = model.get("_meta"), cells = meta.width * meta.height, maps = bytes(model.get("_maps"));
+  const masks = bytes(model.get("_masks")), cut = (data, i) => data.subarray(i * cells, (i + 1) * cells);
+  const outlines = meta.words.map((_, i) => cut(masks, i));
+  return { ...meta, plane: (i) => (i >= 0 ? cut(maps, i) : undefined), mask: (word) => outlines[meta.words.indexOf(word)],
+    even: (mask) => mask.reduce((a, b) => a + b, 0) / cells };
+}
+
+/** Lists to choose from: {parts, refresh}. */
+function makeChoices(data, put) {
+  const [wordLabel, word] = select("word", data.words.map((w) => [w.word, listed(w)]), (v) => put({ word: v }));
+  const [branchLabel, branch] = select("branch",
+    [["target", "target"], ["source", "source"], ["both", "target beside source"]], (v) => put({ branch: v }));
+  const sites = Object.keys(data.heads);
+  const [siteLabel, site] = select("layer", [["", `mean of ${sites.length || "all"} layers`],
+    ...sites.map((name) => [name, shortSite(name)])], (v) => put({ site: v, head: null }));
+  const [headLabel, head] = select("head", [["", "mean"]], (v) => put({ head: v === "" ? null : Number(v) }));
+  const [viewLabel, view] = select("show", [["overlay", "over the picture"], ["map", "map alone"]], (v) => put({ view: v }));
+  const opacity = element("input", { type: "range", min: 0, max: 1, step: 0.05 });
+  opacity.addEventListener("input", () => put({ opacity: Number(opacity.value) }));
+  const refresh = (state, shown) => {
+    const split = shown.edited && sites.length > 0 && state.branch !== "source";
+    const heads = data.heads[state.site] ?? 0;
+    if (head.options.length !== heads + 1)
+      fill(head, [["", heads ? `mean of ${heads} heads` : "mean"], ...Array.from({ length: heads }, (_, i) => [i, `head ${i}`])]);
+    for (const [input, name] of [[word, "word"], [branch, "branch"], [site, "site"], [view, "view"], [opacity, "opacity"]])
+      input.value = state[name];
+    head.value = split ? state.head ?? "" : "";
+    if (!split) site.value = "";
+    site.disabled = !split;
+    head.disabled = !split || !heads;
+    opacity.disabled = state.view === "map";
+  };
+  const parts = row(wordLabel, branchLabel, siteLabel, headLabel, viewLabel, element("label", {}, "opacity", opacity));
+  return { parts, refresh };
+}
+
+/** Step and nudge: {parts, refresh}. After its last nudge a step has its own map, the last place of the slider. */
+function makeScrubbers(data, put, state) {
+  const step = slider("step", (value) => put({ step: value }));
+  const nudge = slider("nudge", (value) =>
+    put({ nudge: value < nudges(word(), state().step) ? value : null }));
+  let word = () => data.words[0];
+  const refresh = (at, shown) => {
+    word = () => shown;
+    step.show(at.step, data.times.length - 1, `${at.step} of 0–${data.times.length - 1}, timestep ${data.times[at.step]}`);
+    const count = at.branch === "source" || shown.sites[at.site] ? 0 : nudges(shown, at.step);
+    const here = at.nudge === null || at.nudge >= count ? count : at.nudge;
+    nudge.show(here, count, here < count ? `before nudge ${here}` : count ? `after all ${count}`
+      : !shown.edited ? "of edit words only" : shown.sites[at.site] ? "of the mean only" : "none here");
+  };
+  return { parts: element("div", { className: "sliders" }, step.row, nudge.row), refresh };
+}
+
+/** Target and source, side by side where both are asked for: {figures, refresh}. */
+function makeStages(data, model) {
+  const { urls, free } = addresses(model.get("_pictures")), table = bytes(model.get("_palette"));
+  const stages = Object.fromEntries(["target", "source"].map((branch) =>
+    [branch, mapStage(data.width, data.height, table, branch)]));
+  const figures = element("div", { className: "stages" }, ...Object.values(stages).map(({ figure }) => figure));
+  const refresh = (state, shown, lots) => {
+    for (const [branch, { figure, show }] of Object.entries(stages)) {
+      figure.hidden = ![branch, "both"].includes(state.branch);
+      if (figure.hidden) continue;
+      show({ url: urls[branch], plane: data.plane(lots[branch].at), mask: data.mask(shown), alone: state.view === "map",
+        opacity: state.opacity, text: told(branch, shown, state, lots[branch]) });
     }
-  return lines;
+  };
+  return { figures, refresh, free, table };
 }
 
-/** Unbroken runs of a curve with gaps: lists of [index, value]. */
-export function runs(values) {
-  const made = [[]];
-  values.forEach((value, i) => (value === null ? made.push([]) : made.at(-1).push([i, value])));
-  return made.filter((run) => run.length);
+/** What there is to see of a branch, in a line. */
+export function told(branch, { word, at, sites }, { step, nudge, site, head }, { share, at: plane }) {
+  const name = SPECIAL[word] ?? `“${word}”`;
+  if (!at[branch]) return `The ${branch} branch has no attention of ${name}.`;
+  if (plane === undefined || plane < 0) return `The ${branch} branch was not run at step ${step}.`;
+  const part = branch === "target" && sites[site] ? ` at ${shortSite(site)}${head === null ? "" : `, head ${head}`}` : "";
+  const when = branch === "target" && nudge !== null && !part ? `, before nudge ${nudge}` : "";
+  return `${name} in the ${branch} branch${part}, step ${step}${when}: ${percent(share)} inside the mask.`;
 }
 
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+/** The share inside the mask over the steps, and over the nudges of this one where there are maps of them. */
+function drawShares(chart, within, data, shown, asked, lots, { step, nudge, branch, site }) {
+  const looks = { target: { colour: "var(--accent)" }, source: { colour: "var(--second)", dash: "9 3 2 3" } };
+  const lines = asked.filter((b) => lots[b].lot.length).map((b) => ({ name: b, values: lots[b].lot, ...looks[b] }));
+  const format = (v) => `${(100 * v).toFixed(v > 0 && v < 0.0995 ? 1 : 0)}%`;
+  chart.draw({ lines, here: step, zero: true, format, mark: { value: data.even(data.mask(shown)), name: "if spread evenly" },
+    ends: ["step 0", `step ${data.times.length - 1}`] });
+  const count = branch === "source" || shown.sites[site] ? 0 : nudges(shown, step);
+  within.figure.hidden = !count;
+  if (!count) return;
+  const values = [...shown.inner.share[step].slice(0, count), shown.share.target[step]];
+  within.draw({ lines: [{ values, ...looks.target }], here: nudge ?? count, format: percent, ends: ["before nudge 0", "after all"] });
+}
 
 function render({ model, el }) {
-  const meta = model.get("_meta");
-  const { width, height, times, words } = meta;
-  const cells = width * height;
-  const maps = bytes(model.get("_maps")), masks = bytes(model.get("_masks")), table = bytes(model.get("_palette"));
-  const pictures = model.get("_pictures");
-  const urls = Object.fromEntries(Object.entries(pictures).map(([name, data]) =>
-    [name, URL.createObjectURL(new Blob([data], { type: "image/png" }))]));
-
-  const put = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
-  const word = () => words.find((w) => w.word === model.get("word"));
-
-  // ---------------------------------------------------------------- parts
-
-  const picture = element("img", { alt: "" });
-  const map = element("canvas", { width, height, className: "pixels" });
-  const lines = element("canvas", { width: 768, height: Math.round((768 * height) / width) });
-  [map, lines].forEach((canvas) => canvas.setAttribute("aria-hidden", "true"));
-  const stage = element("div", { className: "stage" }, picture, map, lines);
-  stage.setAttribute("role", "img");
-  stage.style.maxWidth = "440px";
-
-  const plain = (list) => list.map((x) => [x, x]);
-  const edited = meta.edited.join(" ").split(" ");
-  const named = words.map((w) => [w.word, edited.includes(w.word) ? `${w.word} (edited)` : w.word]);
-  const [wordLabel, wordSelect] = select("word", named, (v) => put("word", v));
-  const [branchLabel, branchSelect] = select("branch", plain(["target", "source"]), (v) => put("branch", v));
-  const [viewLabel, viewSelect] = select("show", [["overlay", "over the picture"], ["map", "map alone"]],
-    (v) => put("view", v));
-  const step = element("input", { type: "range", min: 0, max: times.length - 1, step: 1, className: "wide" });
-  step.addEventListener("input", () => put("step", Number(step.value)));
-  const opacity = element("input", { type: "range", min: 0, max: 1, step: 0.05 });
-  opacity.addEventListener("input", () => put("opacity", Number(opacity.value)));
-  const stepText = element("output");
-  const scale = element("canvas", { width: 256, height: 1, className: "pixels" });
-  scale.setAttribute("aria-hidden", "true");
-  scale.style.cssText = "width: 180px; height: 14px;";
-  const scaleText = element("span");
-  const curve = vector("svg", { viewBox: "0 0 640 170", role: "img" });
-  const [status] = statusLine();
-
-  const root = element("div", { className: "mag" },
-    row(wordLabel, branchLabel, viewLabel, element("label", {}, "opacity", opacity)),
-    row(element("label", { style: "flex: 1" }, "step", step), stepText),
-    stage, row(element("span", { textContent: "0" }), scale, scaleText), curve, status);
-  el.append(root);
-
-  // ---------------------------------------------------------------- drawing
-
-  function drawMap(plane) {
-    const context = map.getContext("2d");
-    context.clearRect(0, 0, width, height);
-    if (plane === undefined) return;
-    const start = plane * cells;
-    context.putImageData(new ImageData(colourise(maps.subarray(start, start + cells), table), width, height), 0, 0);
-  }
-  function drawOutline(index) {
-    const context = lines.getContext("2d");
-    const [sx, sy] = [lines.width / width, lines.height / height];
-    context.clearRect(0, 0, lines.width, lines.height);
-    context.lineCap = "square";
-    for (const [colour, line] of [["#202020", 8], ["#ffffff", 4]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = line;
-      context.beginPath();
-      for (const [x0, y0, x1, y1] of border(masks.subarray(index * cells, (index + 1) * cells), width, height)) {
-        context.moveTo(x0 * sx, y0 * sy);
-        context.lineTo(x1 * sx, y1 * sy);
-      }
-      context.stroke();
-    }
-  }
-  const left = 46, right = 630, foot = 128, head = 22;
-  const across = (i) => left + ((right - left) * i) / Math.max(1, times.length - 1);
-  function drawCurve(values) {
-    const known = (values ?? []).filter((v) => v !== null);
-    const top = Math.max(...known, 0.01), up = (v) => foot - ((foot - head) * v) / top;
-    const even = masks.subarray(words.indexOf(word()) * cells, (words.indexOf(word()) + 1) * cells)
-      .reduce((a, b) => a + b, 0) / cells;
-    const parts = [
-      vector("text", { x: 4, y: 12 }, "share of the attention inside the mask (click to go to a step)"),
-      vector("path", { d: `M${left} ${head}V${foot}H${right}`, fill: "none", stroke: "var(--line)" }),
-      vector("text", { x: left - 5, y: foot, "text-anchor": "end" }, "0"),
-      vector("text", { x: left - 5, y: head + 5, "text-anchor": "end" }, `${(100 * top).toFixed(1)}%`),
-      vector("text", { x: left, y: foot + 18 }, "step 0"),
-      vector("text", { x: right, y: foot + 18, "text-anchor": "end" }, `step ${times.length - 1}`),
-    ];
-    if (even <= top) parts.push(
-      vector("path", { d: `M${left} ${up(even)}H${right}`, stroke: "var(--ink)", "stroke-dasharray": "2 4" }),
-      vector("text", { x: (left + right) / 2, y: foot + 34, "text-anchor": "middle" }, "dotted: if spread evenly"));
-    for (const run of runs(values ?? [])) {
-      const points = run.map(([i, v]) => `${across(i)},${up(v)}`).join(" ");
-      parts.push(vector("polyline", { points, fill: "none", stroke: "var(--accent)", "stroke-width": 3 }));
-    }
-    const here = across(model.get("step")), value = values?.[model.get("step")];
-    parts.push(vector("path", { d: `M${here} ${head}V${foot}`, stroke: "var(--ink)" }));
-    if (value !== null && value !== undefined)
-      parts.push(vector("circle", { cx: here, cy: up(value), r: 6, fill: "var(--accent)", stroke: "var(--paper)" }));
-    curve.replaceChildren(...parts);
-    curve.setAttribute("aria-label", known.length
-      ? `Share inside the mask, from ${(100 * known[0]).toFixed(1)}% to ${(100 * known.at(-1)).toFixed(1)}%` : "no curve");
-  }
-  curve.addEventListener("pointerdown", (event) => {
-    const box = curve.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * 640;
-    const share = Math.min(1, Math.max(0, (x - left) / (right - left)));
-    put("step", Math.round(share * (times.length - 1)));
-  });
+  const data = unpack(model), put = sender(model);
+  const state = () => Object.fromEntries(WATCHED.map((name) => [name, model.get(name)]));
+  const choices = makeChoices(data, put), scrubbers = makeScrubbers(data, put, state), stages = makeStages(data, model);
+  const chart = makeChart("Attention inside the mask at each step: click to go there", (step) => put({ step }));
+  const within = makeChart("At each nudge of this step", (place) =>
+    put({ nudge: place < nudges(current(), model.get("step")) ? place : null }));
+  const current = () => data.words.find(({ word }) => word === model.get("word"));
+  const scale = colourBar(stages.table), [line, say] = statusLine();
+  el.append(panel("explorer", choices.parts,
+    element("div", { className: "split" },
+      element("div", { className: "pictures" }, stages.figures, scale.bar),
+      element("div", { className: "side" }, scrubbers.parts, chart.figure, within.figure, line))));
 
   function refresh() {
-    const shown = word(), branch = model.get("branch"), at = model.get("step");
-    const begin = shown.at[branch], values = shown.share[branch];
-    const missing = begin === undefined || values[at] === null;
-    drawMap(missing ? undefined : begin + at);
-    drawOutline(words.indexOf(shown));
-    drawCurve(values);
-    map.style.opacity = model.get("view") === "map" ? 1 : model.get("opacity");
-    picture.style.visibility = model.get("view") === "map" ? "hidden" : "visible";
-    if (picture.src !== urls[branch]) picture.src = urls[branch];
-    wordSelect.value = shown.word;
-    branchSelect.value = branch;
-    viewSelect.value = model.get("view");
-    opacity.value = model.get("opacity");
-    opacity.disabled = model.get("view") === "map";
-    step.value = at;
-    stepText.textContent = `${at} of 0–${times.length - 1} (timestep ${times[at]})`;
-    step.setAttribute("aria-valuetext", `step ${at}, timestep ${times[at]}`);
-    scaleText.textContent = `${shown.top.toPrecision(3)}: attention probability, the same at every step`;
-    const text = begin === undefined ? `The ${branch} branch has no attention of “${shown.word}”.`
-      : missing ? `The ${branch} branch was not run at step ${at}.`
-        : `“${shown.word}” in the ${branch} branch: ${(100 * values[at]).toFixed(1)}% inside the mask.`;
-    stage.setAttribute("aria-label", text);
-    status.textContent = text;
-    status.classList.toggle("error", missing);
+    const now = state(), shown = current();
+    const at = { ...now, nudge: now.nudge < nudges(shown, now.step) ? now.nudge : null };
+    const lots = Object.fromEntries(["target", "source"].map((b) => [b, found(shown, b, at, data.every)]));
+    const main = now.branch === "source" ? "source" : "target", asked = now.branch === "both" ? ["target", "source"] : [main];
+    choices.refresh(now, shown);
+    scrubbers.refresh(at, shown);
+    stages.refresh(at, shown, lots);
+    scale.say(`${lots[main].top.toPrecision(3)}, the same at every step: attention probability`);
+    drawShares(chart, within, data, shown, asked, lots, at);
+    const thin = data.every > 1 && shown.sites[now.site] ? ` Layers and heads: every ${data.every}th step.` : "";
+    say(told(main, shown, at, lots[main]) + thin, lots[main].at === undefined || lots[main].at < 0);
   }
-  function complain() {
-    if (!model.get("status")) return;
-    status.textContent = model.get("status");
-    status.classList.add("error");
-  }
-
-  const bar = Uint8Array.from({ length: 256 }, (_, i) => i);
-  scale.getContext("2d").putImageData(new ImageData(colourise(bar, table), 256, 1), 0, 0);
-  picture.addEventListener("load", () => { stage.style.aspectRatio = `${picture.naturalWidth} / ${picture.naturalHeight}`; });
-  stage.style.aspectRatio = `${width} / ${height}`;
-  const watched = ["step", "word", "branch", "view", "opacity"].map((name) => `change:${name}`);
-  watched.forEach((name) => model.on(name, refresh));
-  model.on("change:status", complain);
+  const complain = () => model.get("status") && say(model.get("status"), true);
+  const stop = listen(model, { ...Object.fromEntries(WATCHED.map((name) => [`change:${name}`, refresh])),
+    "change:status": complain });
   refresh();
   return () => {
-    watched.forEach((name) => model.off(name, refresh));
-    model.off("change:status", complain);
-    Object.values(urls).forEach((url) => URL.revokeObjectURL(url));
+    stop();
+    chart.stop();
+    within.stop();
+    stages.free();
   };
 }
 

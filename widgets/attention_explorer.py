@@ -1,5 +1,6 @@
 """Scrub through the attention of a run: all maps are sent to the browser once, so that nothing waits for the kernel."""
 
+import json
 from typing import Any
 
 import anywidget
@@ -7,74 +8,139 @@ import numpy as np
 import traitlets
 
 import magedit_lab as mag
+from magedit_lab.trace import END, START
 
 from . import palette
+from .planes import Planes, rounded, top
 
 BRANCHES = ("target", "source")
+BUDGET = 1_900_000  # bytes that go to the browser; maps by head are sent for fewer steps where they would be more
 
 
 class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
-    """Each word's map at each step of a Trace, its mean over heads and guided sites; needs no model.
+    """Each word's map at each step of a Trace, and at each nudge, site and head for the edit words; needs no model.
 
-    A word's colours mean the same at every step and in both branches: from 0 to the largest value of its maps.
-    step, word, branch (target, source) and view (overlay, map) say what is shown; other values raise TraitError.
+    step, word (of the prompts, or START or END: the end token with all padding behind it), branch (target, source,
+        both) and view (overlay, map) say what is shown; other values raise TraitError.
+    nudge: the map before this nudge of the step; None is the step's own, after all nudges.
+    site, head: of a guided site and one of its heads; "" and None are the means over them.
+    A word's colours mean the same at every step and nudge and in both branches, from 0 to the largest value of its
+    maps; those of a site or head, at every step.
     """
 
     _esm = palette.esm("attention_explorer.js")
     _css = palette.CSS
 
     step = traitlets.Int(0).tag(sync=True)
+    nudge = traitlets.Int(None, allow_none=True).tag(sync=True)
     word = traitlets.Unicode().tag(sync=True)
-    branch = traitlets.Enum(BRANCHES, "target").tag(sync=True)
+    branch = traitlets.Enum((*BRANCHES, "both"), "target").tag(sync=True)
+    site = traitlets.Unicode().tag(sync=True)
+    head = traitlets.Int(None, allow_none=True).tag(sync=True)
     view = traitlets.Enum(("overlay", "map"), "overlay").tag(sync=True)
-    opacity = traitlets.Float(0.65, min=0.0, max=1.0).tag(sync=True)
+    opacity = traitlets.Float(0.8, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
-    _meta = traitlets.Dict().tag(sync=True)
+    _meta: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _maps = traitlets.Bytes().tag(sync=True)
     _masks = traitlets.Bytes().tag(sync=True)
-    _pictures = traitlets.Dict().tag(sync=True)
+    _pictures: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Bytes(palette.CIVIDIS).tag(sync=True)
 
     def __init__(self, trace: mag.Trace, **settings: Any) -> None:
         if not trace.keep.attention or not trace.times:
             raise ValueError(f"expected a trace that keeps attention, got {trace}; run with Keep(attention=True)")
         self.trace = trace
-        words = trace.words()
-        self._words = words + [w for w in trace.words("source") if w not in words]
+        known = [*trace.words(), *trace.words("source"), START, END]
+        self._words = [w for w in dict.fromkeys(known) if any(self._has(w, b) for b in BRANCHES)]
+        self._iterations = trace.losses.shape[1]
+        self._heads = self._counted()
+        pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
+        sent = self._packed({name: palette.small(picture) for name, picture in pictures.items()})
         first = mag.words.split(trace.task.words[0])[0]
-        shown = {"word": first, "_meta": {}, "_pictures": self._drawn(), **settings}
-        super().__init__(**{**shown, **self._sent()})
+        super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
 
-    def _sent(self) -> dict[str, Any]:
-        """The maps as bytes, plane after plane, and where each begins."""
-        planes: list[np.ndarray] = []
-        masks: list[np.ndarray] = []
-        words = []
+    # ------------------------------------------------------------ what goes to the browser
+
+    def _has(self, word: str, branch: str) -> bool:
+        """Whether a branch's prompt has a word, and traces of this age have its column."""
+        try:
+            return bool(self.trace.columns(word, branch))
+        except ValueError:
+            return False
+
+    def _edited(self, word: str) -> bool:
+        return word in {part for edit in self.trace.task.words for part in mag.words.split(edit)}
+
+    def _counted(self) -> dict[str, int]:
+        """How many heads each site has; empty where the trace kept none."""
+        if not self.trace.keep.heads:
+            return {}
+        word = mag.words.split(self.trace.task.words[0])[0]
+        return {site: maps.shape[1] for site, maps in self.trace.head_attention(word).items()}
+
+    def _packed(self, pictures: dict[str, bytes]) -> dict[str, Any]:
+        """All maps as bytes, and for each word where its maps lie and what share of them is inside its mask."""
+        planes, masks = Planes(), []
+        words = [self._means(planes, word) for word in self._words]
         goals = {g.word: g.mask for g in self.trace.task.goals}
+        height, width = self.trace.attention(self._words[0]).shape[1:]
         for word in self._words:
-            maps = {b: self.trace.attention(word, b) for b in BRANCHES if word in self.trace.words(b)}
-            maps = {b: m for b, m in maps.items() if m.size and np.isfinite(m).any()}
-            top = max((float(np.nanmax(m)) for m in maps.values()), default=0.0)
-            at = {}
-            for branch, stack in maps.items():
-                at[branch] = len(planes)
-                planes += list(np.nan_to_num(stack / (top or 1) * 255).round().astype(np.uint8))
-            shape = next(iter(maps.values())).shape[1:] if maps else (1, 1)
-            masks.append(mag.masks.to_cells(goals.get(word, self.trace.task.region), *shape).numpy().astype(np.uint8))
-            words.append({"word": word, "top": top, "at": at, "share": {b: self._share(word, b) for b in maps}})
-        height, width = planes[0].shape
-        meta = {"words": words, "times": list(self.trace.times), "width": width, "height": height}
-        meta["edited"] = list(self.trace.task.words)
-        return {"_meta": meta, "_maps": np.stack(planes).tobytes(), "_masks": np.stack(masks).tobytes()}
+            cells = mag.masks.to_cells(goals.get(word, self.trace.task.region), height, width)
+            masks.append(cells.numpy().astype(np.uint8))
+        room = BUDGET - planes.size - sum(map(len, pictures.values()))
+        every = self._every(room, height * width)
+        for word in words:
+            word["sites"] = self._by_head(planes, word["word"], every) if word["edited"] else {}
+        meta = {
+            "words": words, "times": list(self.trace.times), "width": width, "height": height, "every": every,
+            "iterations": self._iterations, "heads": self._heads,
+        }  # fmt: skip
+        shown = {"_maps": planes.tobytes(), "_masks": np.stack(masks).tobytes(), "_pictures": pictures}
+        return {"_meta": meta, **shown}
 
-    def _share(self, word: str, branch: str) -> list[float | None]:
-        """The share inside the mask at each step; None where the branch was not run."""
-        return [round(float(x), 5) if np.isfinite(x) else None for x in self.trace.share(word, branch)]
+    def _means(self, planes: Planes, word: str) -> dict[str, Any]:
+        """A word's maps averaged over heads and sites: at each step of each branch, and at each nudge."""
+        maps = {b: self.trace.attention(word, b) for b in BRANCHES if self._has(word, b)}
+        maps = {b: m for b, m in maps.items() if m.size and np.isfinite(m).any()}
+        edited = self._edited(word)
+        inner = self.trace.inner_attention(word) if edited and self._nudged else None
+        most = top(*maps.values(), *([] if inner is None else [inner]))
+        made: dict[str, Any] = {"word": word, "top": most, "edited": edited}
+        made["at"] = {b: planes.add(m, most) for b, m in maps.items()}
+        made["share"] = {b: rounded(self.trace.inside(m, word)) for b, m in maps.items()}
+        if inner is not None:
+            made["inner"] = {"at": planes.add(inner, most), "share": rounded(self.trace.inside(inner, word))}
+        return made
 
-    def _drawn(self) -> dict[str, bytes]:
-        source = self.trace.task.image
-        pictures = {"source": source, "target": self.trace.result or source}
-        return {name: palette.png(picture, 512) for name, picture in pictures.items()}
+    @property
+    def _nudged(self) -> bool:
+        """Whether the edit words' maps were kept at every nudge."""
+        return self.trace.keeps("inner_attention")
+
+    def _every(self, room: int, cells: int) -> int:
+        """Every how many steps maps by head are sent, so that all fits into the room."""
+        words = sum(map(self._edited, self._words))
+        whole = words * sum(1 + n for n in self._heads.values()) * len(self.trace.times) * cells
+        return min(len(self.trace.times), -(-whole // max(room, 1))) if whole else 1
+
+    def _by_head(self, planes: Planes, word: str, every: int) -> dict[str, Any]:
+        """For each site its mean ("") and its heads, each on a scale of its own."""
+        found: dict[str, Any] = {}
+        for site, maps in (self.trace.head_attention(word) if self._heads else {}).items():
+            lots = {"": maps.mean(1), **{str(i): maps[:, i] for i in range(maps.shape[1])}}
+            found[site] = {
+                name: {"at": planes.add(lot[::every], top(lot)), "top": top(lot),
+                       "share": rounded(self.trace.inside(lot, word))}
+                for name, lot in lots.items()
+            }  # fmt: skip
+        return found
+
+    @property
+    def payload(self) -> int:
+        """Bytes that went to the browser, pictures and numbers included."""
+        return sum(map(len, (self._maps, self._masks, *self._pictures.values(), json.dumps(self._meta))))
+
+    # ------------------------------------------------------------ what can be chosen
 
     @traitlets.validate("word")
     def _word_is_known(self, proposal: Any) -> str:
@@ -85,28 +151,57 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
 
     @traitlets.validate("step")
     def _step_is_one(self, proposal: Any) -> int:
-        steps = len(self.trace.times)
-        if not 0 <= proposal.value < steps:
-            raise traitlets.TraitError(f"expected a step from 0 to {steps - 1}, got {proposal.value}")
+        return palette.within("a step", proposal.value, len(self.trace.times))
+
+    @traitlets.validate("nudge")
+    def _nudge_is_one(self, proposal: Any) -> int | None:
+        asked = proposal.value
+        return asked if asked is None else palette.within("a nudge", asked, self._iterations)
+
+    @traitlets.validate("site")
+    def _site_is_one(self, proposal: Any) -> str:
+        if proposal.value and proposal.value not in self._heads:
+            known = ", ".join(self._heads) or "none"
+            raise traitlets.TraitError(f"expected a site of {known}, got {proposal.value!r}")
         return proposal.value
 
-    @property
-    def payload(self) -> int:
-        """Bytes that went to the browser, pictures included."""
-        return len(self._maps) + len(self._masks) + sum(map(len, self._pictures.values()))
+    @traitlets.validate("head")
+    def _site_has_the_head(self, proposal: Any) -> int | None:
+        asked, site = proposal.value, self.site
+        return asked if asked is None else palette.within(f"a head of {site or 'a site'}", asked, self._count(site))
+
+    @traitlets.observe("site")
+    def _has_it_the_head(self, _: Any) -> None:
+        if self.head is not None and self.head >= self._count(self.site):
+            self.head = None
+
+    def _count(self, site: str) -> int:
+        return self._heads.get(site, 0)
+
+    # ------------------------------------------------------------ what there is to see
 
     @property
     def sentence(self) -> str:
         """What there is to see."""
+        branch, word = "target" if self.branch == "both" else self.branch, self._word
         where = f"step {self.step} of {len(self.trace.times)}"
-        if self.branch not in self._at(self.word):
-            return f"The {self.branch} branch has no attention of “{self.word}”"
-        share = self._at(self.word)[self.branch][self.step]
+        if branch not in word["at"]:
+            return f"The {branch} branch has no attention of “{self.word}”"
+        share = word["share"][branch][self.step]
+        part = word["sites"].get(self.site) if branch == "target" else None
+        if part:
+            share = part["" if self.head is None else str(self.head)]["share"][self.step]
+            where += f", {self.site.split('.transformer')[0]}" + ("" if self.head is None else f", head {self.head}")
+        elif self.nudge is not None and branch == "target" and "inner" in word:
+            before = word["inner"]["share"][self.step][self.nudge]
+            share, where = (share, where) if before is None else (before, f"{where}, before nudge {self.nudge}")
         inside = "" if share is None else f", {share:.1%} of it inside the mask"
-        return f"Attention of “{self.word}” in the {self.branch} branch at {where}{inside}"
+        return f"Attention of “{self.word}” in the {branch} branch at {where}{inside}"
 
-    def _at(self, word: str) -> dict[str, list[float | None]]:
-        return next(w["share"] for w in self._meta["words"] if w["word"] == word)
+    @property
+    def _word(self) -> dict[str, Any]:
+        return next(w for w in self._meta["words"] if w["word"] == self.word)
 
     def still(self) -> bytes:
-        return mag.plots.attention_of_words(self.trace, self.branch, self.step).png()
+        branch = "target" if self.branch == "both" else self.branch
+        return mag.plots.attention_of_words(self.trace, branch, self.step).png()

@@ -17,6 +17,15 @@ export function vector(name, attributes, text) {
   return made;
 }
 
+/** A widget's outermost part. It keeps plain keys to itself: Jupyter takes x for "cut the cell", arrows for cells. */
+export function panel(name, ...children) {
+  const made = element("div", { className: `mag ${name}` }, ...children);
+  made.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Escape") event.stopPropagation();
+  });
+  return made;
+}
+
 /** A real button, so that it is reached and pressed by keyboard. */
 export function button(text, action, label = text) {
   const made = element("button", { type: "button", textContent: text });
@@ -67,4 +76,34 @@ export function statusLine() {
 export function listen(model, watched) {
   Object.entries(watched).forEach(([name, action]) => model.on(name, action));
   return () => Object.entries(watched).forEach(([name, action]) => model.off(name, action));
+}
+
+/** A wide slider with what it says beside it: {row, input, show(value, max, text)}. */
+export function slider(text, action) {
+  const input = element("input", { type: "range", min: 0, step: 1, className: "wide" }), words = element("output");
+  input.setAttribute("aria-label", text); // the label's text would have the value in it
+  input.addEventListener("input", () => action(Number(input.value)));
+  const show = (value, max, said) => {
+    input.max = max;
+    input.value = value;
+    input.disabled = max === 0;
+    input.setAttribute("aria-valuetext", said);
+    words.textContent = said;
+  };
+  return { row: element("label", { className: "slider" }, element("span", { textContent: text }), input, words), input, show };
+}
+
+/** Addresses of pictures that came as bytes, by name; `free` gives them back. */
+export function addresses(pictures) {
+  const urls = Object.fromEntries(Object.entries(pictures).map(([name, data]) =>
+    [name, URL.createObjectURL(new Blob([data]))]));
+  return { urls, free: () => Object.values(urls).forEach((url) => URL.revokeObjectURL(url)) };
+}
+
+/** Set traits and send them in one message. */
+export function sender(model) {
+  return (changes) => {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  };
 }

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from IPython.display import Pretty, display
 
@@ -26,27 +27,36 @@ class Lab:
 
     @contextmanager
     def progress(self, words: str) -> Iterator[Callable[[int, int], None]]:
-        """A line that counts up while something runs, and then says how long it took."""
+        """A line that counts up while something runs, and then says how long it took; nothing outside a notebook."""
         line, start = display(Pretty(words), display_id=True), time.monotonic()
         shown = [0.0]
 
+        def say(more: str) -> None:
+            if line:
+                line.update(Pretty(f"{words}: {more}"))
+
         def after(done: int, of: int) -> None:
             if time.monotonic() - shown[0] > 0.2 or done == of:
-                line.update(Pretty(f"{words}: step {done} of {of}"))
+                say(f"step {done} of {of}")
                 shown[0] = time.monotonic()
 
         yield after
-        line.update(Pretty(f"{words}: done in {time.monotonic() - start:.0f} s"))
+        say(f"done in {time.monotonic() - start:.0f} s")
+
+    def fit(self, task: mag.Task) -> mag.Task:
+        """The task at the model's size: as it is where it fits, else cut around its mask and resized."""
+        size = (self.net.size, self.net.size)
+        return task if task.image.size == size else task.fit(*size)[0]
 
     def invert(self, task: mag.Task, inversion: mag.Inversion) -> mag.Path:
-        """`mag.invert` with a line of progress."""
+        """`mag.invert` at the model's size, with a line of progress."""
         with self.progress(f"{type(inversion).__name__} inversion") as after:
-            return mag.invert(self.net, task, inversion, after)
+            return mag.invert(self.net, self.fit(task), inversion, after)
 
     def run(self, task: mag.Task, path: mag.Path, method: mag.Method, keep: mag.Keep | None = None) -> mag.Trace:
-        """`mag.run` with a line of progress."""
+        """`mag.run` at the model's size, with a line of progress."""
         with self.progress(type(method).__name__) as after:
-            return mag.run(self.net, task, path, method, keep, after)
+            return mag.run(self.net, self.fit(task), path, method, keep, after)
 
 
 def start(model: str | None = None) -> Lab:
@@ -59,5 +69,5 @@ def start(model: str | None = None) -> Lab:
         raise ValueError(f"expected MAGEDIT_LAB_PROFILE to be {' or '.join(PROFILES)}, got {profile!r}; unset it")
     mag.backbone.quiet()
     net = mag.Backbone.load(model or os.environ.get("MAGEDIT_LAB_MODEL", "tabletop"))
-    print(f"{net.name} on {net.device}, profile {profile}")
+    print(f"{Path(net.name).name} on {net.device}, profile {profile}")
     return Lab(net, profile)

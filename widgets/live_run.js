@@ -1,39 +1,14 @@
 // The browser's side of LiveRun: buttons and settings go to the kernel, curves and pictures come from it.
 
-import { button, element, fill, listen, row, select, statusLine, vector } from "./dom.js";
+import { makeChart } from "./chart.js";
+import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./dom.js";
 
-const WIDTH = 420, HEIGHT = 150, EDGE = 34;
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
-
-/** Points of a curve in a box, logarithmic; values of 0 and below are left out. */
-export function points(values, low, high, width, height, edge) {
-  const y = (v) => height - edge / 2 - ((Math.log(v) - low) / Math.max(high - low, 1e-9)) * (height - edge);
-  const x = (i) => edge + (i / Math.max(values.length - 1, 1)) * (width - edge - 4);
-  return values.map((v, i) => [v, i]).filter(([v]) => v > 0).map(([v, i]) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`).join(" ");
-}
 
 /** Seconds as a person says them. */
 export function left(seconds) {
   if (seconds === null || seconds === undefined) return "";
   return seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`;
-}
-
-/** A chart of one or more curves: [name, colour, dashes]. */
-function chart(title, curves) {
-  const svg = vector("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
-  const figure = element("figure", {}, svg, element("figcaption", { textContent: title }));
-  const draw = (data) => {
-    const all = curves.flatMap(([name]) => data[name] ?? []).filter((v) => v > 0).map(Math.log);
-    svg.replaceChildren();
-    if (!all.length) return;
-    const low = all.reduce((a, b) => Math.min(a, b)), high = all.reduce((a, b) => Math.max(a, b));
-    for (const [value, y] of [[high, 14], [low, HEIGHT - EDGE / 2]])
-      svg.append(vector("text", { x: 0, y }, Number(Math.exp(value).toPrecision(3))));
-    for (const [name, colour, dashes] of curves)
-      svg.append(vector("polyline", { points: points(data[name] ?? [], low, high, WIDTH, HEIGHT, EDGE), fill: "none",
-        stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes }));
-  };
-  return { figure, draw };
 }
 
 /** What a field's text means to the kernel: a number, nothing for an empty one, or the choice itself. */
@@ -99,18 +74,19 @@ function makeForm(model, put) {
 }
 
 function makeCharts() {
-  const loss = chart("Loss at every nudge", [["loss", "var(--accent)", "none"]]);
-  const size = chart("Size of the gradient: inside the mask solid blue, outside dashed orange",
-    [["inside", "var(--accent)", "none"], ["outside", "#e69f00", "6 4"]]);
+  const loss = makeChart("Loss at every nudge"), size = makeChart("Size of the gradient (root mean square)");
   const box = element("div", { className: "charts" }, loss.figure, size.figure);
-  return { box, draw: (curves) => { loss.draw(curves); size.draw(curves); } };
+  const draw = ({ loss: losses = [], inside = [], outside = [] }) => {
+    const ends = losses.length ? ["nudge 0", `nudge ${losses.length - 1}`] : [];
+    loss.draw({ lines: [{ values: losses, colour: "var(--accent)" }], ends });
+    size.draw({ lines: [{ name: "inside the mask", values: inside, colour: "var(--accent)" },
+      { name: "outside", values: outside, colour: "var(--second)", dash: "8 5" }], ends });
+  };
+  return { box, draw, stop: () => { loss.stop(); size.stop(); } };
 }
 
 function render({ model, el }) {
-  const put = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-  };
+  const put = sender(model);
   const buttons = Object.fromEntries(["run", "pause", "resume", "cancel"].map((name) =>
     [name, button(name, () => (name === "run" ? put({ _runs: model.get("_runs") + 1 }) : model.send({ do: name })),
       `${name} the edit`)]));
@@ -119,10 +95,10 @@ function render({ model, el }) {
   const bar = element("progress", { max: 1, value: 0 });
   bar.setAttribute("aria-label", "progress of the run");
   const time = element("span");
-  const picture = element("img", { alt: "the finished picture as this step foresees it", width: 256 });
+  const picture = element("img", { alt: "the finished picture as this step foresees it" });
   const caption = element("figcaption", { textContent: "the finished picture, as this step foresees it" });
-  el.append(element("div", { className: "mag run" }, form.parts, row(...Object.values(buttons), bar, time), line,
-    row(element("figure", {}, picture, caption), charts.box)));
+  el.append(panel("run", form.parts, row(...Object.values(buttons), bar, time), line,
+    element("div", { className: "split" }, element("figure", { className: "preview" }, picture, caption), charts.box)));
 
   let url;
   const show = () => {
@@ -139,7 +115,7 @@ function render({ model, el }) {
   };
   const paint = () => {
     if (url) URL.revokeObjectURL(url);
-    url = URL.createObjectURL(new Blob([model.get("_preview")], { type: "image/png" }));
+    url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
   const stop = listen(model, { change: show, "change:_preview": paint, "change:_form": form.rebuild });
@@ -148,6 +124,7 @@ function render({ model, el }) {
   paint();
   return () => {
     stop();
+    charts.stop();
     URL.revokeObjectURL(url);
   };
 }

@@ -1,27 +1,27 @@
 """Run an edit and watch it: loss and gradient at every nudge, the foreseen picture at every step; pause, cancel."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
+from PIL import Image
 
 import magedit_lab as mag
 
 from . import palette
-from .job import Cancelled, Job
+from .job import Job
+from .runner import Runner
 
 GIVEN = "as given"
 PRESETS = (GIVEN, "official", "paper")
 KEPT = ("steps", "guidance_scale")  # through a change of the inversion
-EVERY = 0.1  # seconds between two messages to the browser
 
 
-class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
+class LiveRun(Runner):
     """Inverts and edits on a thread of its own; the kernel stays usable. `run`, `pause`, `resume`, `cancel`, `wait`.
 
     task: a Task, or a function that makes one at each run (its ValueError is told in `status`).
@@ -29,8 +29,11 @@ class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
         of MAG-Edit, the released code or the printed equations. Choosing one sets `settings` to its own.
     settings: every number, switch and choice of method and inversion, as `magedit_lab.settings` names them; a wrong
         one is told in `status` when it is run, and nothing is run. seed: torch's, for methods that draw noise.
-    trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has.
+    trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has. used: the method
+        and the path that made it.
     """
+
+    DO = ("run", "pause", "resume", "cancel")
 
     _esm = palette.esm("live_run.js")
     _css = palette.CSS
@@ -40,11 +43,6 @@ class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
     inversion_way = traitlets.Enum((GIVEN, *mag.INVERSIONS), GIVEN).tag(sync=True)
     preset = traitlets.Enum(PRESETS, PRESETS[0]).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=2**32 - 1).tag(sync=True)
-    state = traitlets.Unicode("idle").tag(sync=True)
-    status = traitlets.Unicode("ready").tag(sync=True)
-    done = traitlets.Int(0).tag(sync=True)
-    of = traitlets.Int(1).tag(sync=True)
-    left = traitlets.Float(None, allow_none=True).tag(sync=True)
     _runs = traitlets.Int(0).tag(sync=True)  # a trait, as a message of its own would overtake settings on their way
     _form: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _curves: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
@@ -54,19 +52,16 @@ class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
         self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
         inversion: mag.DDIM | mag.NullText | None = None, keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
-        self.net, self.keep = net, keep or mag.Keep()
+        self.keep = keep or mag.Keep()
         self._make_task = task if callable(task) else lambda: task
-        self.task = self._make_task()
+        first = self._make_task()
         self.method, self.inversion = method or mag.MagEdit(), inversion or mag.NullText()
         self._given = (self.method, self.inversion)
-        self.trace = mag.Trace(self.task, self.keep)
-        self.job = Job(partial(self._work, self.method, self.inversion, 0))
-        self._path: tuple[mag.Inversion, mag.Task, mag.Path] | None = None
-        self._sent = self._began = 0.0
+        self.trace = mag.Trace(first, self.keep)
+        self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
-        super().__init__(_curves=self._now, _preview=palette.png(self.task.image))
+        super().__init__(net, first, _curves=self._now, _preview=palette.small(first.image))
         self._fill()
-        self.on_msg(self._asked)
 
     # ------------------------------------------------------------ what can be chosen
 
@@ -111,45 +106,19 @@ class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
     def run(self) -> None:
         """Start. Where the settings are wrong, or another run is under way, `status` says so and nothing starts."""
         try:
-            job = Job(partial(self._work, *self._chosen(), self.seed))
-            job.start(self._begin)
-        except (ValueError, RuntimeError) as error:
+            work = partial(self._work, *self._chosen(), self.seed)
+        except ValueError as error:
             self.status = str(error)
             return
-        self.job = job
-
-    def pause(self) -> None:
-        """Hold before the next nudge."""
-        self.job.pause()
-        self.state = self.job.state
-
-    def resume(self) -> None:
-        """Go on after `pause`."""
-        self.job.resume()
-        self.state = self.job.state
-
-    def cancel(self) -> None:
-        """Stop before the next nudge; the trace keeps the whole steps."""
-        self.job.cancel()
-
-    def wait(self, seconds: float | None = None) -> str:
-        """Block until the run has ended, or for so many seconds; its state."""
-        return self.job.wait(seconds)
+        self.begin(work, self._first)
 
     @traitlets.observe("_runs")
     def _run_asked(self, _: Any) -> None:
         self.run()
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
-        action = content.get("do") if isinstance(content, Mapping) else None
-        if action in ("run", "pause", "resume", "cancel"):
-            getattr(self, action)()
-        else:
-            self.status = "expected run, pause, resume or cancel from the browser"
-
     # ------------------------------------------------------------ what the thread does
 
-    def _begin(self) -> None:
+    def _first(self) -> None:
         """Once no other run can be under way: the task of this one."""
         self.task = self._make_task()
 
@@ -161,64 +130,30 @@ class LiveRun(palette.Told, palette.Still, anywidget.AnyWidget):
             self._show("running", "checking", 0, 1, force=True)
             mag.rehearse(self.net, self.task, inversion, method)
             path = self._inverted(inversion, job)
-            self._began = time.monotonic()
+            self.used, self._began = (method, path), time.monotonic()
             mask = mag.masks.to_cells(self.task.region, *path.latents.shape[-2:]).to(path.latents)
 
-            def watch(now: mag.Now, nudge: mag.Nudge) -> None:
-                job.check()
-                values = (nudge.loss, *nudge.size(mask))
-                for curve, value in zip(self._now.values(), values, strict=True):
+            def seen(now: mag.Now, nudge: mag.Nudge) -> None:
+                for curve, value in zip(self._now.values(), (nudge.loss, *nudge.size(mask)), strict=True):
                     curve.append(value)
-                self._show("running", f"step {now.i + 1} of {path.steps}", now.i, path.steps)
 
-            for step in mag.edit(self.net, self.task, path, method, watch):
-                self.trace.add(step)
+            for _ in self._steps(job, path, method, self.trace, seen):
                 if self.keep.previews:
-                    self._preview = palette.png(self.trace.previews[-1])
-                self._show("running", f"step {step.now.i + 1} of {path.steps}", step.now.i + 1, path.steps)
-                job.check()
+                    self._picture(self.trace.previews[-1])
         except BaseException as error:
-            cancelled = isinstance(error, Cancelled)
-            kept = f"{len(self.trace.times)} steps are kept in trace"
-            self._show("cancelled" if cancelled else "failed", kept if cancelled else f"{error}; {kept}", force=True)
+            self._ended_early(error, f"{len(self.trace.times)} steps are kept in trace")
             raise
         if self.trace.result:
-            self._preview = palette.png(self.trace.result)
-        self._show(
-            "done",
-            f"{len(self.trace.times)} steps in {time.monotonic() - self._began:.0f} s",
-            self.of,
-            self.of,
-            force=True,
-        )
+            self._picture(self.trace.result)
+        spent = time.monotonic() - self._began
+        self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
-    def _inverted(self, inversion: mag.DDIM | mag.NullText, job: Job) -> mag.Path:
-        """The path, found anew only where the inversion's settings, the picture or the source prompt have changed."""
-        known = self._path and self._path[0] == inversion and self._path[1].source == self.task.source
-        if self._path is None or not known or self._path[1].image.tobytes() != self.task.image.tobytes():
+    def _picture(self, picture: Image.Image) -> None:
+        with self._one:
+            self._preview = palette.small(picture)
 
-            def after(done: int, of: int) -> None:
-                job.check()
-                self._show("running", f"inverting: {done} of {of}", done, of)
-
-            self._path = (inversion, self.task, mag.invert(self.net, self.task, inversion, after))
-        return self._path[2]
-
-    def _show(
-        self, state: str, words: str, done: int | None = None, of: int | None = None, force: bool = False
-    ) -> None:
-        """At most ten times a second to the browser, in one message."""
-        now = time.monotonic()
-        if not force and now - self._sent < EVERY and state == self.state:
-            return
-        self._sent = now
-        done, of = (self.done if done is None else done), (self.of if of is None else of)
-        spent = now - self._began
-        with self.hold_sync():
-            self.state = "paused" if state == "running" and self.job.state == "paused" else state
-            self.status, self.done, self.of = words, done, of
-            self.left = spent / done * (of - done) if 0 < done <= of else None
-            self._curves = {name: list(values) for name, values in self._now.items()}
+    def _shown(self) -> None:
+        self._curves = {name: list(values) for name, values in self._now.items()}
 
     # ------------------------------------------------------------ without a browser
 

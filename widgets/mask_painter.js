@@ -1,6 +1,6 @@
 // The browser's side of MaskPainter: it appends strokes in 0-1 coordinates and draws a preview of them.
 
-import { button, element, listen, range, row, statusLine } from "./dom.js";
+import { button, element, listen, panel, range, row, statusLine } from "./dom.js";
 import { makeGesture, point, type } from "./gesture.js";
 import { makeStage } from "./paint_stage.js";
 import { regionList } from "./region_list.js";
@@ -103,7 +103,7 @@ function build(model, el) {
   const gesture = makeGesture(model, parts, truth, () => eraseBox.checked, say);
   const controls = makeControls(model, truth, gesture, parts, eraseBox, say);
   const regions = regionList(model, truth.put);
-  const root = element("div", { className: "mag painter" }, ...controls.rows, parts.scroll, line, regions.field,
+  const root = panel("painter", ...controls.rows, parts.scroll, line, regions.field,
     controls.boxes);
   el.append(root);
   point(parts.paint, gesture);

@@ -73,6 +73,25 @@ def refused(check: Callable[..., T], *arguments: Any) -> T:
         raise traitlets.TraitError(str(error)) from None
 
 
+def within(what: str, value: int, count: int) -> int:
+    """The value; TraitError where it is none of 0 to count - 1."""
+    if not 0 <= value < count:
+        known = f"from 0 to {count - 1}" if count else "that there is"
+        raise traitlets.TraitError(f"expected {what} {known}, got {value}")
+    return value
+
+
+def small(picture: Image.Image, longest: int = 512) -> bytes:
+    """A picture for looking at: as it is where it is little, else as a JPEG."""
+    if max(picture.size) <= 256:
+        return png(picture)
+    shown = picture.convert("RGB")
+    shown.thumbnail((longest, longest))
+    out = io.BytesIO()
+    shown.save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
 def png(picture: Image.Image, longest: int = 768) -> bytes:
     """A picture as a PNG, made smaller where a side is longer than `longest`."""
     small = picture.convert("RGB")

@@ -1,6 +1,6 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
-import { button, element, listen, row, statusLine, vector } from "./dom.js";
+import { button, element, listen, panel, row, statusLine, vector } from "./dom.js";
 import { curve, shown, states, toggled } from "./tokens.js";
 
 const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
@@ -75,7 +75,7 @@ function render({ model, el }) {
   const [line, say] = statusLine();
   const warnings = element("ul", { className: "warnings" });
   const away = element("div", { className: "boardscroll" }, lists.negative);
-  el.append(element("div", { className: "mag prompts" }, fields[0].label, fields[1].label, scroll, legend,
+  el.append(panel("prompts", fields[0].label, fields[1].label, scroll, legend,
     element("p", { textContent: "Click the words of the target that shall come true." }), fields[2].label, away,
     warnings, line));
 

@@ -7,23 +7,24 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import nbformat
 import pytest
+from book import Notebook
 from playwright.sync_api import sync_playwright
+
+import magedit_lab as mag
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PICTURES = Path(os.environ.get("MAGEDIT_LAB_SCREENSHOTS", "out/e2e")).resolve()
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that serves an empty folder, and the folder."""
-    folder = tmp_path_factory.mktemp("lab")
+    """The address of a JupyterLab that serves an empty folder and knows no user's settings, and the folder."""
+    folder, own = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("settings")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -32,22 +33,37 @@ def lab(tmp_path_factory):
         "--IdentityProvider.token=", "--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}",
         "--LabApp.news_url=",
     ]  # fmt: skip
-    with (folder / ".log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    env = {**os.environ, **{name: str(own / name) for name in places}}
+    with (own / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(480):
             try:
                 urllib.request.urlopen(f"{address}/api", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.25)
         else:
-            raise TimeoutError((folder / ".log").read_text()[-2000:])
+            raise TimeoutError((own / "log").read_text()[-2000:])
         yield address, folder
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def runs(lab):
+    """Finished runs of 50 steps by name, saved into the notebooks' folder under these names."""
+    mag.backbone.quiet()
+    demo = mag.demo.Demo(steps=50, iterations=15)
+    net, task = mag.Backbone.load("tabletop", "cpu"), mag.demo.complex_task(demo.seed)
+    path = mag.invert(net, task, mag.Direct(demo.steps, demo.guidance_scale))
+    traces = {name: mag.run(net, task, path, method) for name, method in demo.methods.items()}
+    for name, trace in traces.items():
+        trace.save(lab[1] / name)
+    return traces
 
 
 @pytest.fixture(scope="session")
@@ -61,59 +77,11 @@ def browser():
         started.close()
 
 
-class Notebook:
-    """A notebook open in JupyterLab: `run(i)` a cell, `printed(i)` what it printed."""
-
-    def __init__(self, page, address, name):
-        self.page = page
-        page.goto(f"{address}/lab/tree/{name}?reset")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
-        page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel != null", timeout=90_000
-        )
-        page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.isReady")
-
-    def start(self, index):
-        """Run a cell, and don't wait for it."""
-        self.page.evaluate(
-            """(i) => { const app = window.jupyterapp; app.shell.currentWidget.content.activeCellIndex = i;
-            app.commands.execute('notebook:run-cell'); }""",
-            index,
-        )
-
-    def run(self, index):
-        self.start(index)
-        self.page.wait_for_function(
-            """(i) => { const cell = window.jupyterapp.shell.currentWidget.content.widgets[i].model;
-            return cell.executionCount > 0 && cell.executionState !== 'running'; }""",
-            arg=index, timeout=120_000,
-        )  # fmt: skip
-        return self.printed(index)
-
-    def printed(self, index):
-        return self.page.evaluate(
-            """(i) => window.jupyterapp.shell.currentWidget.content.widgets[i].model.outputs.toJSON()
-            .map((o) => o.text ?? o.evalue ?? '').join('')""",
-            index,
-        )
-
-    def save(self):
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-
-    def cell(self, index):
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
-
-    def photograph(self, index, name, part=".mag"):
-        self.page.add_style_tag(content=".Toastify { display: none; }")  # Jupyter's question about news
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.cell(index).locator(part).first.screenshot(path=PICTURES / f"{name}.png")
-
-
 @pytest.fixture
 def opened(lab, browser, request):
-    """Opens cells of code as a notebook."""
+    """Opens cells of code as a notebook; at the end no script may have failed."""
     address, folder = lab
-    pages = []
+    pages, failed = [], []
 
     def make(*cells, name=request.node.name):
         file = folder / f"{name}.ipynb"
@@ -122,9 +90,12 @@ def opened(lab, browser, request):
             book.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
             nbformat.write(book, file)
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        page.on("pageerror", lambda error: failed.append(f"{error.message}\n{error.stack}"))
         pages.append(page)
-        return Notebook(page, address, file.name), file
+        return Notebook(page, address, file.name, kernel=bool(cells)), file
 
     yield make
     for page in pages:
+        page.evaluate("window.jupyterapp?.shell.currentWidget?.sessionContext?.shutdown()")
         page.close()
+    assert [error for error in failed if "widgets" in error or ".mag" in error] == []

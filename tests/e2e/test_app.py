@@ -85,7 +85,7 @@ def test_the_dashboard_runs_an_edit_and_shows_its_attention(opened):
     book, _ = opened(
         PROLOGUE,
         "app = App(net); app",
-        "print(app.live.state, len(app.results), len(app.live.trace.times), app.explorer is not None)",
+        "print(app.live.state, len(app.results), len(app.live.trace.times), app.inside.explorer is not None)",
     )
     book.run(0)
     book.run(1)
@@ -98,10 +98,18 @@ def test_the_dashboard_runs_an_edit_and_shows_its_attention(opened):
     run.get_by_label("inversion", exact=True).select_option("direct")
     run.get_by_role("button", name="run the edit").click()
     run.get_by_text("done:").wait_for(timeout=120_000)
-    cell.get_by_text("share of the attention inside the mask").wait_for()
-    assert book.run(2).strip() == "done 1 16 True"
-    book.page.wait_for_timeout(500)
+    book.say(2, "done 1 16 True")
     book.photograph(1, "app", ".jp-OutputArea-output")
+    for tab, kind in (
+        ("attention", "explorer"),
+        ("gradient", "inspector"),
+        ("compare", "compare"),
+        ("one setting", "ablate"),
+    ):
+        cell.get_by_role("tab", name=tab, exact=True).click()
+        cell.locator(f".mag.{kind}").wait_for()
+    book.photograph(1, "app_setting", ".jp-OutputArea-output")
+    cell.get_by_role("tab", name="paint and run").click()
     cell.locator(".mag.prompts button.token[aria-pressed=true]").first.click()
     cell.locator(".mag.prompts").get_by_text("A run would be refused").wait_for()
     run.get_by_role("button", name="run the edit").click()

@@ -1,15 +1,13 @@
 """The static site and the slides in Chromium, from the disk: no server, no kernel, no network."""
 
-import os
-from pathlib import Path
-
 import pytest
+from book import OUT
+from contrast import FAINT
 
 from gallery import pages
 from gallery.__main__ import demo_run
 from gallery.lesson import lessons
 
-PICTURES = Path(os.environ.get("MAGEDIT_LAB_SCREENSHOTS", "out/e2e")).resolve()
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 NAMES = [lesson.name for lesson in lessons()]
 PAGES = ["index", "attention", *NAMES, *(f"solutions/{name}" for name in NAMES)]
@@ -45,8 +43,8 @@ def visit(browser, built):
 
 
 def photograph(page, name):
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
+    OUT.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=OUT / f"{name}.png")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -119,27 +117,3 @@ def test_slides_are_walked_by_arrow_keys_and_fit_the_width(visit, name):
         if number in (1, 5):
             photograph(page, f"slides_{name}_{number}")
         page.keyboard.press("ArrowRight")
-
-
-# Elements with text of their own whose contrast with what lies behind them is under 4.5 (WCAG AA).
-FAINT = """() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (rgb) => rgb.slice(0, 3).map((c) => c / 255)
-    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = parts(getComputedStyle(node).backgroundColor);
-      if (colour[3] !== 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  for (const node of document.body.querySelectorAll('p, a, span, pre, code, li, h1, h2, td, label, output, math')) {
-    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !node.getClientRects().length) continue;
-    const [a, b] = [light(parts(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) found.push(`${node.className} ${node.textContent.slice(0, 30)}`);
-  }
-  return found;
-}"""

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { left, meaning, points, spoken } from "../../widgets/live_run.js";
+import { left, meaning, spoken } from "../../widgets/live_run.js";
 
 test("a field's text means a number, nothing, or one of the choices", () => {
   assert.equal(meaning("number", [], "2.5"), 2.5);
@@ -17,9 +17,4 @@ test("choices are read as words", () => {
 
 test("time left is said in seconds, then in minutes", () => {
   assert.deepEqual([null, 4.2, 89, 90, 121].map(left), ["", "5 s left", "89 s left", "2 min left", "3 min left"]);
-});
-
-test("a curve spans its box on a logarithmic scale and leaves out what has no logarithm", () => {
-  const drawn = points([1, 0, Math.E], 0, 1, 100, 50, 10).split(" ").map((pair) => pair.split(",").map(Number));
-  assert.deepEqual(drawn, [[10, 45], [96, 5]]);
 });

@@ -1,0 +1,100 @@
+"""See what guidance does at each nudge of a run: where its gradient acts, how large it is, and how far it moves z."""
+
+import json
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+import magedit_lab as mag
+
+from . import palette
+from .planes import Planes, rounded, top
+
+CURVES = ("inside", "outside", "step_size", "moved")
+
+
+class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
+    """The gradient's size at each nudge of a Trace, as a map and as curves; needs no model.
+
+    step, nudge: which one is shown; a step without nudges, or a nudge that it lacks, raises TraitError.
+    scale: the map's colours reach to the largest gradient of the whole "run", or of each "nudge" by itself.
+    view: overlay (over the picture), or map alone.
+    """
+
+    _esm = palette.esm("gradient_inspector.js")
+    _css = palette.CSS
+
+    step = traitlets.Int().tag(sync=True)
+    nudge = traitlets.Int(0).tag(sync=True)
+    scale = traitlets.Enum(("run", "nudge"), "run").tag(sync=True)
+    view = traitlets.Enum(("overlay", "map"), "overlay").tag(sync=True)
+    opacity = traitlets.Float(0.85, min=0.0, max=1.0).tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    _meta: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
+    _maps = traitlets.Bytes().tag(sync=True)
+    _mask = traitlets.Bytes().tag(sync=True)
+    _picture = traitlets.Bytes().tag(sync=True)
+    _palette = traitlets.Bytes(palette.CIVIDIS).tag(sync=True)
+
+    def __init__(self, trace: mag.Trace, **settings: Any) -> None:
+        self._counts = {i: len(nudges) for i, nudges in enumerate(trace.terms) if nudges}
+        if not self._counts:
+            raise ValueError(f"expected a trace of guidance, got {trace}; run MagEdit with iterations > 0")
+        if not trace.keep.gradients:
+            raise ValueError(f"expected a trace that keeps gradients, got {trace.keep}; run with Keep(gradients=True)")
+        self.trace = trace
+        super().__init__(**{"step": next(iter(self._counts)), **settings, **self._packed()})
+
+    def _packed(self) -> dict[str, Any]:
+        """Each map scaled to its own top, and every curve, nudge after nudge."""
+        places = [(step, nudge) for step, count in self._counts.items() for nudge in range(count)]
+        rows, columns = (np.array(axis) for axis in zip(*places, strict=True))
+        maps, planes = self.trace.gradient_maps, Planes()
+        tops = [top(maps[place]) for place in places]
+        for place, most in zip(places, tops, strict=True):
+            planes.add(maps[place], most)
+        height, width = maps.shape[-2:]
+        curves = {name: self.trace.gradients[name][rows, columns] for name in CURVES}
+        terms = {word: self.trace.term(word)[rows, columns] for word in self.trace.term_words}
+        meta = {
+            "places": [list(p) for p in places], "tops": rounded(np.array(tops)), "width": width, "height": height,
+            "curves": {k: rounded(v) for k, v in curves.items()}, "terms": {k: rounded(v) for k, v in terms.items()},
+            "loss": rounded(self.trace.losses[rows, columns]), "times": list(self.trace.times),
+        }  # fmt: skip
+        mask = mag.masks.to_cells(self.trace.task.region, height, width).numpy().astype(np.uint8)
+        picture = palette.small(self.trace.task.image)
+        return {"_meta": meta, "_maps": planes.tobytes(), "_mask": mask.tobytes(), "_picture": picture}
+
+    @property
+    def payload(self) -> int:
+        """Bytes that went to the browser, picture and numbers included."""
+        return sum(map(len, (self._maps, self._mask, self._picture, json.dumps(self._meta))))
+
+    @traitlets.validate("step")
+    def _step_is_guided(self, proposal: Any) -> int:
+        if proposal.value not in self._counts:
+            known = ", ".join(map(str, self._counts))
+            raise traitlets.TraitError(f"expected a guided step, got {proposal.value}; they are: {known}")
+        return proposal.value
+
+    @traitlets.validate("nudge")
+    def _nudge_is_one(self, proposal: Any) -> int:
+        return palette.within(f"a nudge of step {self.step}", proposal.value, self._counts[self.step])
+
+    @traitlets.observe("step")
+    def _has_it_the_nudge(self, _: Any) -> None:
+        self.nudge = min(self.nudge, self._counts[self.step] - 1)
+
+    @property
+    def sentence(self) -> str:
+        """What there is to see."""
+        parts = {name: self.trace.gradients[name][self.step, self.nudge] for name in CURVES}
+        return (
+            f"Gradient at step {self.step}, nudge {self.nudge}: size {parts['inside']:.3g} inside the mask, "
+            f"{parts['outside']:.3g} outside; the latent moved by {parts['moved']:.3g}"
+        )
+
+    def still(self) -> bytes:
+        return mag.plots.gradient_maps(self.trace).png()
