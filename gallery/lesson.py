@@ -29,9 +29,10 @@ class Lesson:
 
     @property
     def goals(self) -> str:
-        """One sentence of verbs."""
+        """One sentence, without the marks of its verbs."""
         words = self._found(r"^\*\*You will\*\* (.+?)(?:\n\n|\Z)", "a paragraph '**You will** …'").split(". ")[0]
-        return words[:1].upper() + " ".join(words[1:].split()).rstrip(".") + "."
+        words = " ".join(words.replace("*", "").split()).rstrip(".")
+        return f"{words[:1].upper()}{words[1:]}."
 
     @property
     def time(self) -> str:
