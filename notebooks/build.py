@@ -3,9 +3,11 @@
     python notebooks/build.py            # all of them, or name some: 00 05
 
 A student's notebook keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the
-latter. `{time}` in a source becomes the time that the run took.
+latter. `{time}` in a source becomes the time that the run took. A figure of a cell tagged `title` becomes the
+notebook's title picture, `pictures/NAME.png`.
 """
 
+import base64
 import os
 import sys
 import time
@@ -40,7 +42,7 @@ def solution(source: NotebookNode) -> NotebookNode:
     notebook.cells = [cell for cell in notebook.cells if "exercise" not in tags(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("](../", "](../../")
+            cell.source = cell.source.replace("](../", "](../../").replace("](pictures/", "](../pictures/")
     return notebook
 
 
@@ -76,6 +78,15 @@ def run(notebook: NotebookNode, folder: Path) -> float:
     return time.monotonic() - start
 
 
+def write_title(notebook: NotebookNode, path: Path) -> None:
+    """The figure of the cell tagged `title`, where there is one, as a file."""
+    for cell in notebook.cells:
+        if "title" in tags(cell):
+            (found,) = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(base64.b64decode(found))
+
+
 def write(notebook: NotebookNode, path: Path, seconds: float) -> None:
     words = f"{seconds:.0f} s on two CPU cores, all cells; a GPU was not measured"
     for cell in notebook.cells:
@@ -95,7 +106,9 @@ def main(names: list[str]) -> None:
         for make, folder in ((student, HERE), (solution, HERE / "solutions")):
             notebook = make(source)
             folder.mkdir(exist_ok=True)
-            write(notebook, folder / f"{path.stem}.ipynb", run(notebook, folder))
+            seconds = run(notebook, folder)
+            write_title(notebook, HERE / "pictures" / f"{path.stem}.png")
+            write(notebook, folder / f"{path.stem}.ipynb", seconds)
 
 
 if __name__ == "__main__":

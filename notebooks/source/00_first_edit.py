@@ -5,10 +5,11 @@
 #
 # *Two objects look alike, and the prompt does not tell them apart. Only one of them shall change its colour.*
 #
-# **You will** run a whole MAG-Edit, compare it with the method that it builds on, read its loss curve, and see where
-# the model looked.
+# **You will** *run* a whole MAG-Edit, *compare* it with the method that it builds on, *read* its loss curve, and *see*
+# where the model looked.
 #
-# **You need** Python, and an idea of what a neural network is. Nothing is downloaded.
+# **You need** Python, and an idea of what a neural network is. Nothing is downloaded. Words that are new here (noise,
+# attention, inversion) each get a notebook of their own later; for now a sentence must do.
 # **Time** {time}.
 
 # %%
@@ -19,10 +20,13 @@ from widgets.exercises import check_other_object, check_best_step
 lab = start()
 
 # %% [markdown]
+# `lab` holds the model, `lab.net`, and runs things with a line of progress. All else is the library, `mag`.
+#
 # ## 1 · A task
 #
 # An edit needs four things: a picture, a mask that says **where**, a source prompt that describes the picture, and a
-# target prompt that describes the result. The *edit word*, in bold, is what the target prompt adds.
+# target prompt that describes the result. The *edit word* is what the target prompt adds. `mag.demo` has a scene for
+# this, and the numbers that the course uses: how many steps, how large.
 
 # %%
 demo = mag.demo.Demo()
@@ -30,15 +34,17 @@ task = mag.demo.complex_task(demo.seed)
 mag.plots.task(task)
 
 # %% [markdown]
-# *The dashed line is the mask. The edit word is bold.*
+# *The dashed line is the mask. The edit word is bold.* Two objects of one kind, and both prompts call them by the same
+# name.
 #
-# **Predict.** Prompt-to-Prompt changes the prompt and keeps the source's attention. It never sees the mask. Which of
-# the look-alikes will change?
+# **Predict.** Prompt-to-Prompt changes the prompt and keeps where the source's words looked. It never sees the mask.
+# Which of the look-alikes will change: the masked one, the other one, both, or none? Write it down.
 #
 # ## 2 · Back to noise
 #
-# Editing starts from the noise that the picture could have come from. *Null-text inversion* finds it, and tunes the
-# empty prompt so that the way back ends at this very picture.
+# The model is a *denoiser*: it makes pictures by removing noise, a step at a time. So editing starts from the noise
+# that the picture could have come from. *Null-text inversion* finds it, and sees to it that removing it again, with
+# the source prompt, ends at this very picture (notebook 03).
 
 # %%
 path = lab.invert(task, mag.NullText(lab.steps(demo.steps), demo.guidance_scale, demo.inner))
@@ -58,15 +64,25 @@ mag.plots.comparison(traces)
 
 # %% [markdown]
 # *From left to right: the source with its mask, Prompt-to-Prompt, the same with everything outside the mask put back,
-# and MAG-Edit.*
+# and MAG-Edit.* See which object each of them changed, and whether the others stayed as they were.
 #
-# **Look.** Prompt-to-Prompt's word went where the model liked it best. Putting the outside back undoes that, and may
-# leave nothing. MAG-Edit moved the *noise* until the word looked at the mask.
+# **Look.** Prompt-to-Prompt's word goes where the model likes it best. Putting the outside back can only take away: it
+# brings nothing into the mask that was not there. MAG-Edit moves the *noise* until the word looks at the mask.
 #
+# **Check** your guess against the picture: the colour that each result has inside the mask, by its mean.
+
+# %%
+print(f"asked for: {task.words[0]}")
+for name, trace in traces.items():
+    print(f"{name:<14} {mag.demo.colour_of(trace)}")
+
+# %% [markdown]
 # ## 4 · The loss
 #
-# MAG-Edit asks: inside the mask, how much of the attention does the edit word get? It squares what is missing (Eq. 1
-# of the paper) and follows the gradient, some times in each of the early steps.
+# In the model, every place of the picture shares out its *attention* among the words of the prompt; what a place
+# attends to, it takes up. MAG-Edit asks: inside the mask, how much of the attention does the edit word get? It squares
+# what is missing (Eq. 1 of the paper) and follows the gradient with some *nudges* of the noise in each of the early
+# steps.
 
 # %%
 trace = traces["P2P+MAG-Edit"]
@@ -74,36 +90,45 @@ mag.plots.loss_curves(trace)
 
 # %% [markdown]
 # *Each row of dots is one denoising step, each dot one nudge of the noise. 1 means that the word gets no attention
-# inside the mask, 0 that it gets all.*
+# inside the mask, 0 that it gets all.* Guidance works where a row falls from left to right. Mind the axis: it need not
+# begin at 0.
 #
 # ## 5 · Where the word is looked at
+#
+# A word's attention at all places, put back into the picture's shape, is its *map*.
 
 # %%
 mag.plots.attention_before_after(trace)
 
 # %% [markdown]
-# *Attention of the edit word before the first nudge of a step (top) and before the last (bottom), on one scale.*
+# *Attention of the edit word before the first nudge of a step (top) and before the last (bottom), on one scale.* Below
+# each map stands the share of it that lies inside the mask, the dashed outline: compare top with bottom.
 #
-# **Check.** Over the whole run, the word's attention keeps to the mask with MAG-Edit, and less so without.
+# **Predict.** Over the whole run, whose word keeps more to the mask: MAG-Edit's or Prompt-to-Prompt's?
 
 # %%
 mag.plots.attention_over_time(traces)
 
 # %% [markdown]
+# *The share of the edit word's attention that lies inside the mask, at each step of the three runs.* The dotted line is
+# what a word gets that looks everywhere alike; above it, a word prefers the mask.
+#
 # ## 6 · The gradient
 #
-# The gradient says how each cell of the noise should change. The update keeps only its part inside the mask (Eq. 4).
+# The gradient says how each cell of the noise should change so that the loss falls. The update keeps only its part
+# inside the mask (Eq. 4).
 
 # %%
 mag.plots.gradient_inside_outside(trace)
 
 # %% [markdown]
-# *Size of the gradient inside the mask (blue, solid) and outside (orange, dashed), and its mean over all nudges.*
+# *Size of the gradient inside the mask (blue, solid) and outside (orange, dashed), and its mean over all nudges.* It is
+# largest where the mask is, and not zero elsewhere: what one place attends to depends on all.
 #
 # ## Exercise 1 · The other one
 #
 # Difficulty ●○○ · 5 minutes. Make a task that recolours the **other** look-alike. `scene.masks` has a mask for each of
-# `scene.things`; `dataclasses.replace(task, mask=…)` copies a task with another mask.
+# `scene.things`; `replace(task, mask=…)` copies a task with another mask.
 #
 # <details><summary>Hint</summary>Two of the things have the same <code>kind</code>. One of their masks is
 # <code>task.mask</code> already.</details>
@@ -126,10 +151,12 @@ my_task = replace(task, mask=scene.masks[other])
 check_other_object(my_task, task, scene)
 
 # %% [markdown]
+# The noise belongs to the picture, not to the mask: `lab.run(my_task, path, demo.guided)` needs no new inversion.
+#
 # ## Exercise 2 · Read a trace
 #
 # Difficulty ●○○ · 5 minutes. `trace.share(word)` has the share of the word's attention inside the mask, one number a
-# step. At which step is it largest?
+# step, from noise to picture. At which step is it largest?
 #
 # <details><summary>Hint</summary><code>trace.share("…").argmax()</code></details>
 
@@ -145,7 +172,8 @@ check_best_step(best, trace)
 # %% [markdown]
 # ## If something goes wrong
 #
-# - *Nothing changes:* the step size is too small for this scene; try `MagEdit(step_size=10)`.
+# - *Nothing changes:* the nudges are too small for this scene; double `step_size` in the demo's settings.
 # - *The object turns striped, white or torn:* the step size is too large, or the nudges too many.
-# - *It takes long:* `MAGEDIT_LAB_PROFILE=ci` in the environment shortens every run.
+# - *It takes long:* `MAGEDIT_LAB_PROFILE=ci` in the environment shortens every run; close other notebooks.
+# - *`NameError`:* a cell above was not run; *Kernel, Restart and run all*.
 # - `magedit-lab doctor` prints what a bug report needs.

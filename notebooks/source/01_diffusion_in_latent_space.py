@@ -1,10 +1,15 @@
 # %% [markdown]
 # # 01 · Diffusion in latent space
 #
-# **You will** look inside a latent, add noise to it and predict that noise, write a DDIM step, generate a picture, and
-# see what guidance does.
+# ![A scene of a few objects on a table, drowned in more and more noise](pictures/01_diffusion_in_latent_space.png)
 #
-# **You need** notebook 00, and what an autoencoder is. **Time** {time}.
+# *The same scene with more and more noise. A diffusion model learns the way from right to left.*
+#
+# **You will** *look* inside a latent, *add* noise to it, *predict* that noise with a U-Net, *write* a DDIM step, and
+# *see* what guidance does.
+#
+# **You need** notebook 00, and to know that an autoencoder squeezes a picture into a few numbers and unfolds it again.
+# **Time** {time}.
 
 # %%
 from widgets.lesson import start
@@ -18,22 +23,28 @@ net = lab.net
 # %% [markdown]
 # ## 1 · Pictures and latents
 #
-# Stable Diffusion never sees pixels. An autoencoder turns a picture into a *latent* of far fewer numbers, and back.
+# Stable Diffusion never sees pixels. An autoencoder turns a picture into a *latent* of far fewer numbers, a grid of
+# *cells* with four numbers each, and back.
 
 # %%
 scene = mag.scenes.sample(seed=mag.scenes.HELD_OUT + 40)
-z = net.encode(scene.image)
-print(f"picture: {3 * scene.image.width * scene.image.height} numbers, latent {tuple(z.shape)}: {z.numel()} numbers")
+picture = scene.image.resize((net.size, net.size))
+z = net.encode(picture)
+again = net.decode(z)
+
+# %% tags=["nbval-check-output"]
+print(f"picture: {3 * picture.width * picture.height} numbers")
+print(f"latent: {z.numel()} numbers, {z.shape[1]} for each of {z.shape[2]} x {z.shape[3]} cells")
 
 # %%
-again = net.decode(z)
-mag.plots.pictures({"picture": scene.image, "decoded": again}, "A scene, and what its latent decodes to")
+mag.plots.pictures({"picture": picture, "decoded": again}, "A scene, and what its latent decodes to")
 
 # %% [markdown]
-# *Left the picture, right what comes back from twelve times fewer numbers.*
+# *Left the picture, right what comes back from twelve times fewer numbers.* Find what the autoencoder lost; nothing
+# that follows can be sharper.
 #
-# Our model was taught that three of its four channels are colours that one can look at. Stable Diffusion's were not;
-# there, a channel means little by itself.
+# The shipped model was taught that three of its four channels are colours that one can look at. Stable Diffusion's
+# were not; there, a channel means little by itself.
 
 # %%
 names = ["brightness", "red or green", "blue or yellow", "free"]
@@ -41,23 +52,40 @@ channels = mag.plots.channels(z)
 mag.plots.pictures(dict(zip(names, channels)), "The four channels of the latent as grey pictures")
 
 # %% [markdown]
+# *Each channel from its smallest number (black) to its largest (white).* The objects stand where they stand in the
+# picture: a latent is a small picture, and a nudge of one of its cells moves one patch.
+#
 # ## 2 · Noise
 #
-# At timestep $t$ a latent is $z_t = \sqrt{\bar\alpha_t}\,z_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$. In the library that is
-# `ddim.add_noise`. **Predict:** at which of these timesteps can you no longer tell the objects?
+# A *timestep* $t$ from 0 to 999 says how noisy a latent is. The table $\bar\alpha_t$ says which share of the signal's
+# power is left: $z_t = \sqrt{\bar\alpha_t}\,z_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$, where $\epsilon$ is noise of size 1.
+#
+# **In code** (`ddim.py`): `return alpha.sqrt() * z + (1 - alpha).sqrt() * noise`
+#
+# **Predict:** at which of these timesteps can you no longer tell the objects?
 
-# %%
-eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
-noisy = {t: mag.ddim.add_noise(z, eps, net.alpha(t)) for t in (0, 200, 400, 600, 800, 999)}
+# %% tags=["nbval-check-output"]
+times = (0, 200, 400, 600, 800, 999)
+for t in times:
+    print(f"t = {t:<3}  signal {net.alpha(t):.3f}  noise {1 - net.alpha(t):.3f}")
+
+# %% tags=["title"]
+eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
+noisy = {t: mag.ddim.add_noise(z, eps, net.alpha(t)) for t in times}
 mag.plots.pictures({f"t = {t}": net.decode(zt) for t, zt in noisy.items()}, "The scene with more and more noise")
 
 # %% [markdown]
-# *The decoder shows a noisy latent as a noisy picture.*
+# *The decoder shows a noisy latent as a noisy picture.* **Look:** large, plain areas survive longest, edges go first.
 #
 # ## 3 · What the U-Net does
 #
-# It guesses the noise: $\epsilon_\theta(z_t, t, \text{prompt})$. A guess of the noise is a guess of the picture, since
-# $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
+# The *U-Net* is the network that was trained: from a noisy latent, its timestep and a prompt it guesses the noise,
+# $\epsilon_\theta(z_t, t, \text{prompt})$. A guess of the noise is a guess of the picture, for the formula above can be
+# solved for $z_0$: $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
+#
+# **In code** (`ddim.py`): `return (z - (1 - alpha).sqrt() * eps) / alpha.sqrt()`
+#
+# **Predict:** at t = 999 you saw nothing but noise. What can it foresee there?
 
 # %%
 text = net.embed(scene.caption(drop=0.0))
@@ -66,44 +94,66 @@ with torch.no_grad():
 mag.plots.pictures({f"t = {t}": net.decode(g) for t, g in guesses.items()}, "The picture that the U-Net foresees")
 
 # %% [markdown]
-# *From little noise it foresees the scene; from pure noise only what the caption says.*
+# *The finished picture, as foreseen from each noise level.* From little noise it is the scene; the more noise, the more
+# comes from the caption, and the more it is an average of all that fits.
+#
+# **Look** at t = 999 once more. The table says that half a percent of the signal's power is still there: a U-Net can
+# tell from it roughly what stands where. Only noise that was never a picture has none.
 #
 # ## 4 · DDIM
 #
 # To generate, start at pure noise, guess, and move a little way: to the noise level of the next timestep, along the
-# same noise. That is `ddim.move`, and the whole sampler is this loop.
+# same noise. $z_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat z_0 + \sqrt{1-\bar\alpha_{t'}}\,\hat\epsilon$
+#
+# **In code** (`ddim.py`): `return there.sqrt() * to_x0(z, eps, here) + (1 - there).sqrt() * eps`
+#
+# The whole sampler is this loop. *Steps* are the timesteps at which it stops to guess; -1 stands for the finished
+# latent.
 
 # %%
-def generate(text, steps, seed=0):
-    z = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(seed))
-    times = mag.ddim.timesteps(steps)
+noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)).to(z)
+
+def generate(text, steps):
+    z, times = noise, mag.ddim.timesteps(steps)
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
             eps = net.predict(z, t, text)
         z = mag.ddim.move(z, eps, net.alpha(t), net.alpha(before))
     return net.decode(z)
 
+# %% [markdown]
+# **Predict:** will two steps give a rough picture, or none?
+
 # %%
 prompt = "a red ball and a blue box on a wooden table with a white wall"
-counts = [1, 2, 5, lab.steps(20)]
+counts = [2, 5, lab.steps(10), lab.steps(20)]
+print("two steps stop at t =", mag.ddim.timesteps(2))
 made = {f"{n} steps": generate(net.embed(prompt), n) for n in counts}
-mag.plots.pictures(made, "The same noise in one, two, five and twenty steps")
+mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
 # %% [markdown]
+# *The same noise and prompt in more and more steps.* With few, the model is asked rarely, and late: with two it takes
+# pure noise for a picture that is half done, and goes on from there. Each further step lets it decide for something.
+#
 # ## 5 · Guidance
 #
-# The prompt alone is a weak pull. *Classifier-free guidance* takes the difference that the words make, and more of it:
+# The prompt alone is a weak pull. *Classifier-free guidance* asks twice, with the prompt and with the empty prompt
+# $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
+#
+# **In code** (`edit.py`): `return base + scale * (words - base)`
 
 # %%
-def guided(text, scale, steps, seed=0):
-    z = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(seed))
-    times, empty = mag.ddim.timesteps(steps), net.embed("")
+def guided(text, scale, steps):
+    z, times, empty = noise, mag.ddim.timesteps(steps), net.embed("")
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
             base, words = net.predict(z, t, empty), net.predict(z, t, text)
         z = mag.ddim.move(z, base + scale * (words - base), net.alpha(t), net.alpha(before))
     return net.decode(z)
+
+# %% [markdown]
+# **Predict:** what do scale 0 and scale 1 amount to?
 
 # %%
 scales = [0.0, 1.0, 3.0, 8.0]
@@ -111,12 +161,23 @@ made = {f"scale {s:g}": guided(net.embed(prompt), s, lab.steps(20)) for s in sca
 mag.plots.pictures(made, "The same noise at four guidance scales")
 
 # %% [markdown]
-# *0 ignores the prompt, 1 is the plain model; large scales obey and overshoot.*
+# *The same noise and prompt at four scales.* 0 ignores the prompt, 1 is the plain model; large scales obey and
+# overshoot.
 #
+# **Check.** Scale 1 is the plain model exactly, since the empty prompt cancels out: how many pixels differ from the
+# picture that `generate` made?
+
+# %%
+import numpy as np
+
+plain, one = (np.asarray(p, float) for p in (generate(net.embed(prompt), lab.steps(20)), made["scale 1"]))
+print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
+
+# %% [markdown]
 # ## Exercise 1 · Half and half
 #
-# Difficulty ●○○. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? `net.alphas` has all
-# $\bar\alpha$.
+# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? `net.alphas`
+# is a tensor of all $\bar\alpha$.
 #
 # <details><summary>Hint</summary><code>(net.alphas - 0.5).abs()</code> is smallest there.</details>
 
@@ -132,8 +193,8 @@ check_timestep(half, net)
 # %% [markdown]
 # ## Exercise 2 · Your own DDIM step
 #
-# Difficulty ●●○. Write `step(z, eps, here, there)` from the two formulas above: first the foreseen $\hat z_0$, then
-# noise at the level of `there`. `here` and `there` are values of $\bar\alpha$.
+# Difficulty ●●○ · 10 minutes. Write `step(z, eps, here, there)` from the formulas of sections 3 and 4: first the
+# foreseen $\hat z_0$, then noise at the level of `there`. `here` and `there` are values of $\bar\alpha$, as tensors.
 #
 # <details><summary>Hint</summary>The second line has the form of <code>add_noise</code>, with the same
 # <code>eps</code>.</details>
@@ -154,4 +215,5 @@ check_step(step)
 # ## If something goes wrong
 #
 # - *The pictures are grey mush:* too few steps, or a guidance scale of 0.
-# - *`expected sides that are multiples of …`:* crop the picture, or use `task.fit`.
+# - *Other pictures than your neighbour's:* another version of torch draws other noise; within one machine they repeat.
+# - *`expected sides that are multiples of …`:* crop the picture, or use `lab.fit(task)`.

@@ -1,8 +1,12 @@
 # %% [markdown]
 # # 02 · Cross attention: words look at pixels
 #
-# **You will** read the attention maps of every word, check what they sum to, find the layers that they come from, and
-# change a picture by changing a map.
+# ![A map for each word of a prompt, bright where the model looks when it reads that word](pictures/02_cross_attention.png)
+#
+# *One map for each word of the prompt: where the model looks when it reads that word.*
+#
+# **You will** *read* the attention map of every word, *find* the layers that they come from, *check* what they sum to,
+# and *change* a picture by changing a map.
 #
 # **You need** notebook 01. **Time** {time}.
 
@@ -18,40 +22,53 @@ net = lab.net
 # %% [markdown]
 # ## 1 · Every word has a map
 #
-# In a cross-attention layer each cell of the latent asks a *query*, each token of the prompt answers with a *key* and
-# a *value*: $A = \text{softmax}(QK^\top/\sqrt d)$. Row = cell, column = token. A column, put back into its grid, is
-# the word's map.
+# How do words get into the picture? In *cross-attention* layers inside the U-Net. There, each cell of the latent asks a
+# *query* $Q$ (“what am I to become?”), and each token of the prompt offers a *key* $K$ (“what I am about”) and a *value*
+# $V$ (“what I have to give”). Keys that fit the query get a large share of the cell's attention,
+# $A = \text{softmax}(QK^\top/\sqrt d)$, and the cell takes up that share of their values, $AV$. Row of $A$ = cell,
+# column = token. A column, put back into its grid, is the word's map.
+#
+# **In code** (`attention.py`): `scores = q @ k.transpose(-1, -2) * attn.scale`
+#
+# To have something to look at, take the task of notebook 00, find its noise (`mag.Direct` is the quickest way; notebook
+# 03 explains it), and denoise under the target prompt with no method at all. A *trace* keeps the maps of every step.
 
 # %%
 task = mag.demo.complex_task(mag.demo.Demo().seed)
 path = lab.invert(task, mag.Direct(lab.steps(20), 4.0))
 trace = lab.run(task, path, mag.METHODS["plain"])
 
-# %%
+# %% [markdown]
+# **Predict:** two objects have one name. Where will the edit word's map be bright: on one of them, on both, or nowhere?
+
+# %% tags=["title"]
 mag.plots.attention_of_words(trace)
 
 # %% [markdown]
 # *The map of each word of the target prompt, averaged over the steps. The dashed line is the mask; below each map, the
-# share that lies inside.*
+# share that lies inside.* Each map has a scale of its own, so compare places, not brightness.
 #
 # **Look.** Names of things light up on things. *a*, *on* and *with* have little to say. Does the edit word know which
 # of the look-alikes it belongs to?
 #
 # ## 2 · Where the maps come from
 #
-# `net.sites` lists the attention layers that a latent passes, with their size in cells. Editing uses the coarsest cross
-# attention outside the middle block, 16x16 here and in Stable Diffusion 1.
+# `net.sites` lists the attention layers that a latent passes, with their size in cells. In *cross* attention cells look
+# at words, in *self* attention at other cells. Editing uses the coarsest cross attention outside the U-Net's middle,
+# 16x16 here and in Stable Diffusion 1.
 
-# %%
-for site in net.sites(path.latents):
-    kind = "cross" if site.cross else "self "
-    print(f"{kind} {site.height}x{site.width}  {site.name}")
+# %% tags=["nbval-check-output"]
+sites = net.sites(path.latents)
+for site in mag.attention.guided(sites):
+    print(f"{site.height}x{site.width}  {site.name}")
 
 # %% [markdown]
-# A *tap* reads what a named module puts out, for one forward. This is all that every method in this course is made of.
+# A *tap* reads what a named module puts out, for one forward of the U-Net. This is all that every method in this course
+# is made of. `path.latents[5:6]` is the latent at step 5, `path.times[5]` its timestep. A layer has several *heads*,
+# which look for different things at the same time; what we plot is their mean.
 
 # %%
-site = mag.attention.guided(net.sites(path.latents))[0]
+site = mag.attention.guided(sites)[0]
 seen = {}
 with torch.no_grad():
     net.predict(path.latents[5:6], path.times[5], net.embed(task.target), {site.name: mag.taps.recorder(seen, site.name)})
@@ -61,20 +78,28 @@ print("heads, cells, tokens:", tuple(probs.shape))
 # %% [markdown]
 # ## 3 · A row sums to one
 #
-# Every cell shares out its attention among *all* tokens, those that mark the start and the padding as well.
+# Every cell shares out its attention among *all* tokens, those that mark the start, the end and the padding as well.
 #
-# **Predict:** how much do the words of the prompt get together?
+# **Predict:** how much do the words of the prompt get together: nearly all, half, or little?
 
 # %%
 share = probs.mean((0, 1))
 for token, value in list(zip(trace.tokens, share))[:8]:
     print(f"{token:<12} {value.item():.1%}")
+print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 
 # %% [markdown]
+# **Look.** A word gains attention in a cell only by taking it from other tokens. What the words do not have lies with
+# tokens that say nothing.
+#
 # ## 4 · A map is a handle
 #
 # If attention *causes* what is painted, then a larger map should paint more of its word. Multiply the edit word's
-# column by 5 inside the mask:
+# column by 5 inside the mask, and keep the rest of the layout as Prompt-to-Prompt does (notebook 04).
+#
+# **In code** (`methods/prompt_to_prompt.py`): `scale[:, column] = 1 + (factor - 1) * inside`
+#
+# **Predict:** will the masked object take the colour?
 
 # %%
 method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True)
@@ -85,9 +110,20 @@ mag.plots.comparison({"as it is": lab.run(task, path, mag.PromptToPrompt()), "x5
 # *Prompt-to-Prompt, and the same with the edit word's attention multiplied inside the mask (the paper's P2P+Re-weight
 # takes 10).* Multiplying helps only where there is something to multiply. MAG-Edit will move the latent instead.
 #
+# **Check.** The maps that a trace keeps are those after multiplying, so the word's share inside the mask must have
+# grown.
+
+# %%
+word = task.words[0]
+print(f"share inside the mask, mean over the steps: {trace.share(word).mean():.1%} -> {more.share(word).mean():.1%}")
+
+# %% [markdown]
 # ## Exercise 1 · Sums
 #
-# Difficulty ●○○. Over which axis of `probs` (heads, cells, tokens) is the sum always 1?
+# Difficulty ●○○ · 5 minutes. Over which axis of `probs` (0 heads, 1 cells, 2 tokens) is the sum always 1?
+#
+# <details><summary>Hint</summary>Try <code>probs.sum(0)</code> and so on. Softmax runs over what a cell chooses
+# from.</details>
 
 # %% tags=["exercise"]
 axis = None  # your turn: 0, 1 or 2
@@ -101,13 +137,13 @@ check_sum(axis, probs)
 # %% [markdown]
 # ## Exercise 2 · The share inside a mask
 #
-# Difficulty ●●○. `heat` is the edit word's map at step 5, `cells` the mask on the same grid. Which share of the word's
-# attention lies inside the mask?
+# Difficulty ●●○ · 10 minutes. `heat` is the edit word's map at one step, `cells` the mask on the same grid, 0 or 1.
+# Which share of the word's attention lies inside the mask?
 #
 # <details><summary>Hint</summary>Multiply, sum, and divide by the whole.</details>
 
 # %%
-heat = trace.attention(task.words[0])[5]
+heat = trace.attention(word)[5]
 cells = mag.masks.to_cells(task.region, *heat.shape).numpy()
 
 # %% tags=["exercise"]
@@ -124,3 +160,4 @@ check_share(inside, trace, 5)
 #
 # - *`no module …; nearest: …`:* a site's name differs between models; take it from `net.sites`.
 # - *All maps look alike:* the latent is nearly pure noise at the first steps; look at later ones.
+# - *`word … is not in the target prompt`:* the message lists the words that are.

@@ -1,7 +1,12 @@
 # %% [markdown]
 # # 03 · Inverting a real picture
 #
-# **You will** invert a picture in four ways, see why guidance spoils the simplest, and measure what each costs.
+# ![A scene, and what comes back of it after five inversions](pictures/03_inversion.png)
+#
+# *A picture, turned into noise in five ways and denoised again. It should come back as it was.*
+#
+# **You will** *invert* a picture in five ways, *see* why guidance spoils the simplest, *measure* the damage in
+# decibels, and *choose* one for an edit.
 #
 # **You need** notebook 01. **Time** {time}.
 
@@ -17,8 +22,15 @@ net = lab.net
 # %% [markdown]
 # ## 1 · Running DDIM backwards
 #
-# A DDIM step can be turned round: from a picture's latent, up to the noise that would have led to it. Without guidance
-# the way back nearly retraces it. To *edit*, we need guidance, and then it does not.
+# A real picture has no noise that it came from; one has to be found. The DDIM step of notebook 01 can be turned round:
+# from a picture's latent up, a little noisier each time, along the noise that the U-Net sees in it. The list of latents
+# is the picture's *path*.
+#
+# **In code** (`inversion.py`): `latents.insert(0, ddim.move(latents[0], eps, net.alpha(before), net.alpha(t)))`
+#
+# Each step up uses the noise seen a little too early, a small error. Without guidance (scale 1) the way back nearly
+# retraces it. To *edit*, we need guidance (here scale 4), which multiplies the errors. The other four ways mend that;
+# section 3 says how.
 
 # %%
 task = mag.demo.complex_task(mag.demo.Demo().seed)
@@ -32,40 +44,56 @@ ways = {
 }
 
 # %% [markdown]
-# **Predict:** the source prompt is kept, so nothing is to change. Which of the five will not give the picture back?
+# Every edit runs two *branches* side by side from the same noise: the *source* branch with the source prompt, which
+# should give the picture back, and the *target* branch with the target prompt, which becomes the edit. Here we look at
+# the source branch only.
+#
+# **Predict:** which of the five will not give the picture back?
 
 # %%
 paths = {name: lab.invert(task, way) for name, way in ways.items()}
-same = {name: lab.run(task, path, mag.PromptToPrompt()) for name, path in paths.items()}
+same = {name: lab.run(task, path, mag.METHODS["plain"]) for name, path in paths.items()}
 
-# %%
+# %% tags=["title"]
 shown = {"picture": task.image, **{name: trace.reconstruction for name, trace in same.items()}}
 mag.plots.pictures(shown, "The picture, and its reconstruction after five inversions")
 
 # %% [markdown]
 # *The source branch of each run: what the model makes of the inverted noise under the source prompt.*
 #
+# **Look** at colours and edges of the objects, not at the whole: a drift begins with a wrong shade.
+#
 # ## 2 · In decibels
 #
-# PSNR of the reconstruction; the autoencoder alone cannot do better than its own.
+# PSNR measures how near two pictures are: 10 dB more is a tenth of the squared error. The autoencoder alone already
+# loses something, and nothing can come back better than that.
+#
+# **In code** (`metrics.py`): `return float("inf") if error == 0 else float(-10 * np.log10(error))`
 
 # %%
-best = metrics.psnr(metrics.unit(task.image), metrics.unit(net.decode(net.encode(task.image))))
-psnr = {name: metrics.psnr(metrics.unit(task.image), metrics.unit(t.reconstruction)) for name, t in same.items()}
+picture = metrics.unit(lab.fit(task).image)
+best = metrics.psnr(picture, metrics.unit(net.decode(net.encode(lab.fit(task).image))))
+psnr = {name: metrics.psnr(picture, metrics.unit(t.reconstruction)) for name, t in same.items()}
 print(f"{'autoencoder':<16} {best:.1f} dB")
 for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
 
 # %% [markdown]
+# **Check** your guess. Half a decibel cannot be seen; several can, as the wrong shades above.
+#
 # ## 3 · How each of them does it
 #
-# - **Null-text** (Mokady et al. 2023) tunes the *empty prompt* at each step until guidance stays on the recorded route.
-# - **Negative-prompt** (Miyake et al. 2023) puts the source prompt in the empty one's place, so that for the source
-#   nothing is left to guide.
+# - **Null-text** (Mokady et al. 2023) tunes the *empty prompt* $\varnothing_t$ at each step until the guided step lands
+#   on the recorded latent: $\min_{\varnothing_t} \lVert z_{t-1} - \text{step}(z_t, \varnothing_t) \rVert^2$.
+# - **Negative-prompt** (Miyake et al. 2023) puts the source prompt in the empty one's place, so that for the source the
+#   two guesses are equal and nothing is left to guide.
 # - **Direct** (Ju et al. 2024) puts the source branch back on its recorded latents at every step, and leaves the target
 #   alone.
 #
-# A `Path` is what each returns: all latents, and the empty prompt of every step.
+# **In code** (`inversion.py`): `loss = F.mse_loss(moved(uncond), goal)`
+#
+# A `Path` is what each returns: all latents, the empty prompt of every step, and whether the source branch simply
+# *replays* the latents instead of asking the model.
 
 # %%
 for name, path in paths.items():
@@ -73,18 +101,28 @@ for name, path in paths.items():
     print(f"{name:<16} replays its latents: {path.pin!s:<6} empty prompt moved by {drift:.2f}")
 
 # %% [markdown]
+# **Look:** null-text moves the empty prompt as far as it must, negative-prompt puts another in its place, the others
+# leave it alone. Two replay the recorded latents.
+#
 # ## 4 · The same edit after each
+#
+# What matters in the end is the target branch. **Predict:** does the inversion with the most decibels give the best
+# edit?
 
 # %%
 edits = {name: lab.run(task, paths[name], mag.METHODS["p2p+mask"]) for name in list(ways)[1:]}
 mag.plots.comparison(edits)
 
 # %% [markdown]
-# *P2P+Mask after each inversion at scale 4.*
+# *Prompt-to-Prompt with the mask after each inversion at scale 4.* Compare what lies outside the mask, and how strong
+# the new colour is inside: decibels of the source branch tell nothing of the second.
 #
 # ## Exercise 1 · Which one drifts?
 #
-# Difficulty ●○○. Name the inversion whose reconstruction is worst, as in `psnr`.
+# Difficulty ●○○ · 5 minutes. Name the inversion whose reconstruction is worst, as a key of `psnr`.
+#
+# <details><summary>Hint</summary>Fewer decibels are more error. <code>min(psnr, key=psnr.get)</code> finds a key, or
+# read the list.</details>
 
 # %% tags=["exercise"]
 worst = None  # your turn
@@ -98,16 +136,18 @@ check_drift(worst, psnr)
 # %% [markdown]
 # ## Exercise 2 · Exact
 #
-# Difficulty ●●○. For which of the inversions does the source branch end *exactly* at the picture's own latent
-# `path.latents[-1]` being `net.encode(task.image)`? Give a list of names.
+# Difficulty ●●○ · 10 minutes. After which of the five does the source branch end *exactly*, bit for bit, at the
+# picture's own latent `net.encode(task.image)`? It must replay its latents, and the last of them, `path.latents[-1:]`,
+# must be that latent. Give a list of names.
 #
-# <details><summary>Hint</summary>Null-text stops when it is near enough, and records where it got to.</details>
+# <details><summary>Hint</summary>Null-text stops when it is near enough, and records where it got to. Compare with
+# <code>(a == b).all()</code>.</details>
 
 # %% tags=["exercise"]
 exact = None  # your turn
 
 # %% tags=["solution"]
-z = net.encode(task.image)
+z = net.encode(lab.fit(task).image)
 exact = [name for name, path in paths.items() if path.pin and (path.latents[-1:] == z).all()]
 
 # %%
@@ -118,3 +158,4 @@ check_exact(exact)
 #
 # - *Null-text is slow:* fewer `inner` updates; 10 is the published number.
 # - *Everything drifts:* the source prompt does not describe the picture.
+# - *Direct is exact, so why not always?* Exact is the source branch. Section 4 shows the target's.

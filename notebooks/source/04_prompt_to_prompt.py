@@ -1,8 +1,12 @@
 # %% [markdown]
 # # 04 · Prompt-to-Prompt, and why it leaks
 #
-# **You will** keep a picture's layout by keeping its attention, choose when, and see the method fail where a prompt
-# does not tell objects apart.
+# ![A scene, and the same edit with more and more of the source's attention kept](pictures/04_prompt_to_prompt.png)
+#
+# *The same edit with the source's attention put in never, early, and for most of the time.*
+#
+# **You will** *keep* a picture's layout by keeping its attention, *choose* for how long, *align* two prompts, and *find*
+# out why the method fails where a prompt does not tell objects apart.
 #
 # **You need** notebooks 02 and 03. **Time** {time}.
 
@@ -18,36 +22,55 @@ net, demo = lab.net, mag.demo.Demo()
 # ## 1 · The idea
 #
 # Two branches run from the same noise. At early steps the target's cross attention to *common* words is replaced by
-# the source's, so that things stay where they are. A **new** word keeps its own map.
+# the source's, so that things stay where they are. A **new** word keeps its own map. In the paper's letters: $A_t$ are
+# the source's maps, $A^*_t$ the target's, and $\hat A_t = \text{Inject}(A_t, A^*_t)$ is what the target uses. Early on
+# self attention, which holds the shapes, is taken from the source as well.
+#
+# **In code** (`methods/prompt_to_prompt.py`): `probs = torch.where(rows, source @ self.mapper.to(source.dtype), probs)`
 
 # %%
 easy = mag.applications.example_sequence()[0]
 path = lab.invert(easy, mag.NullText(lab.steps(20), demo.guidance_scale, demo.inner))
 mag.plots.task(easy)
 
+# %% [markdown]
+# *A task with one object of its kind: the word can only mean this one.* The mask is drawn for us; the method will not
+# read it.
+#
+# **Predict:** what is lost when nothing is injected, and what when too much is?
+
 # %%
 shares = {"never": 0.0, "in 40 % of the steps": 0.4, "in 80 %": 0.8}
 runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=s, self_replace=s / 2)) for name, s in shares.items()}
+
+# %% tags=["title"]
 mag.plots.comparison(runs)
 
 # %% [markdown]
 # *The same edit with the source's attention put in never, early, and for most of the time. The published default is
 # 80 %.*
 #
+# **Look** at the outlines of all objects, and at the other object's colour: both say how much of the source was kept.
+#
 # ## 2 · What is common
 #
-# Which token of the target repeats which of the source? An alignment (Needleman–Wunsch) says so; -1 is new.
+# Which token of the target repeats which of the source? An alignment (Needleman–Wunsch, as for strings of DNA) says
+# so; a token that repeats none is new.
 
-# %%
+# %% tags=["nbval-check-output"]
 found = mag.words.refinement(net.tokenizer, easy.source, easy.target)
 for token, origin in zip(mag.words.tokens(net.tokenizer, easy.target), found.tolist()):
-    print(f"{token:<12} {'new' if origin < 0 else f'from {origin}'}")
+    print(f"{token:<16} {'new' if origin < 0 else f'from {origin}'}")
 
 # %% [markdown]
 # ## 3 · A complex scene
 #
 # Now two objects of one kind that the prompt does not tell apart. The mask says which; Prompt-to-Prompt cannot read it.
-# **Predict** where the new colour goes.
+# Three ways have been tried to make it: put the source back outside a mask made from the word's own attention
+# (*LocalBlend*), the same with the given mask (*P2P+Mask*), and multiply the word's attention inside the mask by ten
+# (*P2P+Re-weight*).
+#
+# **Predict** where the new colour goes in each.
 
 # %%
 task = mag.demo.complex_task(demo.seed)
@@ -63,8 +86,9 @@ runs = {
 mag.plots.comparison(runs)
 
 # %% [markdown]
-# *P2P; outside a mask made from the word's attention the source is put back (LocalBlend); the same with the given mask
-# (P2P+Mask); and the word's attention times ten inside the mask (P2P+Re-weight).*
+# *Prompt-to-Prompt; outside a mask made from the word's attention the source is put back; the same with the given mask;
+# and the word's attention times ten inside the mask.* See which objects took the colour in each, and whether the
+# multiplied one kept its surface.
 #
 # ## 4 · Why
 #
@@ -74,13 +98,28 @@ mag.plots.comparison(runs)
 mag.plots.attention_of_words(runs["P2P"])
 
 # %% [markdown]
-# *The share under each map is that inside the mask. Blending can only throw away; it cannot bring the word to where it
-# is not.*
+# *The map of each word after injection, averaged over the steps; below it the share inside the mask.* Look for the edit
+# word, and compare its share with that of the thing's own name.
+#
+# **Check** with one number: how much more than its area does the mask get of the edit word? 1 would mean that the word
+# does not care for the mask at all.
+
+# %%
+word, cells = task.words[0], mag.masks.to_cells(task.region, 16, 16)
+print(f"the mask is {cells.mean():.1%} of the picture and has {runs['P2P'].share(word).mean():.1%} of “{word}”:")
+print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
+
+# %% [markdown]
+# Blending can only throw away; it cannot bring the word to where it is not. Multiplying brings more of it, but only in
+# proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which the model
+# has never seen. The next notebook moves the latent, so that the word comes of itself.
 #
 # ## Exercise 1 · Align by hand
 #
-# Difficulty ●○○. From "a ball and a box" to "a red ball and a box", counting the start token as 0: which token of the
-# source does the target's **ball** take its map from?
+# Difficulty ●○○ · 5 minutes. From "a ball and a box" to "a red ball and a box": which token of the *source* does the
+# target's **ball** take its map from? The start token is number 0.
+#
+# <details><summary>Hint</summary>Write the source's tokens down with their numbers: 0 start, 1 a, …</details>
 
 # %% tags=["exercise"]
 origin = None  # your turn
@@ -94,17 +133,20 @@ check_alignment(origin, net)
 # %% [markdown]
 # ## Exercise 2 · Is the outside untouched?
 #
-# Difficulty ●●○. Compute the background PSNR of "P2P" and of "blend by mask": `mag.metrics.background(source, result,
-# mask)["psnr"]`, with `task.region.numpy()` as the mask. Put the two numbers in a list.
+# Difficulty ●●○ · 10 minutes. Compute the PSNR of the background, all that is outside the mask, for "P2P" and for
+# "blend by mask": `mag.metrics.background(source, result, mask)["psnr"]`, with a trace's own `trace.task.image`,
+# `trace.result` and `trace.task.region.numpy()`. Put the two numbers in a list.
+#
+# <details><summary>Hint</summary>One line for each: <code>trace = runs["P2P"]</code>, then the call.</details>
 
 # %% tags=["exercise"]
 outside = None  # your turn
 
 # %% tags=["solution"]
-outside = [
-    mag.metrics.background(task.image, runs[name].result, task.region.numpy())["psnr"]
-    for name in ("P2P", "blend by mask")
-]
+def background(trace):
+    return mag.metrics.background(trace.task.image, trace.result, trace.task.region.numpy())["psnr"]
+
+outside = [background(runs[name]) for name in ("P2P", "blend by mask")]
 
 # %%
 check_outside(outside, task, runs)
@@ -112,5 +154,6 @@ check_outside(outside, task, runs)
 # %% [markdown]
 # ## If something goes wrong
 #
-# - *Swap needs equally many words:* `mode="swap"` replaces word by word; the default, `refine`, does not.
+# - *`word swap needs prompts of equal length`:* `mode="swap"` replaces word by word; the default, `refine`, takes any.
 # - *The picture falls apart:* too little of the source's attention; raise `cross_replace`.
+# - *Nothing changes at all:* too much of it; lower `cross_replace`, or give the word a range of its own.

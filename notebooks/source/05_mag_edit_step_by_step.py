@@ -1,16 +1,19 @@
 # %% [markdown]
 # # 05 · MAG-Edit step by step
 #
-# **You will** compute the paper's two ratios from a map, take one gradient step by hand, and run Algorithm 1 nudge by
-# nudge.
+# ![Maps of the edit word's attention, before and after the nudges of a step](pictures/05_mag_edit_step_by_step.png)
+#
+# *Where the edit word is looked at, before the first nudge of a step (top) and before the last (bottom).*
+#
+# **You will** *compute* the paper's two ratios from a map, *take* one gradient step by hand, *run* Algorithm 1 nudge by
+# nudge, and *compare* the paper's equations with the released code.
 #
 # **You need** notebook 04. **Time** {time}.
 
 # %%
 from widgets.lesson import start
-from widgets.exercises import check_spatial, check_token_ratio
+from widgets.exercises import check_nudge, check_spatial, check_token_ratio
 import magedit_lab as mag
-import torch
 
 lab = start()
 net, demo = lab.net, mag.demo.Demo()
@@ -21,18 +24,34 @@ path = lab.invert(task, mag.NullText(lab.steps(20), demo.guidance_scale, demo.in
 mag.plots.task(task)
 
 # %% [markdown]
+# *The task of notebook 00: one of two look-alikes.* The dashed mask, $\mathcal M$ in the paper, says which.
+#
 # ## 1 · Two questions about one map
 #
+# Let $(\hat A^*_t)_x^k$ be the attention of cell $x$ to token $k$ after Prompt-to-Prompt's injection, $w$ the edit word,
+# and $|\mathcal M|$ the number of cells in the mask.
+#
 # **Token ratio** (Eq. 1): *inside the mask, how much of the attention does the edit word get?*
-# $\mathcal L_{TR} = \big(1 - \frac1{|M|}\sum_{x \in M} \hat A_x^{word} / \sum_k \hat A_x^k\big)^2$
+# $\mathcal L_{TR} = \Big(1 - \frac{1}{|\mathcal M|}\sum_{x \in \mathcal M} \frac{\hat A_x^w}{\sum_k \hat A_x^k}\Big)^2$
+#
+# **In code** (`losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
+#
+# **In code** (`losses.py`): `return (1 - inside).square().mean()`
 #
 # **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
-# $\mathcal L_{SR} = \lambda(1 - a) - a$, where $a$ is that share and $\lambda = 3$.
+# $\mathcal L_{SR} = \lambda(1 - a) - a$ with $a = \sum_{x \in \mathcal M} \hat A_x^w / \sum_x \hat A_x^w$ and $\lambda = 3$.
+#
+# **In code** (`losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
+#
+# **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
+#
+# The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). Both losses are plain
+# functions of them.
 
 # %%
 first = next(mag.edit(net, task, path, mag.MagEdit(iterations=1)))
 probs = next(iter(first.nudges[0].maps.values()))[0]
-mask = mag.masks.to_cells(task.region, 16, 16).flatten()
+mask = mag.masks.to_cells(task.region, 16, 16).flatten().to(probs)
 word = net.positions(task.target, task.words[0])
 print(f"token ratio   {mag.losses.token_ratio(probs, mask, word).item():.3f}  (1: no attention, 0: all)")
 print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word).item():.3f}  (3: nothing inside, -1: all)")
@@ -40,20 +59,30 @@ print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word).item():.3f}  
 # %% [markdown]
 # ## 2 · The gradient
 #
-# The loss depends on the noise latent $z_t$ through half of the U-Net. Autograd gives $\nabla_{z_t}\mathcal L$, and
-# Eq. 4 moves the latent: $z_t \leftarrow z_t - M \odot \delta\,\nabla_{z_t}\mathcal L$. Only inside the mask.
+# The loss depends on the noisy latent $z^*_t$ through half of the U-Net, which PyTorch can differentiate. Eq. 4 moves
+# the latent against the gradient, inside the mask only, by a step size $\delta$:
+# $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla_{z^*_t}\mathcal L$.
+#
+# **In code** (`methods/guidance.py`): `update = mask * size * gradient`
+#
+# **Predict:** is the gradient outside the mask zero? The loss reads nothing there.
 
 # %%
 nudge = first.nudges[0]
-inside, outside = nudge.size(mag.masks.to_cells(task.region, 32, 32))
+cells = mag.masks.to_cells(task.region, *nudge.gradient.shape[-2:])
+inside, outside = nudge.size(cells)
 print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}; step size {nudge.step_size:.1f}")
-print(f"the update outside the mask: {nudge.update[..., mag.masks.to_cells(task.region, 32, 32) == 0].abs().max():.0f}")
+print(f"largest update outside the mask: {nudge.update[..., cells == 0].abs().max():.0f}")
 
 # %% [markdown]
+# **Look:** smaller outside, and not zero: convolutions and self attention carry what lies elsewhere into the mask's
+# cells. The update is zero there all the same.
+#
 # ## 3 · Algorithm 1
 #
-# The library's `edit` is a generator: it yields a step as soon as it is done, with every nudge in it. A `for` loop is
-# all that is needed to watch, to plot, or to stop.
+# Nudge some times, then denoise one step, and again; after $\tau$ denoise only. The library's `edit` is a generator: it
+# yields a step as soon as it is done, with every nudge in it. A `for` loop is all that is needed to watch, to plot, or
+# to stop.
 
 # %%
 trace = mag.Trace(task)
@@ -67,50 +96,80 @@ for step in mag.edit(net, task, path, demo.guided):
 mag.plots.loss_curves(trace)
 
 # %% [markdown]
-# *Every nudge of every guided step.* **Look:** within a step the loss falls; the denoising step between two rows can
-# undo part of it.
+# *Every nudge of every guided step.* Within a row the loss falls; the denoising step between two rows can undo part of
+# it, for it belongs to the picture's own route.
+
+# %% tags=["title"]
+mag.plots.attention_before_after(trace)
+
+# %% [markdown]
+# *The edit word's map before the first and the last nudge of three steps, on one scale.* The percentages say what the
+# nudges of one step did; from left to right, what denoising made of it.
 
 # %%
 mag.plots.gradient_inside_outside(trace)
 
 # %% [markdown]
-# *Size of the gradient inside (blue) and outside the mask (orange, dashed).*
+# *Size of the gradient inside (blue) and outside the mask (orange, dashed), and where it is largest.* Its size changes
+# by step: that is why the released code scales $\delta$ with the noise.
 #
 # ## 4 · Token or spatial?
 #
-# **Predict:** which of the two keeps more of the object's structure?
+# The token ratio asks for strength, the spatial ratio for place. **Predict:** which of them could be met without
+# raising the word's attention at all, and which keeps more of the object's structure?
 
 # %%
-runs = {
-    "no guidance": lab.run(task, path, mag.MagEdit(iterations=0)),
-    "token ratio": trace,
-    "spatial ratio": lab.run(task, path, mag.MagEdit(loss="spatial_ratio", step_size=4.0)),
-}
+from dataclasses import replace
+from magedit_lab import ablations
+
+spatial = {s.name: s.method for s in ablations.settings(demo.guided, demo.inversion)["loss"]}["loss=spatial_ratio"]
+print(f"step size {spatial.step_size:g}, the same at all steps; {spatial.iterations} nudges a step")
+runs = {"no guidance": lab.run(task, path, replace(demo.guided, iterations=0))}
+runs |= {"token ratio": trace, "spatial ratio": lab.run(task, path, spatial)}
+
+# %%
 mag.plots.comparison(runs)
 
 # %% [markdown]
-# *Without guidance MAG-Edit is its base method, bit for bit. The token ratio asks for strength, the spatial ratio for
-# place.*
+# *No guidance, guidance by the token ratio, and by the spatial ratio.* See whether the masked object took the colour,
+# and what became of its surface.
 
 # %%
 mag.plots.attention_over_time(runs)
 
 # %% [markdown]
-# ## 5 · Paper and code
+# *The share of the edit word's attention inside the mask, over all steps.* This is what the spatial ratio asks for
+# directly; the token ratio reaches it on the way, by making the word strong there.
 #
-# The printed equations and the released code differ: step size, denominator, heads. Both are presets.
+# **Check.** Without nudges MAG-Edit is its base method, bit for bit:
 
 # %%
-print(mag.MagEdit.official())
-print(mag.MagEdit.paper())
+base = lab.run(task, path, demo.guided.base)
+print("equal to the base method:", runs["no guidance"].result.tobytes() == base.result.tobytes())
 
 # %% [markdown]
+# ## 5 · Paper and code
+#
+# The printed equations and the released code differ, in step size, denominator, heads and blending. Both are presets.
+
+# %% tags=["nbval-check-output"]
+official, paper = mag.MagEdit.official(), mag.MagEdit.paper()
+for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations"):
+    print(f"{name:<12} official {getattr(official, name)!s:<6} paper {getattr(paper, name)}")
+print(f"{'blend':<12} official {official.base.blend}, paper {paper.base.blend!r}")
+
+# %% [markdown]
+# `by_sigma`: the step size times $\sigma_t$, the ratio of noise to signal (`None`: for the token ratio only).
+# `all_tokens`: Eq. 1 divides by all columns, the start and padding tokens included, not by the prompt's own.
+# `per_head`: a loss for each head, not one of their mean.
+#
 # ## Exercise 1 · The token ratio
 #
-# Difficulty ●●○. Write Eq. 1 for one head: `probs` is cells x tokens, `mask` 0 or 1 for each cell, `word` a column.
+# Difficulty ●●○ · 15 minutes. Write Eq. 1 for one head: `probs` is cells x tokens, `mask` 0 or 1 for each cell, `word`
+# a column.
 #
-# <details><summary>Hint</summary>The rows sum to one over all tokens, so the denominator is 1 if all columns
-# count.</details>
+# <details><summary>Hint</summary>First the ratio of each cell, then its mean over the cells of the mask, then 1 minus
+# that, squared.</details>
 
 # %% tags=["exercise"]
 def token_ratio(probs, mask, word):
@@ -127,7 +186,10 @@ check_token_ratio(token_ratio)
 # %% [markdown]
 # ## Exercise 2 · The spatial ratio
 #
-# Difficulty ●○○. Half of a word's attention lies inside the mask. What is $\mathcal L_{SR}$ with $\lambda = 3$?
+# Difficulty ●○○ · 5 minutes. Half of a word's attention lies inside the mask. What is $\mathcal L_{SR}$ with
+# $\lambda = 3$?
+#
+# <details><summary>Hint</summary>$a = 0.5$.</details>
 
 # %% tags=["exercise"]
 loss = None  # your turn
@@ -139,7 +201,28 @@ loss = 3 * (1 - 0.5) - 0.5
 check_spatial(loss)
 
 # %% [markdown]
+# ## Exercise 3 · One nudge
+#
+# Difficulty ●●○ · 10 minutes. Write Eq. 4: the latent after one nudge. `z` and `gradient` have the same shape, `mask`
+# is 0 or 1 for each of their cells, `delta` a number.
+#
+# <details><summary>Hint</summary>$\odot$ is <code>*</code>; a mask of height x width fits all channels by
+# itself.</details>
+
+# %% tags=["exercise"]
+def nudged(z, gradient, mask, delta):
+    return None  # your turn
+
+# %% tags=["solution"]
+def nudged(z, gradient, mask, delta):
+    return z - mask * delta * gradient
+
+# %%
+check_nudge(nudged)
+
+# %% [markdown]
 # ## If something goes wrong
 #
-# - *The loss does not move:* the word stands in both prompts (its map is the source's), or the step is too small.
+# - *`word … stands in both prompts`:* its map is the source's, so no gradient reaches it; choose a word that is new.
+# - *The loss does not move:* the step is too small, or the word has next to no attention in the mask.
 # - *`expected finite latents`:* the step is too large.

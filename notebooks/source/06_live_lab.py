@@ -1,0 +1,305 @@
+# %% [markdown]
+# # 06 · Live lab
+#
+# ![The whole lab in one widget: a picture to paint on, two prompts, a run with its loss, and tabs to look inside](../docs/widgets/app.png)
+#
+# *The whole lab in one widget: paint, write, run, look inside.*
+#
+# **You will** *paint* a mask, *write* two prompts and see what the model reads, *run* an edit that can be watched and
+# stopped, *look* inside it nudge by nudge, and *find* an edit that fails.
+#
+# **You need** notebook 05, and for the widgets a running kernel: JupyterLab, Notebook 7 or VS Code. **Every widget is
+# followed by its twin**, a plain function that shows the same. On a page without a kernel you see the widgets as still
+# pictures, and lose nothing. **Time** {time}.
+
+# %%
+from widgets.ablate import Ablate
+from widgets.app import App
+from widgets.attention_explorer import AttentionExplorer
+from widgets.compare import Compare
+from widgets.gradient_inspector import GradientInspector
+from widgets.live_run import LiveRun
+from widgets.mask_painter import MaskPainter
+from widgets.prompt_editor import PromptEditor
+
+# %%
+from dataclasses import replace
+from widgets.lesson import start
+from widgets.exercises import check_no_guidance, check_strokes
+import magedit_lab as mag
+
+lab = start()
+net, demo = lab.net, mag.demo.Demo()
+
+# %% [markdown]
+# ## 1 · Paint
+#
+# The scene of notebook 00 again. `MaskPainter` has a brush, an eraser, a lasso, polygons, boxes, and *grow*: click, and
+# all that looks alike around the click is painted. With the keyboard: arrows move the cursor, space paints, brackets
+# change the radius, Ctrl-Z takes back.
+#
+# What it holds is not pixels but a list of *strokes*, with positions from 0 to 1. So a stroke can also be written in
+# code: here a click on one of the look-alikes.
+
+# %%
+scene, task = mag.demo.complex_scene(demo.seed), mag.demo.complex_task(demo.seed)
+chosen = [bool((m == task.mask).all()) for m in scene.masks].index(True)
+thing = scene.things[chosen]
+painter = MaskPainter(scene.image)
+painter.add({"tool": "grow", "points": [[thing.x, thing.y - 0.4 * thing.size]], "tolerance": 15.0})
+painter
+
+# %% [markdown]
+# *The picture with what is painted on it, tinted.* See whether the click took the whole object, and nothing else; if
+# not, add or erase with the brush, then run the cells below again.
+#
+# **The twin** draws the same strokes in code, at any size.
+
+# %%
+import numpy as np
+from PIL import Image
+
+mask = mag.strokes.rasterise(painter.strokes, *scene.image.size, scene.image)
+shown = {"picture": scene.image, "mask": Image.fromarray((mask * 255).astype("uint8")).convert("RGB")}
+mag.plots.pictures(shown, f"The picture, and the mask that the strokes paint over {mask.mean():.1%} of it")
+
+# %% [markdown]
+# *The picture and the mask, white where the edit shall be.* **Check:** both are the same mask, and the first stroke is
+# a few words of JSON.
+
+# %%
+print("equal:", bool((mask == painter.mask).all()))
+print(mag.strokes.dumps(painter.strokes)[:150])
+
+# %% [markdown]
+# ## 2 · Write
+#
+# `PromptEditor` shows both prompts as the model reads them, token by token, with lines between those that correspond.
+# Click a new word to make it an edit word. It warns of what a run would refuse.
+
+# %%
+editor = PromptEditor(net.tokenizer, task.source, task.target, task.words)
+editor
+
+# %% [markdown]
+# *Source above, target below; grey lines join common tokens, the edit word is filled.* See which tokens have no partner:
+# only those can be guided.
+#
+# **Predict:** what will it say if you choose a word that both prompts have?
+#
+# **The twin** gives the warnings, and draws the figure.
+
+# %%
+from magedit_lab import prompts, side_by_side
+
+common = mag.words.split(task.source)[1]
+print(prompts.refusals(net.tokenizer, task.source, task.target, [common])[0])
+print("warnings as it stands:", prompts.refusals(net.tokenizer, task.source, task.target, task.words))
+
+# %%
+side_by_side.figure(net.tokenizer, task.source, task.target, task.words, "The tokens of both prompts, joined")
+
+# %% [markdown]
+# *The tokens of both prompts.* An edit word that has no line to the source has a map of its own.
+#
+# ## 3 · Run
+#
+# `LiveRun` inverts and edits on a thread of its own: the loss grows nudge by nudge, the picture appears step by step,
+# and you can pause, resume and cancel. Every setting is in its form. In code its buttons are `run()`, `pause()`,
+# `resume()`, `cancel()`; `wait()` blocks until it ended.
+
+# %%
+own = mag.Task(painter.image, painter.mask, **editor.prompts)
+live = LiveRun(net, own, demo.guided, replace(demo.inversion, steps=lab.steps(demo.steps)))
+live.run()
+print(live.wait(), "-", live.status.split(" in ")[0])
+live
+
+# %% [markdown]
+# *The source, and what the run has made of it so far.* In a browser you see the curves of loss and gradient beside it.
+#
+# **The twin** is the loop of notebook 05, here in one call, with the method and the path that the widget used.
+
+# %%
+method, path = live.used
+trace = lab.run(own, path, method)
+mag.plots.loss_curves(trace)
+
+# %% [markdown]
+# *The loss at every nudge.* The same run gives the same curve, in the widget and out of it.
+#
+# **Check:** are the two results the same picture? A method holds no state, so they must be.
+
+# %%
+print("equal:", trace.result.tobytes() == live.trace.result.tobytes())
+
+# %% [markdown]
+# A run that goes wrong need not be endured: cancel it. What was done until then is kept. **Predict:** how many nudges
+# after `cancel()` does it stop?
+
+# %%
+live.run()
+live.cancel()
+print(live.wait(), "-", "a whole number of steps is kept:", len(live.trace.times) <= path.steps)
+
+# %% [markdown]
+# **Look:** before the very next nudge. Between two nudges the thread asks whether it shall go on; nothing is torn in
+# the middle, and the model is left as it was.
+#
+# ## 4 · Look inside
+#
+# `AttentionExplorer` has the map of every word at every step, nudge, site and head; all of it is in the browser, so
+# scrubbing never waits. Find the step at which the edit word finds its place.
+
+# %%
+half = path.steps // 2
+AttentionExplorer(trace, step=half)
+
+# %% [markdown]
+# *The maps of the words halfway through the run.* In a browser: one map over the picture, and a slider for the steps.
+#
+# **The twin:**
+
+# %%
+mag.plots.attention_of_words(trace, step=half)
+
+# %% [markdown]
+# *The map of each word at the same step, each on a scale of its own; below it the share inside the mask.* See which
+# words share the mask with the edit word.
+#
+# `GradientInspector` shows where each nudge pulls, how hard inside and outside the mask, and how far the latent moved.
+#
+# **Predict:** does the first nudge of a step pull harder than the last?
+
+# %%
+GradientInspector(trace)
+
+# %% [markdown]
+# *The size of the gradient at some nudges (rows) of some steps (columns), on one colour scale.* In a browser: any of
+# them, over the picture.
+#
+# **The twin:**
+
+# %%
+mag.plots.gradient_maps(trace)
+
+# %% [markdown]
+# *The same maps by a plain function.* See where the pull is strongest, and whether it follows the mask's edge or fills
+# it.
+#
+# ## 5 · Compare
+#
+# `Compare` puts two results under one slider, and all of them under one zoom, with their numbers.
+
+# %%
+results = {"P2P+Mask": lab.run(own, path, mag.METHODS["p2p+mask"]), "P2P+MAG-Edit": trace}
+Compare(results)
+
+# %% [markdown]
+# *The source and the results side by side.* In a browser: a slider between any two of them.
+#
+# **The twins** are a figure and a list of numbers.
+
+# %%
+mag.plots.comparison(results)
+
+# %% [markdown]
+# *The source with the painted mask, and both edits.* Look along the mask's edge, where a hand-made mask matters most.
+
+# %%
+for name, result in results.items():
+    print(f"{name:<14}", ", ".join(mag.scores.spoken(mag.scores.of(result))))
+
+# %% [markdown]
+# ## 6 · Move one setting
+#
+# `Ablate` runs one setting at several values from one inversion, and lets you move along them.
+
+# %%
+values = (0, 1, demo.iterations)
+ablate = Ablate(net, own, demo.guided, path, "iterations", values, runs={demo.iterations: trace})
+ablate.run()
+print(ablate.wait())
+ablate
+
+# %% [markdown]
+# *The source, the result for each number of nudges, and their losses.* The run that was there already was not run anew.
+#
+# **The twin:**
+
+# %%
+mag.plots.sweep({value: ablate.runs[value] for value in values}, "iterations")
+
+# %% [markdown]
+# *The same by a plain function.* `magedit_lab.ablations.sweep` makes the runs without a widget. See what the
+# nudges change: the colour, how much of the object takes it, or the surface.
+#
+# ## 7 · All of it
+#
+# `App` joins everything, for a projector: choose an example or upload a picture, paint, write, run, and look inside in
+# its tabs. In a browser it is all you need; here it runs the painted task once, in few steps.
+
+# %%
+app = App(net, own)
+app.live.settings = {**app.live.settings, "steps": lab.steps(8)}
+app.live.run()
+print(app.live.wait())
+app
+
+# %% [markdown]
+# *The picture, its mask, and the results so far.* **The twin** is this notebook: each of its parts had one above.
+#
+# **Your turn:** find an edit that fails, and say at which of the four it broke: mask, words, inversion or guidance. The
+# tabs of the app have the evidence.
+#
+# ## Exercise 1 · Paint the other one
+#
+# Difficulty ●○○ · 10 minutes. Cover the *other* look-alike: at least 70 % of what your strokes or the object cover
+# should be covered by both. Paint in a `MaskPainter(scene.image)` and take its `strokes`, or write them:
+# `{"tool": "box", "rect": [left, top, right, bottom]}`, `{"tool": "polygon", "points": [[x, y], …]}`.
+#
+# <details><summary>Hint</summary>x runs to the right and y runs down, both from 0 to 1. An object's foot is at
+# <code>scene.things[i].x, .y</code>, its height is <code>.size</code>. And <code>mag.strokes.trace(mask)</code> makes
+# strokes of a mask.</details>
+
+# %%
+kinds = [t.kind for t in scene.things]
+(other,) = [i for i, kind in enumerate(kinds) if kind == thing.kind and i != chosen]
+print(f"the other {thing.kind} is {scene.things[other].colour}")
+
+# %% tags=["exercise"]
+my_strokes = []  # your turn
+
+# %% tags=["solution"]
+my_strokes = mag.strokes.trace(scene.masks[other])
+
+# %%
+check_strokes(my_strokes, scene.image, scene.masks[other])
+
+# %% [markdown]
+# ## Exercise 2 · Switch guidance off
+#
+# Difficulty ●●○ · 10 minutes. Which *one* setting in the form of `LiveRun` turns MAG-Edit into its base method, bit for
+# bit and without wasted work? Give a dict of its name and value, such as `{"loss": "spatial_ratio"}`;
+# `mag.settings.table(demo.guided)` lists them all.
+#
+# <details><summary>Hint</summary>There are two right answers. A step size of 0 is not one of them: each gradient would
+# still be computed.</details>
+
+# %% tags=["exercise"]
+change = None  # your turn
+
+# %% tags=["solution"]
+change = {"iterations": 0}
+
+# %%
+check_no_guidance(change)
+
+# %% [markdown]
+# ## If something goes wrong
+#
+# - *A widget is blank:* the kernel is not running, or the page is a still one; run its cell again, or use the twin.
+# - *`expected no other run under way`:* one model runs one thing at a time; `wait()` for it or `cancel()` it.
+# - *A button does nothing:* read the widget's status line; errors are told there.
+# - *The kernel's stop button does not stop a run:* it stops cells. A run has its own, or `live.cancel()`.
+# - *After reopening, only pictures:* widgets live as long as the kernel; run the cells again.

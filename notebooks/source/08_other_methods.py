@@ -1,0 +1,227 @@
+# %% [markdown]
+# # 08 · The other methods
+#
+# ![The same scene edited by several methods](pictures/08_other_methods.png)
+#
+# *One task, one noise, and what five families of methods make of it.*
+#
+# **You will** *compare* the methods of the paper's Table 1 on one task, *see* what each takes from the source, *put*
+# MAG-Edit on top of three of them, and *write* a method of your own.
+#
+# **You need** notebook 05. **Time** {time}.
+
+# %%
+from dataclasses import dataclass, replace
+from widgets.lesson import start
+from widgets.exercises import check_base, check_mask_readers, check_paste
+from magedit_lab import METHODS, benchmark, metrics
+import magedit_lab as mag
+
+lab = start()
+net, demo = lab.net, mag.demo.Demo()
+
+# %%
+task = lab.fit(mag.demo.complex_task(demo.seed))
+path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
+mag.plots.task(task)
+
+# %% [markdown]
+# *The task of notebook 00 once more: one of two look-alikes.* Every method below starts from the same inverted noise.
+#
+# ## 1 · One mechanism
+#
+# All these methods do one of three things. They *take* something from the source branch: attention maps, features, keys
+# and values. They *nudge* the latent by a gradient. They *blend* the latent with the source's outside a mask. In the
+# library each is a small file whose `bind` returns `Hooks` with just that.
+#
+# **In code** (`edit.py`): `guide: Callable[[Now, Maps], Iterator[Nudge]] = lambda now, seen: iter(())`
+#
+# What does each take from the source, at a quarter of the way? Modules, counted, and the last part of their names:
+
+# %% tags=["nbval-check-output"]
+now = mag.Now(net, task, path, path.steps // 4, path.times[path.steps // 4], path.latents[:1], path.latents[:1])
+for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-edit"):
+    taken = sorted(METHODS[name].bind(net, task, path).source_sites(now))
+    print(f"{name:<13} {len(taken):>2} modules: {', '.join(sorted({n.split('.')[-1] for n in taken})) or '-'}")
+
+# %% [markdown]
+# **Look:** Plug-and-Play takes features and queries (`conv2`, `to_q`), MasaCtrl keys and
+# values (`to_k`, `to_v`), Prompt-to-Prompt attention itself (`probs`). Inpainting takes nothing.
+#
+# ## 2 · Paint it anew: Blended Latent Diffusion, DiffEdit
+#
+# *Blended Latent Diffusion* denoises under the target prompt, and outside the mask puts the noised source back at every
+# step. *DiffEdit* does so from the inverted noise, and can find its mask by itself: where the two prompts make the U-Net
+# guess different noise.
+#
+# **In code** (`methods/diffedit.py`): `differences.append((source - target).abs().mean((0, 1)))`
+#
+# **Predict:** two objects have the same name. What will DiffEdit's own mask be?
+
+# %%
+from PIL import Image
+
+own = METHODS["diffedit"].own_mask(net, task, path).cpu().numpy()
+seen = {"the task's mask": task.region.numpy(), "DiffEdit's own": own}
+shown = {name: Image.fromarray((m * 255).astype("uint8")).convert("RGB") for name, m in seen.items()}
+mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds from the two prompts")
+
+# %% [markdown]
+# *The task's mask, and the one that DiffEdit finds.* It marks where the prompts disagree, which no prompt can say of
+# look-alikes; the paper gives all such methods the same mask.
+
+# %%
+names = {"Blended": "blended", "DiffEdit": "diffedit", "DiffEdit+Mask": "diffedit+mask"}
+painted = {shown: lab.run(task, path, METHODS[name]) for shown, name in names.items()}
+mag.plots.comparison(painted)
+
+# %% [markdown]
+# *Inpainting: Blended Latent Diffusion, DiffEdit with its own mask, and with the task's.* See whether the object keeps
+# its shape and shading; nothing in these methods asks it to.
+#
+# ## 3 · Keep features or attention: Plug-and-Play, MasaCtrl, Re-weight
+#
+# *Plug-and-Play* puts the source's features and self attention into the target. *MasaCtrl* lets the target ask and the
+# source answer: self attention with the source's keys and values. *P2P+Re-weight* multiplies attention inside the mask.
+#
+# **Predict:** which of them keeps the layout best, and which obeys the word?
+
+# %%
+names = {"PnP": "pnp", "MasaCtrl": "masactrl", "P2P": "p2p", "P2P+Re-weight": "p2p+re-weight"}
+kept = {shown: lab.run(task, path, METHODS[name]) for shown, name in names.items()}
+mag.plots.comparison(kept)
+
+# %% [markdown]
+# *Attention-based editing: Plug-and-Play, MasaCtrl, Prompt-to-Prompt, and re-weighted Prompt-to-Prompt.* Three of the
+# four never see the mask; look which object changed.
+#
+# ## 4 · MAG-Edit on top
+#
+# MAG-Edit nudges the latent, so any method can go on from there. `base` says which.
+#
+# **In code** (`methods/mag_edit.py`): `hooks = self._exempt(task).bind(net, task, path)`
+
+# %%
+bases = {"P2P": demo.guided.base, "PnP": METHODS["pnp"], "MasaCtrl": METHODS["masactrl"]}
+on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base)) for name, base in bases.items()}
+
+# %% tags=["title"]
+mag.plots.comparison({"Blended": painted["Blended"], "PnP": kept["PnP"], "P2P": kept["P2P"], **on_top})
+
+# %% [markdown]
+# *Three methods without guidance, and MAG-Edit on three bases.* Compare each pair, such as PnP and PnP+MAG-Edit: what
+# the nudges add, and what the base still decides.
+#
+# ## 5 · Relatives: the same nudge, other losses
+#
+# MAG-Edit comes from a family that nudges the latent while *generating*: Attend-and-Excite wants every word somewhere,
+# layout guidance and BoxDiff want it in a box, pix2pix-zero wants the maps to stay as they were. With $m$ the smoothed
+# map and $a$ the share inside: $\mathcal L = 1 - \max m$ (Attend-and-Excite), $(1 - a)^2$ (layout guidance),
+# $\lVert \hat A^* - A \rVert^2$ (pix2pix-zero).
+#
+# **In code** (`losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
+#
+# **In code** (`losses.py`): `return (1 - share_inside(probs, mask, word)).square().mean()`
+#
+# **Predict:** which of the four know nothing of the mask?
+
+# %%
+names = ("attend-and-excite", "layout-guidance", "boxdiff", "pix2pix-zero")
+short = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))  # ten steps: there is no base to keep
+relatives = {name: lab.run(task, short, METHODS[name]) for name in names}
+mag.plots.comparison(relatives)
+
+# %% [markdown]
+# *Guidance without a base method that keeps the source: the whole picture is free.* These were made to compose new
+# pictures; see how much of the source is left.
+#
+# ## 6 · In numbers
+#
+# Error to the ideal edit inside the mask (0 is perfect), background PSNR, and U-Net calls, inversion not counted.
+# **Check** what you saw, and mind that this is one task; notebook 09 measures several.
+
+# %%
+everything = {**painted, **kept, **on_top, **relatives}
+ideal, mask = mag.demo.ideal(demo.seed).resize(task.image.size), task.region.numpy()
+for name, trace in everything.items():
+    wrong = metrics.error_to_ideal(trace.result, ideal, mask)
+    outside = metrics.background(task.image, trace.result, mask)["psnr"]
+    print(f"{name:<18} error {wrong:.3f}  background {outside:4.1f} dB")
+
+# %% tags=["nbval-check-output"]
+for name in ("p2p", "pnp", "p2p+mag-edit"):
+    with benchmark.Calls(net) as calls:
+        next(mag.edit(net, task, path, METHODS[name]))
+    print(f"{name:<13} {calls.count} U-Net calls in the first step")
+
+# %% [markdown]
+# **Look:** MAG-Edit pays one more call for each nudge (half a U-Net forward, and its gradient).
+#
+# ## Exercise 1 · Who reads the mask?
+#
+# Difficulty ●○○ · 5 minutes. Which of these methods never read the task's mask? Give a set of names.
+#
+# <details><summary>Hint</summary>Three families: those with a mask in their name or in their blend, those that guide
+# into it, and the rest. <code>mag.METHODS[name]</code> shows a method's settings.</details>
+
+# %%
+names = ["blended", "diffedit", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit"]
+
+# %% tags=["exercise"]
+blind = None  # your turn: {"…", "…"}
+
+# %% tags=["solution"]
+blind = {"diffedit", "masactrl", "pnp", "p2p"}
+
+# %%
+check_mask_readers(blind, names)
+
+# %% [markdown]
+# ## Exercise 2 · Another base
+#
+# Difficulty ●○○ · 5 minutes. Make MAG-Edit with MasaCtrl as its base, such that cells inside the mask look at the source
+# inside only, and cells outside look outside.
+#
+# <details><summary>Hint</summary><code>mag.METHODS["masactrl+mask"]</code> is such a base.</details>
+
+# %% tags=["exercise"]
+method = None  # your turn
+
+# %% tags=["solution"]
+method = replace(demo.guided, base=METHODS["masactrl+mask"])
+
+# %%
+check_base(method)
+
+# %% [markdown]
+# ## Exercise 3 · A method of your own
+#
+# Difficulty ●●● · 20 minutes. Write the simplest blend: denoise under the target prompt, and after every step put the
+# source's latent back outside the mask. `Hooks(blend=…)` takes a function of `now` and `step`; `step.source` and
+# `step.target` are the latents after the step, and `to_cells` brings the mask to their grid.
+#
+# <details><summary>Hint</summary><code>step.source + mask * (step.target - step.source)</code></details>
+
+# %% tags=["exercise"]
+@dataclass(frozen=True)
+class Paste:
+    def bind(self, net, task, path):
+        return mag.Hooks()  # your turn
+
+# %% tags=["solution"]
+@dataclass(frozen=True)
+class Paste:
+    def bind(self, net, task, path):
+        mask = mag.masks.to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
+        return mag.Hooks(blend=lambda now, step: step.source + mask * (step.target - step.source))
+
+# %%
+check_paste(Paste(), net, task, path)
+
+# %% [markdown]
+# ## If something goes wrong
+#
+# - *`expected noise 'fresh' or 'pure'`* and the like: settings are checked when a method is made.
+# - *A method tears the picture:* most have a share of steps in which they act; `replace(METHODS["pnp"], features=0.5)`.
+# - *Your method changes nothing:* `bind` must return the `Hooks`.
+# - *How each differs from its paper or code:* [methods](../docs/methods.md).
