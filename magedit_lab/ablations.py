@@ -59,17 +59,21 @@ def _spatial_step(method: MagEdit) -> float:
     return 2.5 * method.step_size / MagEdit().step_size
 
 
+def own(method: MagEdit, setting: str, steps: int) -> Any:
+    """The method's value of a setting in a run of so many steps, in which no stop step means half of them."""
+    return method.stop(steps) if setting == "stop_step" else getattr(method, setting)
+
+
 def around(method: MagEdit, setting: str, steps: int) -> list[Any]:
     """Values worth comparing of one setting in a run of so many steps, the method's own among them."""
-    stop = steps // 2 if method.stop_step is None else method.stop_step
-    own = {"stop_step": stop}.get(setting, getattr(method, setting))
+    value = own(method, setting, steps)
     found: dict[str, Sequence[Any]] = {
         "iterations": (0, 1, 5, 15), "stop_step": [round(share * steps) for share in (0.0, 0.25, 0.5, 0.75, 1.0)],
         "step_size": [factor * method.step_size for factor in FACTORS], "loss": tuple(LOSSES), "lam": LAMBDAS,
     }  # fmt: skip
     if setting not in found:
         raise ValueError(f"expected a setting of {', '.join(found)}, got {setting!r}")
-    return list(found[setting]) if isinstance(own, str) else sorted({*found[setting], own})
+    return list(found[setting]) if isinstance(value, str) else sorted({*found[setting], value})
 
 
 def varied(method: Method, setting: str, values: Sequence[Any]) -> dict[Any, Method]:

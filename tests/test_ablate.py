@@ -1,9 +1,9 @@
 import threading
-import time
 
 import numpy as np
 import pytest
 import traitlets
+from waiting import until
 
 import magedit_lab as mag
 from widgets.ablate import Ablate
@@ -19,13 +19,6 @@ def ablate(net):
     yield made
     made.cancel()
     made.wait()
-
-
-def until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.005)
 
 
 def test_missing_values_are_run_from_one_inversion_as_the_library_runs_them(ablate, monkeypatch):

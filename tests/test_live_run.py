@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from waiting import until
 
 import magedit_lab as mag
 from widgets.job import BUSY, Job
@@ -17,13 +18,6 @@ def live(net):
     yield made
     made.cancel()
     made.wait()
-
-
-def until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.005)
 
 
 def test_it_runs_what_the_library_runs(live):

@@ -88,9 +88,8 @@ class Inside(ipywidgets.Tab):
         chosen: ipywidgets.Dropdown,
     ) -> None:  # fmt: skip
         values = mag.ablations.around(method, setting, path.steps)
-        own = {"stop_step": path.steps // 2 if method.stop_step is None else method.stop_step}
         trace = live.trace
-        runs = {own.get(setting, getattr(method, setting)): trace} if trace.result else {}
+        runs = {mag.ablations.own(method, setting, path.steps): trace} if trace.result else {}
         old = box.children[1:]
         self.ablate = Ablate(live.net, trace.task, method, path, setting, values, runs)
         self.ablate.at = values.index(next(iter(runs))) if runs else 0

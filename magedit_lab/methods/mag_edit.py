@@ -61,6 +61,10 @@ class MagEdit:
         if isinstance(self.base, MagEdit):
             raise ValueError("expected a base method that is not MagEdit itself")
 
+    def stop(self, steps: int) -> int:
+        """The first step that is not guided, in a run of so many steps."""
+        return steps // 2 if self.stop_step is None else self.stop_step
+
     @classmethod
     def official(cls, **settings: Any) -> "MagEdit":
         """The released code: delta = 2.5 sigma_t, square per head, all columns, blending in the last 15 of 50 steps."""
@@ -80,7 +84,7 @@ class MagEdit:
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         hooks = self._exempt(task).bind(net, task, path)
-        stop = path.steps // 2 if self.stop_step is None else self.stop_step
+        stop = self.stop(path.steps)
         if not 0 <= stop <= path.steps:
             raise ValueError(f"expected a stop step of 0 to {path.steps}, got {stop}; the path has {path.steps} steps")
         sites = guided(net.sites(path.latents))
