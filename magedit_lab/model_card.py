@@ -25,14 +25,15 @@ def write(net: Backbone, scores: Sequence[Score], out: Path) -> None:
 
 CARD = """# tabletop
 
-A Stable Diffusion in miniature for teaching: pictures of coloured objects on a table, 128x128. The classes are those of
+A Stable Diffusion in miniature for teaching: coloured objects on a table, {size}x{size}. The classes are those of
 Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DConditionModel`, `DDIMScheduler`), so
 `diffusers.StableDiffusionPipeline.from_pretrained` loads this folder unchanged. Apache-2.0, weights in float16.
 
 - **Data**: {pictures:,} scenes of `magedit_lab.scenes`, seeds from 0, rendered by us, each with a counterpart in which
   one attribute of one object is another; captions drawn anew at each step. Seeds from 10,000,000 on are held out.
 - **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
-  patch, the fourth is free for detail. {vae}.
+  patch, the fourth is free for detail. {vae}, then the decoder
+  alone, {vae-decoder}.
 - **U-Net and text encoder** ({text_layers} layers), trained together: {crop_steps:,} steps of {crop_batch} crops around
   an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
   v-prediction, Stable Diffusion's noise schedule, bfloat16, running average of the weights, 10 % empty captions.
@@ -52,7 +53,7 @@ Stable Diffusion's never was. What works here may need another step size there.
   is multiplied inside its object, by a factor between {factors[0]:g} and {factors[1]:g}, as Prompt-to-Prompt
   re-weights. With look-alikes that the caption doesn't tell apart, nothing else says which of them is meant.
 
-Machine: {machine}. Made by `magedit-lab train all --out DIR`.
+Machine: {machine}. Made by `magedit-lab train all --out DIR`{note}
 
 ## Scores
 
@@ -68,7 +69,7 @@ A small `CLIPModel` for table-top pictures, 128x128, so that CLIP scores run off
 CLIP. Trained contrastively on whole scenes with their captions and on crops of single objects with their phrases,
 equal texts counting as equally right: {clip}, {clip_batch} scenes and {clip_batch} crops a step. Then crops against
 the same phrase with every other kind of object, since colours alone tell most objects of a batch apart: {clip-hard}.
-{machine}. Apache-2.0, weights in float16. It judges this
+{machine}. Apache-2.0, weights in float16{note} It judges this
 little world only, and its numbers do not compare with those of another CLIP.
 
 ## Scores
@@ -80,14 +81,17 @@ little world only, and its numbers do not compare with those of another CLIP.
 def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
     """README.md of both models, from their `training.json` and the scores."""
     facts = json.loads((model / "training.json").read_text(encoding="utf-8"))
-    ran = {
-        part: f"{v['steps']:,} steps in {v['seconds'] / 60:.0f} minutes" for part, v in facts.items() if "steps" in v
-    }
-    told = facts["plan"] | ran | {"machine": facts["machine"]}
+    ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if "steps" in v}
+    note = f"; {facts['note']}" if "note" in facts else "."
+    told = facts["plan"] | {"vae-decoder": "0 steps"} | ran | {"machine": facts["machine"], "note": note}
     own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
     for folder, text, some in ((model, CARD, scores), (clip, CLIP_CARD, own)):
         page = text.format(scores=table(some), **told)
         files.write_text(folder / "README.md", page)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def table(scores: Sequence[Score]) -> str:

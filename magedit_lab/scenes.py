@@ -24,7 +24,7 @@ WALLS = {
 }  # fmt: skip
 TABLES = {"wooden": (168, 118, 74), "white": (226, 223, 216), "black": (60, 58, 62)}
 CHOICES = {"colour": tuple(COLOURS), "texture": TEXTURES, "kind": KINDS}  # what an object can be
-SIZE = 128
+SIZE = 256
 HELD_OUT = 10_000_000  # seeds from here on are never trained on
 
 
@@ -60,7 +60,7 @@ class Scene:
 
     @property
     def image(self) -> Image.Image:
-        """The picture, RGB, 128x128."""
+        """The picture, RGB, 256x256."""
         return Image.fromarray(self._rendered[0])
 
     @property
@@ -186,11 +186,13 @@ def render(
     masks = np.zeros((len(scene.things), size, size), np.float32)
     for i in sorted(range(len(scene.things)), key=lambda i: scene.things[i].y):
         thing = scene.things[i]
-        image *= (1 - _shadow(thing, x, y))[..., None]
-        cover = _cover(_outline(thing, x, y), size)
-        masks *= 1 - cover
-        masks[i] = cover
-        image += cover[..., None] * (_surface(thing, x, y, size) - image)
+        part = _around(thing, size)
+        u, v = (x[part] - thing.x) / thing.size, (thing.y - y[part]) / thing.size
+        cover = _cover(_SHAPES[thing.kind](u, v) * thing.size, size)
+        masks[:, *part] *= 1 - cover
+        masks[i][part] = cover
+        below = image[part] * (1 - _shadow(u, v))[..., None]
+        image[part] = below + cover[..., None] * (_surface(thing, u, v, size) - below)
     return (image.clip(0, 255) + 0.5).astype(np.uint8), masks
 
 
@@ -215,19 +217,24 @@ def _room(scene: Scene, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return wall + _cover(scene.horizon - y, len(y))[..., None] * (table - wall)
 
 
-def _shadow(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
+def _around(thing: Thing, size: int) -> tuple[slice, slice]:
+    """Rows and columns that hold an object and its shadow, with a pixel to spare."""
+
+    def span(low: float, high: float) -> slice:
+        return slice(max(int(low * size) - 1, 0), min(int(high * size) + 2, size))
+
+    return (
+        span(thing.y - 1.1 * thing.size, thing.y + 0.2 * thing.size),
+        span(thing.x - 0.85 * thing.size, thing.x + 0.85 * thing.size),
+    )
+
+
+def _shadow(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.clip(1.15 - np.hypot((u - 0.12) / 0.62, (v + 0.01) / 0.15), 0, 1) * 0.42
 
 
-def _outline(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
-    return _SHAPES[thing.kind](u, v) * thing.size
-
-
-def _surface(thing: Thing, x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
+def _surface(thing: Thing, u: np.ndarray, v: np.ndarray, size: int) -> np.ndarray:
     """The object's colour at each pixel: its texture in two tones, lit from the upper left."""
-    u, v = (x - thing.x) / thing.size, (thing.y - y) / thing.size
     colour = np.array(COLOURS[thing.colour], np.float32)
     tone = colour * 0.35 if colour.mean() > 150 else colour * 0.25 + 175
     pattern = _TEXTURES[thing.texture](u, v, thing.phase)

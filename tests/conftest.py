@@ -30,8 +30,8 @@ def pipeline(prediction: str = "epsilon", upcast: bool = False, sharpen: float =
         if "to_q" in name or "to_k" in name:
             weight.data *= sharpen
     vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(8, 8, 8), latent_channels=4, norm_num_groups=4, sample_size=128,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, sample_size=256,
     )  # fmt: skip
     text = CLIPTextModel(CLIPTextConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
@@ -63,8 +63,8 @@ def exact(pipe):
 @pytest.fixture(scope="session")
 def task():
     image = mag.scenes.sample(3).image
-    mask = np.zeros((128, 128), np.float32)
-    mask[30:90, 40:80] = 1
+    mask = np.zeros((256, 256), np.float32)
+    mask[60:180, 80:160] = 1
     return mag.Task(image, mask, SOURCE, TARGET, "yellow")
 
 

@@ -27,10 +27,10 @@ def test_tasks_edit_the_result_of_the_one_before(net, task):
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [((0.0, 0.0, 0.5, 1.0), np.s_[30:90, 40:60]), ((0.0, 0.0, 1.0, 0.5), np.s_[30:60, 40:80])]
+    ("share", "expected"), [((0.0, 0.0, 0.5, 1.0), np.s_[60:180, 80:120]), ((0.0, 0.0, 1.0, 0.5), np.s_[60:120, 80:160])]
 )
 def test_a_part_is_a_share_of_the_masks_box(task, share, expected):
-    mask = np.zeros((128, 128), np.float32)
+    mask = np.zeros((256, 256), np.float32)
     mask[expected] = 1
     assert np.array_equal(applications.within(task, *share).region.numpy(), mask)
 

@@ -20,7 +20,7 @@ def test_a_saved_folder_loads_and_predicts_the_same(tmp_path, pipe, net):
 def test_prompts_and_pictures_are_read_as_diffusers_reads_them(pipe, net):
     expected = pipe.encode_prompt("a red ball", "cpu", 1, False)[0]
     assert torch.allclose(net.embed("a red ball"), expected, atol=1e-6)
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 192, 3), np.uint8))
     with torch.no_grad():
         x = pipe.image_processor.preprocess(image)
         z = pipe.vae.encode(x).latent_dist.mean * pipe.vae.config.scaling_factor
@@ -77,16 +77,16 @@ def test_pickled_weights_are_refused(tmp_path, pipe):
 
 
 def test_sides_that_do_not_fit_name_the_remedy(net):
-    with pytest.raises(ValueError, match=r"multiples of 32, got 100x64; use task.fit\(128, 128\)"):
+    with pytest.raises(ValueError, match=r"multiples of 64, got 100x64; use task.fit\(256, 256\)"):
         net.encode(Image.new("RGB", (100, 64)))
 
 
 def test_pictures_that_are_not_square_are_edited(net):
-    image, mask = Image.new("RGB", (96, 64), "navy"), np.zeros((64, 96), np.float32)
-    mask[20:50, 20:60] = 1
+    image, mask = Image.new("RGB", (192, 128), "navy"), np.zeros((128, 192), np.float32)
+    mask[40:100, 40:120] = 1
     task = mag.Task(image, mask, "a ball", "a red ball", "red")
     trace = mag.run(net, task, mag.invert(net, task, mag.DDIM(steps=2)), mag.MagEdit(iterations=1))
-    assert trace.result.size == (96, 64)
+    assert trace.result.size == (192, 128)
     assert trace.attention("red").shape == (2, 4, 6)
 
 
@@ -96,5 +96,5 @@ def test_diffusers_loads_the_shipped_folder_unchanged_and_generates():
     image = pipe(
         "a red ball on a wooden table", num_inference_steps=2, generator=torch.Generator().manual_seed(0)
     ).images[0]
-    assert image.size == (128, 128)
+    assert image.size == (256, 256)
     assert np.asarray(image).std() > 5

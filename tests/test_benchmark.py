@@ -80,7 +80,8 @@ def test_structure_distance_is_the_tables_of_cosines_compared(judges, task):
     assert judges.structure.distance(a, a) == 0
     model, tables = judges.structure.model, []
     for picture in (a, b):
-        x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        small = picture.resize((128, 128), Image.Resampling.BICUBIC)
+        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.no_grad():
             *_, before, _ = model(x, output_hidden_states=True).hidden_states
             layer = model.encoder.layers[-1]
@@ -170,7 +171,7 @@ def test_pie_bench_is_read_as_published(pie):
 def test_ted_bench_is_read_with_the_masks_that_it_lacks(tmp_path):
     (tmp_path / "masks").mkdir()
     scenes.sample(1).image.save(tmp_path / "dog.jpeg")
-    Image.fromarray(np.pad(np.full((20, 20), 255, np.uint8), 54)).save(tmp_path / "masks" / "dog.png")
+    Image.fromarray(np.pad(np.full((40, 40), 255, np.uint8), 108)).save(tmp_path / "masks" / "dog.png")
     (tmp_path / "input_list.json").write_text(json.dumps([{"img_name": "dog.jpeg", "target_text": "a sitting dog"}]))
     with pytest.raises(ValueError, match=r"sources\.json"):
         list(cases.ted_bench(tmp_path))
@@ -181,7 +182,7 @@ def test_ted_bench_is_read_with_the_masks_that_it_lacks(tmp_path):
 
 def test_a_folder_of_tasks_names_the_entry_that_is_wrong(tmp_path):
     scenes.sample(1).image.save(tmp_path / "a.png")
-    Image.fromarray(np.pad(np.full((20, 20), 255, np.uint8), 54)).save(tmp_path / "m.png")
+    Image.fromarray(np.pad(np.full((40, 40), 255, np.uint8), 108)).save(tmp_path / "m.png")
     good = {"image": "a.png", "mask": "m.png", "source": "a ball", "target": "a red ball", "words": ["red"]}
     (tmp_path / "tasks.json").write_text(json.dumps([good]))
     (case,) = cases.folder(tmp_path)

@@ -201,7 +201,7 @@ def test_strokes():
     expect(ex.check_strokes([{"tool": "laser"}], image, mask), False, "with a tool")
     expect(ex.check_strokes([{"tool": "box", "rect": [0, 0, 1, 1]}], image, mask), False, "beside the object")
     expect(ex.check_strokes([*outline, {"tool": "invert"}], image, mask), False, "do not touch")
-    y, x = (float(v.mean()) / 128 for v in np.nonzero(mask > 0.5))
+    y, x = (float(v.mean()) / 256 for v in np.nonzero(mask > 0.5))
     small = {"tool": "brush", "points": [[x, y]], "radius": 0.03}
     expect(ex.check_strokes([small], image, mask), False, "not covered")
     expect(ex.check_strokes(None, image, mask), False, "a list of strokes")
@@ -330,7 +330,7 @@ def test_fool(judges):
     expect(ex.check_fool(case.task.image, case, judges), True, "doing nothing")
     expect(ex.check_fool(case.ideal, case, judges), False, "dB|structure")
     expect(ex.check_fool(mag.scenes.sample(5).image, case, judges), False, "background PSNR")
-    expect(ex.check_fool(case.task.image.resize((9, 9)), case, judges), False, "128x128")
+    expect(ex.check_fool(case.task.image.resize((9, 9)), case, judges), False, "256x256")
     expect(ex.check_fool(None, case, judges), False, "still None")
 
 

@@ -33,12 +33,12 @@ def test_a_model_is_named_without_the_folders_that_lead_to_it(capsys):
 def test_tasks_of_another_size_are_fitted_to_the_model(net, task):
     lab = Lab(net, "lesson")
     assert lab.fit(task) is task
-    wide = mag.Task(task.image.resize((192, 160)), task.region.numpy().repeat(2, 0)[:160].repeat(2, 1)[:, :192],
+    wide = mag.Task(task.image.resize((384, 320)), task.region.numpy().repeat(2, 0)[:320].repeat(2, 1)[:, :384],
                     task.source, task.target, task.words)  # fmt: skip
-    assert lab.fit(wide).image.size == (128, 128)
+    assert lab.fit(wide).image.size == (256, 256)
     trace = lab.run(wide, lab.invert(wide, mag.Direct(3, 2.0)), mag.METHODS["plain"])
-    assert trace.result.size == (128, 128)
-    assert trace.task.image.size == (128, 128)
+    assert trace.result.size == (256, 256)
+    assert trace.task.image.size == (256, 256)
 
 
 def book(*cells):

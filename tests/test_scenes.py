@@ -68,4 +68,4 @@ def test_repeated_kinds_are_common():
 
 def test_a_mask_of_a_scene_is_a_mask():
     for mask in scenes.sample(1).masks:
-        assert masks.as_mask(mask).shape == (128, 128)
+        assert masks.as_mask(mask).shape == (scenes.SIZE, scenes.SIZE)

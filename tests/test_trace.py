@@ -20,7 +20,7 @@ def test_everything_has_a_row_for_each_step(trace):
     assert trace.attention("yellow").shape == (6, 8, 8)
     assert trace.nudge_attention("yellow").shape == (6, 2, 8, 8)
     assert len(trace.previews) == 6
-    assert trace.result.size == trace.reconstruction.size == (128, 128)
+    assert trace.result.size == trace.reconstruction.size == (256, 256)
     assert (trace.gradients["inside"][:3] > 0).all()
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ def train(arguments: argparse.Namespace) -> None:
     from .. import training
 
     torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
     if arguments.threads < 1:
         raise ValueError(f"expected 1 thread or more, got {arguments.threads}; leave --threads out for all")
     torch.set_num_threads(arguments.threads)
@@ -36,7 +38,8 @@ def train(arguments: argparse.Namespace) -> None:
     if not arguments.resume:
         training.require_new(out, parts)
     end = time.monotonic() + 60 * arguments.minutes
-    for stage in [training.draw(out / "data", plan), *(training.TRAINERS[part](out, plan) for part in parts)]:
+    stages: list[Generator[dict[str, Any]]] = [training.draw(out / "data", plan)]
+    for stage in stages + [training.TRAINERS[part](out, plan) for part in parts]:
         with closing(stage) as rows:
             if not _train(rows, end):
                 print(f"stopped after {arguments.minutes:g} minutes; go on with the same command and --resume")
@@ -56,11 +59,11 @@ def _judge(out: Path) -> None:
     model_card.write_card(out / "tabletop", out / "tabletop-clip", scores)
 
 
-def _train(rows: Iterator[dict[str, float]], end: float) -> bool:
+def _train(rows: Iterator[dict[str, Any]], end: float) -> bool:
     """Whether the stage came to its end in time."""
     for row in rows:
         if row.get("step", 0) % 25 == 0:
-            print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
+            print("  ".join(f"{k} {float(v):.5g}" for k, v in row.items()), flush=True)
         if time.monotonic() > end:
             return False
     return True

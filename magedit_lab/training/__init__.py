@@ -11,7 +11,9 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from .. import files
 from .clip import train_clip
@@ -47,7 +49,7 @@ __all__ = [
     "train_vae",
 ]
 
-TRAINERS: dict[str, Callable[[Path, Plan], Generator[dict[str, float]]]] = {
+TRAINERS: dict[str, Callable[[Path, Plan], Generator[dict[str, float | Tensor]]]] = {
     "vae": train_vae,
     "diffusion": train_diffusion,
     "clip": train_clip,
@@ -65,7 +67,9 @@ def require_new(out: Path, parts: Iterable[str]) -> None:
 
 def record(out: Path, plan: Plan) -> None:
     """Write `training.json` into each finished model's folder: the plan, what was run of it, and on which machine."""
-    facts: dict[str, object] = {"machine": f"{platform.machine()}, {os.cpu_count()} CPU cores", "plan": asdict(plan)}
+    chip = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    machine = ", ".join([*chip, platform.machine(), f"{os.cpu_count()} CPU cores"])
+    facts: dict[str, object] = {"machine": machine, "plan": asdict(plan)}
     for path in sorted(p for part in TRAINERS for p in out.glob(f"{part}*.safetensors")):
         with safe_open(path, "pt") as f:
             steps, seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))

@@ -1,21 +1,24 @@
 """A small CLIP that judges table-top pictures: scenes with their captions, and single objects with their phrases."""
 
 from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from .. import scenes
-from .data import as_tensor, load
+from .data import Drawn, as_tensor
 from .parts import new_tokenizer
 from .plan import Plan
-from .run import Run, schedule, steps
+from .run import Run, device, schedule, steps
 
 SIDE = 128  # pixels that the model sees
 
@@ -41,7 +44,7 @@ def new_processor(tokenizer: CLIPTokenizer) -> CLIPProcessor:
     return CLIPProcessor(images, tokenizer)
 
 
-def train_clip(out: Path, plan: Plan) -> Generator[dict[str, float]]:
+def train_clip(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
     """Contrastive training; each batch is half scenes with captions, half crops of one object, each half on its own.
 
     Colours tell most objects of a batch apart, so that kinds are hardly learnt: the last steps set each crop's phrase
@@ -49,28 +52,32 @@ def train_clip(out: Path, plan: Plan) -> Generator[dict[str, float]]:
     """
     torch.manual_seed(plan.seed)
     tokenizer = new_tokenizer()
-    model = new_clip(tokenizer)
+    images = Drawn(out / "data", plan.pictures, "images")
+    model = CLIPModel.from_pretrained(_beside(plan.start), dtype=torch.float32) if plan.start else new_clip(tokenizer)
+    model.to(device()).train()
     run = Run(out / "clip.safetensors", [model], plan.clip_rate, 0.995)
-    images = load(out / "data", plan.pictures, "images")
-    for step, rng, _ in steps(run, plan.clip_steps):
-        picked = rng.integers(0, len(images), 2 * plan.clip_batch)
-        drawn = [scenes.sample(int(index)) for index in picked]
-        whole = [_scene(images[i], s, rng) for i, s in zip(picked[::2], drawn[::2], strict=True)]
-        part = [_object(images[i], s, rng) for i, s in zip(picked[1::2], drawn[1::2], strict=True)]
-        results = [_contrast(model, tokenizer, half) for half in (whole, part)]
-        run.update(results[0][0] + results[1][0], schedule(step, plan.clip_steps))
-        row = {"scenes": results[0][1], "objects": results[1][1]}
-        yield {"step": run.step, **row, "seconds": run.seconds}
+    mixed = Mixed(images, tokenizer, plan.clip_batch)
+    with closing(steps(run, plan.clip_steps, mixed, plan.workers)) as taught:
+        for _, halves, _ in taught:
+            results = [_contrast(model, half) for half in halves]
+            run.update(results[0][0] + results[1][0], schedule(run.step, plan.clip_steps))
+            yield {"step": run.step, "scenes": results[0][1], "objects": results[1][1], "seconds": run.seconds}
     run.averaged()
 
     run = Run(out / "clip-hard.safetensors", [model], plan.clip_hard_rate, 0.99)
-    for step, rng, _ in steps(run, plan.clip_hard_steps):
-        loss, row = _hard(model, tokenizer, images, plan.clip_hard_batch, rng)
-        run.update(loss, schedule(step, plan.clip_hard_steps, warm=30, decay=0.6))
-        yield {"step": plan.clip_steps + run.step, **row, "seconds": run.seconds}
+    hard = Hard(images, tokenizer, plan.clip_hard_batch)
+    with closing(steps(run, plan.clip_hard_steps, hard, plan.workers)) as taught:
+        for _, (crops, whole), _ in taught:
+            loss, row = _hard(model, crops, whole)
+            run.update(loss, schedule(run.step, plan.clip_hard_steps, warm=30, decay=0.6))
+            yield {"step": plan.clip_steps + run.step, **row, "seconds": run.seconds}
     run.averaged()
-    model.half().save_pretrained(out / "tabletop-clip", safe_serialization=True)
+    model.cpu().half().save_pretrained(out / "tabletop-clip", safe_serialization=True)
     new_processor(tokenizer).save_pretrained(out / "tabletop-clip")
+
+
+def _beside(model: str) -> Path:
+    return Path(model).with_name(f"{Path(model).name}-clip")
 
 
 Pair = tuple[np.ndarray, str]
@@ -100,35 +107,94 @@ def _resized(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _contrast(model: CLIPModel, tokenizer: CLIPTokenizer, pairs: list[Pair]) -> tuple[Tensor, float]:
+@dataclass(frozen=True)
+class Pairs:
+    """Pictures and texts as tokens; `same` is 1 where a picture has a text. Crops know which texts differ from theirs
+    in the kind alone (`rivals`), and which of these is right (`kind`)."""
+
+    images: UInt8[np.ndarray, "n h w 3"]
+    tokens: Int[Tensor, "texts tokens"]
+    same: Float[Tensor, "n texts"]
+    rivals: Int[Tensor, "n kinds"] | None = None
+    kind: Int[Tensor, " n"] | None = None
+
+    @classmethod
+    def of(cls, tokenizer: CLIPTokenizer, pairs: list[Pair]) -> "Pairs":
+        texts = [text for _, text in pairs]
+        same = torch.tensor([[float(a == b) for b in texts] for a in texts])
+        return cls(np.stack([image for image, _ in pairs]), _tokens(tokenizer, texts), same)
+
+
+def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> Int[Tensor, "texts tokens"]:
+    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+
+@dataclass(frozen=True)
+class Mixed(Dataset):
+    """As many scenes with their captions as crops with their phrases."""
+
+    images: Drawn
+    tokenizer: CLIPTokenizer
+    batch: int
+
+    def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
+        rng = np.random.default_rng([17, step])
+        picked = [int(i) for i in rng.integers(0, len(self.images), 2 * self.batch)]
+        whole = [_scene(self.images[i], scenes.sample(i), rng) for i in picked[::2]]
+        part = [_object(self.images[i], scenes.sample(i), rng) for i in picked[1::2]]
+        return Pairs.of(self.tokenizer, whole), Pairs.of(self.tokenizer, part)
+
+
+@dataclass(frozen=True)
+class Hard(Dataset):
+    """Crops with all phrases that differ from any of theirs in the kind alone; a quarter as many whole scenes."""
+
+    images: Drawn
+    tokenizer: CLIPTokenizer
+    batch: int
+
+    def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
+        rng = np.random.default_rng([17, step])
+        picked = [int(i) for i in rng.integers(0, len(self.images), self.batch)]
+        whole = [_scene(self.images[i], scenes.sample(i), rng) for i in picked[::4]]
+        parts = [_part(self.images[i], scenes.sample(i), rng) for i in picked]
+        phrases = [[scenes.phrase([*words, kind]) for kind in scenes.KINDS] for _, words, _ in parts]
+        texts = sorted({text for row in phrases for text in row})
+        place = {text: number for number, text in enumerate(texts)}
+        rivals = torch.tensor([[place[text] for text in row] for row in phrases])
+        kind = torch.tensor([scenes.KINDS.index(kind) for _, _, kind in parts])
+        same = F.one_hot(rivals.gather(1, kind[:, None])[:, 0], len(texts)).float()
+        crops = np.stack([crop for crop, *_ in parts])
+        return Pairs(crops, _tokens(self.tokenizer, texts), same, rivals, kind), Pairs.of(self.tokenizer, whole)
+
+
+def _logits(model: CLIPModel, pairs: Pairs) -> Float[Tensor, "n texts"]:
+    pixels, ids = as_tensor(pairs.images, device()).contiguous(), pairs.tokens.to(device())
+    with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
+        found = model(pixel_values=pixels, input_ids=ids, attention_mask=_until_end(ids))
+    return found.logits_per_image.float()
+
+
+def _until_end(ids: Int[Tensor, "texts tokens"]) -> Int[Tensor, "texts tokens"]:
+    """1 up to a text's first end token, which is also its padding."""
+    end = ids == ids[:, -1:]
+    return (end.cumsum(1) - end.long() == 0).long()
+
+
+def _contrast(model: CLIPModel, pairs: Pairs) -> tuple[Tensor, Tensor]:
     """CLIP's symmetric loss, in which equal texts are equally right, and the share of pictures that find their text."""
-    images, texts = as_tensor(np.stack([image for image, _ in pairs])), [text for _, text in pairs]
-    tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-    logits = model(pixel_values=images.contiguous(), **tokens).logits_per_image
-    same = torch.tensor([[float(a == b) for b in texts] for a in texts])
+    logits, same = _logits(model, pairs), pairs.same.to(device())
     target = same / same.sum(1, keepdim=True)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-    hits: Float[Tensor, " n"] = same.gather(1, logits.argmax(1, keepdim=True))
-    return loss, hits.mean().item()
+    return loss, same.gather(1, logits.argmax(1, keepdim=True)).mean()
 
 
-def _hard(
-    model: CLIPModel, tokenizer: CLIPTokenizer, images: np.ndarray, size: int, rng: np.random.Generator
-) -> tuple[Tensor, dict[str, float]]:
-    """Crops against all phrases that differ from any of theirs in the kind alone; a quarter as many whole scenes."""
-    picked = rng.integers(0, len(images), size)
-    drawn = [scenes.sample(int(index)) for index in picked]
-    whole = [_scene(images[i], s, rng) for i, s in zip(picked[::4], drawn[::4], strict=True)]
-    parts = [_part(images[i], s, rng) for i, s in zip(picked, drawn, strict=True)]
-    phrases = [[scenes.phrase([*words, kind]) for kind in scenes.KINDS] for _, words, _ in parts]
-    texts = sorted({text for row in phrases for text in row})
-    place = torch.tensor([[texts.index(text) for text in row] for row in phrases])
-    kind = torch.tensor([scenes.KINDS.index(kind) for _, _, kind in parts])
-    tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-    crops = as_tensor(np.stack([crop for crop, *_ in parts])).contiguous()
-    logits = model(pixel_values=crops, **tokens).logits_per_image
-    among = logits.gather(1, place)
-    right = place.gather(1, kind[:, None])[:, 0]
-    scene_loss, scene_hits = _contrast(model, tokenizer, whole)
-    loss = F.cross_entropy(logits, right) + F.cross_entropy(among, kind) + scene_loss / 2
-    return loss, {"scenes": scene_hits, "kinds": (among.argmax(1) == kind).float().mean().item()}
+def _hard(model: CLIPModel, crops: Pairs, whole: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
+    """Each crop against the phrases of all crops with all kinds, and once more against its own phrase's kinds."""
+    assert crops.rivals is not None
+    assert crops.kind is not None
+    logits, kind = _logits(model, crops), crops.kind.to(device())
+    among = logits.gather(1, crops.rivals.to(device()))
+    scene_loss, scene_hits = _contrast(model, whole)
+    loss = F.cross_entropy(logits, crops.same.to(device())) + F.cross_entropy(among, kind) + scene_loss / 2
+    return loss, {"scenes": scene_hits, "kinds": (among.argmax(1) == kind).float().mean()}

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
@@ -12,7 +13,7 @@ from .lesson import Batch
 
 
 class Attending:
-    """Attention processors for training: explicit, which a CPU runs faster here, with cross attention recorded.
+    """Attention processors for training: explicit on a CPU, which runs it faster, with cross attention recorded.
 
     maps: n x heads x pixels x tokens of each cross-attention layer, before `boost` (n x pixels x tokens) weighs them.
     """
@@ -23,22 +24,26 @@ class Attending:
         unet.set_attn_processor({name: self._cross if "attn2" in name else self._own for name in unet.attn_processors})
 
     def _own(self, attn: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
-        probs, v = _read(attn, x, x)
-        return _written(attn, probs @ v)
+        q, k, v = _heads(attn, x, x)
+        if x.is_cuda:
+            return _written(attn, F.scaled_dot_product_attention(q, k, v, scale=attn.scale))
+        return _written(attn, _softmax(attn, q, k) @ v)
 
     def _cross(self, attn: Any, x: Tensor, encoder_hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
-        probs, v = _read(attn, x, encoder_hidden_states)
+        q, k, v = _heads(attn, x, encoder_hidden_states)
+        probs = _softmax(attn, q, k)
         self.maps.append(probs.float())
         weighed = probs if self.boost is None else probs * self.boost[:, None].to(probs.dtype)
         return _written(attn, weighed @ v)
 
 
-def _read(attn: Any, x: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-    q, k, v = (
-        to(y).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-        for to, y in ((attn.to_q, x), (attn.to_k, text), (attn.to_v, text))
-    )
-    return (q @ k.transpose(-1, -2) * attn.scale).softmax(-1), v
+def _heads(attn: Any, x: Tensor, text: Tensor) -> list[Tensor]:
+    ends = ((attn.to_q, x), (attn.to_k, text), (attn.to_v, text))
+    return [to(y).unflatten(-1, (attn.heads, -1)).transpose(1, 2) for to, y in ends]
+
+
+def _softmax(attn: Any, q: Tensor, k: Tensor) -> Tensor:
+    return (q @ k.transpose(-1, -2) * attn.scale).softmax(-1)
 
 
 def _written(attn: Any, out: Tensor) -> Tensor:

@@ -1,16 +1,19 @@
 """What one step of training shows the U-Net: pictures and captions, and words that contradict what is to be seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.data import Dataset
 from transformers import CLIPTokenizer
 
 from .. import scenes
-from .data import CELLS, MOST, counterpart
+from . import data
+from .data import CELLS, MOST, Drawn, counterpart
 from .parts import TOKENS
 from .plan import Plan
 
@@ -23,16 +26,30 @@ class Pictures:
     """Scenes and their counterparts: latents, and masks of each object at 16x16 in bytes."""
 
     z: Float[Tensor, "n 4 h w"]
-    masks: np.ndarray
+    masks: Drawn | np.ndarray
     changed_z: Float[Tensor, "n 4 h w"]
-    changed_masks: np.ndarray
+    changed_masks: Drawn | np.ndarray
+
+
+@dataclass(frozen=True)
+class Lesson(Dataset):
+    """What each step shows: crops at first, then whole scenes and now and then crops again."""
+
+    pictures: Pictures
+    tokenizer: CLIPTokenizer
+    plan: Plan
+
+    def __getitem__(self, step: int) -> "Batch":
+        crop = step < self.plan.crop_steps or step % self.plan.crop_every == 0
+        return make_batch(self.pictures, self.tokenizer, self.plan, crop, np.random.default_rng([17, step]))
 
 
 @dataclass(frozen=True)
 class Batch:
     """z: what is to be painted. shown: what the noise leaves to be seen, another picture where the words are contrary.
 
-    owner: 1 where a token describes a thing. boost: factors of attention; 1 where it is left alone.
+    owner: 1 where a token describes a thing. inside, column, factor: where, of which token and by what attention is
+    multiplied; a factor of 1 leaves it alone.
     """
 
     z: Float[Tensor, "n 4 h w"]
@@ -41,7 +58,21 @@ class Batch:
     ids: Int[Tensor, "n tokens"]
     masks: Float[Tensor, "n things cells"]
     owner: Float[Tensor, "n things tokens"]
-    boost: Float[Tensor, "n cells tokens"]
+    inside: Float[Tensor, "n cells"]
+    column: Int[Tensor, " n"]
+    factor: Float[Tensor, " n"]
+
+    @property
+    def boost(self) -> Float[Tensor, "n cells tokens"]:
+        """Factors of attention."""
+        more = (self.factor - 1)[:, None] * F.one_hot(self.column, TOKENS)
+        return 1 + self.inside[:, :, None] * more[:, None]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same there, its latents in single precision."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        z = {k: moved[k].float().contiguous(memory_format=torch.channels_last) for k in ("z", "shown")}
+        return Batch(**{**moved, **z})
 
 
 @dataclass(frozen=True)
@@ -77,14 +108,12 @@ def make_batch(pictures: Pictures, tokenizer: CLIPTokenizer, plan: Plan, crop: b
         [" ".join(word for word, _ in row.caption) for row in rows],
         padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt",
     ).input_ids  # fmt: skip
-    z, shown = (
-        torch.stack([getattr(row, name) for row in rows]).float().contiguous(memory_format=torch.channels_last)
-        for name in ("z", "shown")
-    )
+    masks, inside = (torch.from_numpy(np.stack([getattr(row, name) for row in rows])) for name in ("masks", "inside"))
     return Batch(
-        z, shown, torch.tensor([row.contrary for row in rows]), ids,
-        torch.from_numpy(np.stack([row.masks for row in rows])).flatten(2),
-        torch.stack([_owner(row.caption) for row in rows]), torch.stack([row.boost for row in rows]),
+        torch.stack([row.z for row in rows]), torch.stack([row.shown for row in rows]),
+        torch.tensor([row.contrary for row in rows]), ids, masks.flatten(2),
+        torch.stack([_owner(row.caption) for row in rows]), inside.flatten(1),
+        torch.tensor([row.column for row in rows]), torch.tensor([row.factor for row in rows]),
     )  # fmt: skip
 
 
@@ -95,12 +124,14 @@ class _Row:
     contrary: bool
     caption: Sequence[tuple[str, int | None]]
     masks: np.ndarray
-    boost: Tensor
+    inside: np.ndarray
+    column: int
+    factor: float
 
 
 def _row(pictures: Pictures, index: int, plan: Plan, crop: bool, rng: np.random.Generator) -> _Row:
     contrary = bool(rng.random() < plan.contrary)
-    scene, (other, chosen, word) = scenes.sample(index), counterpart(index)
+    scene, (other, chosen, word) = data.scene(index), counterpart(index)
     if not contrary:
         chosen = int(rng.integers(len(scene.things)))
     window = around(scene, chosen, rng) if crop else Window(0, 0, CELLS, _first(chosen, len(scene.things)))
@@ -114,14 +145,12 @@ def _row(pictures: Pictures, index: int, plan: Plan, crop: bool, rng: np.random.
     elif rng.random() >= 0.1:
         caption = scenes.describe(part, rng, float(rng.choice(DROPS)))
         word = str(rng.choice([w for w, thing in caption if thing == 0]))
-    boost = torch.ones(window.side**2, TOKENS)
+    column, factor = 0, 1.0
     if caption and rng.random() < (plan.boosted if contrary else plan.told_twice):
-        inside = torch.from_numpy(window.of_masks(pictures.masks[index])[0]).flatten()
-        column = caption.index((word, 0)) + 1
-        boost[:, min(column, TOKENS - 1)] = 1 + inside * float(rng.uniform(*plan.factors) - 1)
+        column, factor = min(caption.index((word, 0)) + 1, TOKENS - 1), float(rng.uniform(*plan.factors))
     return _Row(
         window.of_latent(z[index]), window.of_latent(pictures.z[index]), contrary, caption,
-        window.of_masks(masks[index]), boost,
+        window.of_masks(masks[index]), window.of_masks(pictures.masks[index])[0], column, factor,
     )  # fmt: skip
 
 

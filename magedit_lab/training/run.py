@@ -1,16 +1,23 @@
 """A training run that can be stopped anywhere: weights, their running average and the optimiser, saved as one."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from .. import files
+
+
+def device() -> torch.device:
+    """Where training computes: the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Run:
@@ -21,15 +28,18 @@ class Run:
         self.whole = True  # False while an update is under way
         self.params = [p for m in modules for p in m.parameters()]
         self.ema = [p.detach().clone() for p in self.params]
-        self.optimiser = torch.optim.AdamW(self.params, rate, weight_decay=1e-2, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(
+            self.params, rate, weight_decay=1e-2, betas=(0.9, 0.98), fused=self.params[0].is_cuda or None
+        )
         if path.exists():
             self._resume()
 
-    def update(self, loss: Tensor, factor: float) -> float:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * factor
+    def update(self, loss: Tensor, factor: float) -> Tensor:
+        """One step of AdamW down the loss; the gradient's norm before it was clipped."""
         self.optimiser.zero_grad()
         loss.backward()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * factor
         norm = nn.utils.clip_grad_norm_(self.params, 1.0)
         self.whole = False
         self.optimiser.step()
@@ -37,7 +47,7 @@ class Run:
         keep = min(self.average, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.ema, [p.detach() for p in self.params], 1 - keep)
         self.whole = True
-        return norm.item()
+        return norm
 
     def save(self) -> None:
         tensors = {"step": torch.tensor(self.step), "seconds": torch.tensor(self.seconds, dtype=torch.float64)}
@@ -53,8 +63,8 @@ class Run:
             for i, p in enumerate(self.params):
                 p.data.copy_(f.get_tensor(f"weight.{i}"))
                 self.ema[i].copy_(f.get_tensor(f"ema.{i}"))
-                names = [k for k in f.keys() if k.startswith(f"optimiser.{i}.")]  # noqa: SIM118
-                self.optimiser.state[p] = {k.split(".")[-1]: f.get_tensor(k) for k in names}
+                names = {k.split(".")[-1]: k for k in f.keys() if k.startswith(f"optimiser.{i}.")}  # noqa: SIM118
+                self.optimiser.state[p] = {name: f.get_tensor(k).to(p.device) for name, k in names.items()}
 
     def averaged(self) -> None:
         """Put the average into the modules: the weights to ship."""
@@ -62,24 +72,42 @@ class Run:
             p.data.copy_(e)
 
 
-def steps(run: Run, total: int, every: float = 120.0) -> Iterator[tuple[int, np.random.Generator, torch.Generator]]:
-    """Steps from where `run` stands, each with its own randomness; saves every `every` seconds and at the end.
+def steps(
+    run: Run, total: int, lessons: Dataset, workers: int = 0, every: float = 120.0
+) -> Generator[tuple[int, Any, torch.Generator]]:
+    """Steps from where `run` stands, each with its lesson (`lessons[step]`, always the same) and its own randomness;
+    saves every `every` seconds and at the end. `workers` processes prepare the lessons.
 
-    An interrupt in the middle of an update keeps the last checkpoint, so that resuming repeats those steps bit for bit.
+    An interrupt in the middle of an update keeps the last checkpoint, so that resuming repeats those steps: bit for bit
+    on a CPU, as exactly as its kernels are on a GPU.
     """
     saved = last = time.monotonic()
     try:
-        while run.step < total:
-            rng, generator = np.random.default_rng([17, run.step]), torch.Generator().manual_seed(run.step)
-            yield run.step, rng, generator
-            now = time.monotonic()
-            run.seconds, last = run.seconds + now - last, now
-            if now - saved > every:
-                run.save()
-                saved = now
+        with closing(_prepared(lessons, range(run.step, total), workers)) as prepared:
+            for lesson in prepared:
+                yield run.step, lesson, torch.Generator(device()).manual_seed(run.step)
+                now = time.monotonic()
+                run.seconds, last = run.seconds + now - last, now
+                if now - saved > every:
+                    run.save()
+                    saved = now
     finally:
         if run.whole:
             run.save()
+
+
+def _prepared(lessons: Dataset, wanted: range, workers: int) -> Generator[Any]:
+    if not workers:
+        yield from (lessons[step] for step in wanted)
+        return
+    yield from DataLoader(
+        lessons, batch_size=None, sampler=wanted, num_workers=workers, prefetch_factor=4, collate_fn=_as_it_is,
+        multiprocessing_context="fork",
+    )  # fmt: skip
+
+
+def _as_it_is(lesson: Any) -> Any:
+    return lesson
 
 
 def schedule(step: int, total: int, warm: int = 100, decay: float = 0.35) -> float:

@@ -115,5 +115,5 @@ def test_a_saved_notebook_shows_its_pictures_without_a_kernel(opened):
     assert "widgets" not in saved["metadata"]
     data = saved["cells"][1]["outputs"][0]["data"]
     assert data["image/png"]
-    assert "".join(data["text/plain"]).startswith("A picture of 128x128 with a mask of 0 strokes")
+    assert "".join(data["text/plain"]).startswith("A picture of 256x256 with a mask of 0 strokes")
     assert file.stat().st_size < 1_000_000
