@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
+TWO := -n 2 --dist loadfile  # two processes of one thread each take two thirds of the time of one with two
 
 .PHONY: help speed e2e demo test notebooks site slides check format lab train clean
 
@@ -28,8 +29,8 @@ demo: .venv/installed
 	$(BIN)/magedit-lab demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest
-	MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(NBVAL) notebooks/solutions
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
+	OMP_NUM_THREADS=1 MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(TWO) $(NBVAL) notebooks/solutions
 
 e2e: .venv/installed
 	@bash tests/e2e/ready.sh

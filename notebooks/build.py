@@ -1,8 +1,8 @@
-"""Make the notebooks from `source/*.py` (jupytext's percent format): run them, once with stubs and once with solutions.
+"""Make the notebooks from `source/*.py` (jupytext's percent format): run them, in full with stubs, shortened with solutions.
 
     python notebooks/build.py            # all of them, or name some: 00 05
 
-A student's notebook keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the
+A student's notebook is run in the profile `lesson`, its solution copy in `ci`, as nbval runs it. A student's notebook keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the
 latter. `{time}` in a source becomes the time that the run took. A figure of a cell tagged `title` becomes the
 notebook's title picture, `pictures/NAME.png`.
 """
@@ -66,9 +66,10 @@ def read(path: Path) -> NotebookNode:
     return notebook
 
 
-def run(notebook: NotebookNode, folder: Path) -> float:
+def run(notebook: NotebookNode, folder: Path, profile: str = "lesson") -> float:
     """Execute in place, in `folder`; how many seconds it took."""
     start = time.monotonic()
+    os.environ["MAGEDIT_LAB_PROFILE"] = profile
     NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -88,7 +89,8 @@ def write_title(notebook: NotebookNode, path: Path) -> None:
 
 
 def write(notebook: NotebookNode, path: Path, seconds: float) -> None:
-    words = f"{seconds:.0f} s on two CPU cores, all cells; a GPU was not measured"
+    cores = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    words = f"{seconds:.0f} s on {cores} CPU core{'s' * (cores > 1)}, all cells; a GPU was not measured"
     for cell in notebook.cells:
         cell.source = cell.source.replace("{time}", words) if cell.cell_type == "markdown" else cell.source
     path.parent.mkdir(exist_ok=True)
@@ -103,12 +105,13 @@ def main(names: list[str]) -> None:
         if names and not path.name.startswith(tuple(names)):
             continue
         source = read(path)
-        for make, folder in ((student, HERE), (solution, HERE / "solutions")):
-            notebook = make(source)
-            folder.mkdir(exist_ok=True)
-            seconds = run(notebook, folder)
-            write_title(notebook, HERE / "pictures" / f"{path.stem}.png")
-            write(notebook, folder / f"{path.stem}.ipynb", seconds)
+        solved, given = solution(source), student(source)
+        (HERE / "solutions").mkdir(exist_ok=True)
+        run(solved, HERE / "solutions", "ci")
+        seconds = run(given, HERE)
+        write_title(given, HERE / "pictures" / f"{path.stem}.png")
+        write(given, HERE / f"{path.stem}.ipynb", seconds)
+        write(solved, HERE / "solutions" / f"{path.stem}.ipynb", seconds)
 
 
 if __name__ == "__main__":

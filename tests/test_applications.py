@@ -27,7 +27,8 @@ def test_tasks_edit_the_result_of_the_one_before(net, task):
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [((0.0, 0.0, 0.5, 1.0), np.s_[60:180, 80:120]), ((0.0, 0.0, 1.0, 0.5), np.s_[60:120, 80:160])]
+    ("share", "expected"),
+    [((0.0, 0.0, 0.5, 1.0), np.s_[60:180, 80:120]), ((0.0, 0.0, 1.0, 0.5), np.s_[60:120, 80:160])],
 )
 def test_a_part_is_a_share_of_the_masks_box(task, share, expected):
     mask = np.zeros((256, 256), np.float32)

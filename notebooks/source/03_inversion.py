@@ -110,12 +110,14 @@ for name, path in paths.items():
 # edit?
 
 # %%
-edits = {name: lab.run(task, paths[name], mag.METHODS["p2p+mask"]) for name in list(ways)[1:]}
+method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True, blend="mask")
+edits = {name: lab.run(task, paths[name], method) for name in list(ways)[1:]}
 mag.plots.comparison(edits)
 
 # %% [markdown]
-# *Prompt-to-Prompt with the mask after each inversion at scale 4.* Compare what lies outside the mask, and how strong
-# the new colour is inside: decibels of the source branch tell nothing of the second.
+# *The edit of notebook 02, the word's attention times five inside the mask and the outside put back, after each
+# inversion at scale 4.* Compare what lies outside the mask, and how well the new colour fills it: decibels of the source
+# branch tell nothing of the second.
 #
 # ## Exercise 1 · Which one drifts?
 #

@@ -111,8 +111,9 @@ print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
 
 # %% [markdown]
 # Blending can only throw away; it cannot bring the word to where it is not. Multiplying brings more of it, but only in
-# proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which the model
-# has never seen. The next notebook moves the latent, so that the word comes of itself.
+# proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which Stable
+# Diffusion has never seen. (Our small model was taught it, so here it works well.) The next notebook moves the latent,
+# so that the word comes of itself.
 #
 # ## Exercise 1 · Align by hand
 #
