@@ -74,9 +74,20 @@ def run(notebook: NotebookNode, folder: Path, profile: str = "lesson") -> float:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         outputs = cell.get("outputs", [])
-        cell.update({"outputs": [o for o in outputs if o.get("name") != "stderr"]} if outputs else {})
+        cell.update({"outputs": without_warnings(outputs)} if outputs else {})
     notebook.metadata.pop("widgets", None)
     return time.monotonic() - start
+
+
+def without_warnings(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """All but stderr; text that it came between is joined again."""
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        if kept and output.get("name") == kept[-1].get("name") == "stdout":
+            kept[-1].text += output.text
+        elif output.get("name") != "stderr":
+            kept.append(output)
+    return kept
 
 
 def write_title(notebook: NotebookNode, path: Path) -> None:

@@ -71,12 +71,14 @@ def test_the_title_picture_is_the_tagged_figure(tmp_path):
 
 def test_a_run_leaves_no_widget_state_warnings_or_times(tmp_path):
     cell = new_code_cell("import sys, ipywidgets\nprint('no', file=sys.stderr)\nipywidgets.IntSlider()")
-    made = book(cell)
+    split = new_code_cell("import sys\nprint('a', flush=True)\nprint('no', file=sys.stderr, flush=True)\nprint('b')")
+    made = book(cell, split)
     made.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     assert build.run(made, tmp_path) > 0
     assert "widgets" not in made.metadata
     assert "execution" not in cell.metadata
     assert [o.output_type for o in cell.outputs] == ["execute_result"]
+    assert [o.text for o in split.outputs] == ["a\nb\n"]
     path = tmp_path / "made.ipynb"
     nbformat.write(made, path)
     assert nbformat.read(path, 4).cells[0].execution_count == 1
