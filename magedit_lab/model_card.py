@@ -57,7 +57,7 @@ Machine: {machine}. Made by `magedit-lab train all --out DIR`{note}
 
 ## Scores
 
-By `magedit-lab bench model`, on held-out scenes, judged by `tabletop-clip`.
+By the measures of `magedit-lab bench model`, on as many held-out scenes as a row says, judged by `tabletop-clip`.
 
 {scores}
 
