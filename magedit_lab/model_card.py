@@ -12,6 +12,7 @@ from .backbone import Backbone
 from .model_bars import Score, full_caption, generate, held_out
 
 SHEET = 32
+PARTS = ("vae", "vae-decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps
 
 
 def write(net: Backbone, scores: Sequence[Score], out: Path) -> None:
@@ -81,7 +82,7 @@ little world only, and its numbers do not compare with those of another CLIP.
 def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
     """README.md of both models, from their `training.json` and the scores."""
     facts = json.loads((model / "training.json").read_text(encoding="utf-8"))
-    ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if "steps" in v}
+    ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if part in PARTS}
     note = f"; {facts['note']}" if "note" in facts else "."
     told = facts["plan"] | {"vae-decoder": "0 steps"} | ran | {"machine": facts["machine"], "note": note}
     own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
