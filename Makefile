@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
-TWO := -n 2 --dist loadfile  # two processes of one thread each take two thirds of the time of one with two
+TWO := -n 2 --dist loadfile
 
 .PHONY: help speed e2e demo test notebooks site slides check format lab train clean
 
