@@ -54,7 +54,7 @@ Stable Diffusion's never was. What works here may need another step size there.
   is multiplied inside its object, by a factor between {factors[0]:g} and {factors[1]:g}, as Prompt-to-Prompt
   re-weights. With look-alikes that the caption doesn't tell apart, nothing else says which of them is meant.
 
-Machine: {machine}. Made by `magedit-lab train all --out DIR`{note}
+Machine: {machine}. Made by `magedit-lab train`{note}
 
 ## Scores
 

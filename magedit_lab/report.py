@@ -27,6 +27,8 @@ def write(
     for words, wanted in (("simple scenes", False), ("complex scenes", True)):
         if some := [row for row in rows if row.get("complex") is wanted]:
             groups[words] = some
+    for change in dict.fromkeys(row["change"] for row in rows if "change" in row):
+        groups[f"change: {change}"] = [row for row in rows if row.get("change") == change]
     tables = {name: summary(some) for name, some in groups.items()}
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     text = [f"# {title}", *notes, *(f"## {name}\n\n{markdown(table)}" for name, table in tables.items())]

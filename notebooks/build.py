@@ -1,10 +1,11 @@
-"""Make the notebooks from `source/*.py` (jupytext's percent format): run them, in full with stubs, shortened with solutions.
+"""Make the notebooks from `source/*.py` (jupytext's percent format) and run them: stubs in full, solutions in short.
 
     python notebooks/build.py            # all of them, or name some: 00 05
 
-A student's notebook is run in the profile `lesson`, its solution copy in `ci`, as nbval runs it. A student's notebook keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the
-latter. `{time}` in a source becomes the time that the run took. A figure of a cell tagged `title` becomes the
-notebook's title picture, `pictures/NAME.png`.
+A student's notebook is run in the profile `lesson`, its solution copy in `ci`, as nbval runs it. A student's notebook
+keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the latter. `{time}` in a
+source becomes the time that the student's run took. A figure of a cell tagged `title` becomes the notebook's title
+picture, `pictures/NAME.png`.
 """
 
 import base64
@@ -69,8 +70,8 @@ def read(path: Path) -> NotebookNode:
 def run(notebook: NotebookNode, folder: Path, profile: str = "lesson") -> float:
     """Execute in place, in `folder`; how many seconds it took."""
     start = time.monotonic()
-    os.environ["MAGEDIT_LAB_PROFILE"] = profile
-    NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": str(folder)}}).execute()
+    client = NotebookClient(notebook, timeout=1200, record_timing=False, resources={"metadata": {"path": str(folder)}})
+    client.execute(env={**os.environ, "MAGEDIT_LAB_PROFILE": profile})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         outputs = cell.get("outputs", [])

@@ -15,7 +15,9 @@ def add(commands: Any) -> None:
     parser = command(commands, "train", train, "train the shipped models anew")
     parser.add_argument("what", choices=("vae", "diffusion", "clip", "all"), help="which part")
     parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the models", **NEEDED)
-    parser.add_argument("--preset", choices=("cpu", "gpu"), default="cpu", help="the shipped size, or a larger one")
+    parser.add_argument(
+        "--preset", choices=("cpu", "gpu"), default="cpu", help="a smaller model, or the shipped one's size"
+    )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, saved, after so long")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in the folder")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")

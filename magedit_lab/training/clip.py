@@ -12,10 +12,10 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import BatchEncoding, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from .. import scenes
-from .data import Drawn, as_tensor
+from .data import Drawn, as_tensor, dice, sampled
 from .parts import new_tokenizer
 from .plan import Plan
 from .run import Run, device, schedule, steps
@@ -113,7 +113,7 @@ class Pairs:
     in the kind alone (`rivals`), and which of these is right (`kind`)."""
 
     images: UInt8[np.ndarray, "n h w 3"]
-    tokens: Int[Tensor, "texts tokens"]
+    tokens: BatchEncoding
     same: Float[Tensor, "n texts"]
     rivals: Int[Tensor, "n kinds"] | None = None
     kind: Int[Tensor, " n"] | None = None
@@ -125,39 +125,41 @@ class Pairs:
         return cls(np.stack([image for image, _ in pairs]), _tokens(tokenizer, texts), same)
 
 
-def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> Int[Tensor, "texts tokens"]:
-    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> BatchEncoding:
+    return tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
 
 
 @dataclass(frozen=True)
-class Mixed(Dataset):
-    """As many scenes with their captions as crops with their phrases."""
+class _Lessons(Dataset):
+    """Pictures to choose from, and how many a step shows."""
 
     images: Drawn
     tokenizer: CLIPTokenizer
     batch: int
 
+    def picked(self, rng: np.random.Generator, count: int) -> list[int]:
+        return [int(i) for i in rng.integers(0, len(self.images), count)]
+
+
+class Mixed(_Lessons):
+    """As many scenes with their captions as crops with their phrases."""
+
     def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
-        rng = np.random.default_rng([17, step])
-        picked = [int(i) for i in rng.integers(0, len(self.images), 2 * self.batch)]
-        whole = [_scene(self.images[i], scenes.sample(i), rng) for i in picked[::2]]
-        part = [_object(self.images[i], scenes.sample(i), rng) for i in picked[1::2]]
+        rng = dice(step)
+        picked = self.picked(rng, 2 * self.batch)
+        whole = [_scene(self.images[i], sampled(i), rng) for i in picked[::2]]
+        part = [_object(self.images[i], sampled(i), rng) for i in picked[1::2]]
         return Pairs.of(self.tokenizer, whole), Pairs.of(self.tokenizer, part)
 
 
-@dataclass(frozen=True)
-class Hard(Dataset):
+class Hard(_Lessons):
     """Crops with all phrases that differ from any of theirs in the kind alone; a quarter as many whole scenes."""
 
-    images: Drawn
-    tokenizer: CLIPTokenizer
-    batch: int
-
     def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
-        rng = np.random.default_rng([17, step])
-        picked = [int(i) for i in rng.integers(0, len(self.images), self.batch)]
-        whole = [_scene(self.images[i], scenes.sample(i), rng) for i in picked[::4]]
-        parts = [_part(self.images[i], scenes.sample(i), rng) for i in picked]
+        rng = dice(step)
+        picked = self.picked(rng, self.batch)
+        whole = [_scene(self.images[i], sampled(i), rng) for i in picked[::4]]
+        parts = [_part(self.images[i], sampled(i), rng) for i in picked]
         phrases = [[scenes.phrase([*words, kind]) for kind in scenes.KINDS] for _, words, _ in parts]
         texts = sorted({text for row in phrases for text in row})
         place = {text: number for number, text in enumerate(texts)}
@@ -169,16 +171,10 @@ class Hard(Dataset):
 
 
 def _logits(model: CLIPModel, pairs: Pairs) -> Float[Tensor, "n texts"]:
-    pixels, ids = as_tensor(pairs.images, device()).contiguous(), pairs.tokens.to(device())
+    pixels, tokens = as_tensor(pairs.images, device()).contiguous(), pairs.tokens.to(device())
     with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
-        found = model(pixel_values=pixels, input_ids=ids, attention_mask=_until_end(ids))
+        found = model(pixel_values=pixels, **tokens)
     return found.logits_per_image.float()
-
-
-def _until_end(ids: Int[Tensor, "texts tokens"]) -> Int[Tensor, "texts tokens"]:
-    """1 up to a text's first end token, which is also its padding."""
-    end = ids == ids[:, -1:]
-    return (end.cumsum(1) - end.long() == 0).long()
 
 
 def _contrast(model: CLIPModel, pairs: Pairs) -> tuple[Tensor, Tensor]:

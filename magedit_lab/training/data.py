@@ -34,9 +34,14 @@ def counterpart(seed: int) -> tuple[scenes.Scene, int, str]:
 
 
 @lru_cache(maxsize=100_000)
-def scene(seed: int) -> scenes.Scene:
+def sampled(seed: int) -> scenes.Scene:
     """`scenes.sample`, drawn once: training meets each scene many times."""
     return scenes.sample(seed)
+
+
+def dice(step: int) -> np.random.Generator:
+    """All the chance that there is in what a step shows."""
+    return np.random.default_rng([17, step])
 
 
 def draw(folder: Path, plan: Plan) -> Generator[dict[str, float]]:

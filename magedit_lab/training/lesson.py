@@ -12,8 +12,7 @@ from torch.utils.data import Dataset
 from transformers import CLIPTokenizer
 
 from .. import scenes
-from . import data
-from .data import CELLS, MOST, Drawn, counterpart
+from .data import CELLS, MOST, Drawn, counterpart, dice, sampled
 from .parts import TOKENS
 from .plan import Plan
 
@@ -41,7 +40,7 @@ class Lesson(Dataset):
 
     def __getitem__(self, step: int) -> "Batch":
         crop = step < self.plan.crop_steps or step % self.plan.crop_every == 0
-        return make_batch(self.pictures, self.tokenizer, self.plan, crop, np.random.default_rng([17, step]))
+        return make_batch(self.pictures, self.tokenizer, self.plan, crop, dice(step))
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class _Row:
 
 def _row(pictures: Pictures, index: int, plan: Plan, crop: bool, rng: np.random.Generator) -> _Row:
     contrary = bool(rng.random() < plan.contrary)
-    scene, (other, chosen, word) = data.scene(index), counterpart(index)
+    scene, (other, chosen, word) = sampled(index), counterpart(index)
     if not contrary:
         chosen = int(rng.integers(len(scene.things)))
     window = around(scene, chosen, rng) if crop else Window(0, 0, CELLS, _first(chosen, len(scene.things)))

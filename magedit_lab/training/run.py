@@ -34,20 +34,19 @@ class Run:
         if path.exists():
             self._resume()
 
-    def update(self, loss: Tensor, factor: float) -> Tensor:
-        """One step of AdamW down the loss; the gradient's norm before it was clipped."""
+    def update(self, loss: Tensor, factor: float) -> None:
+        """One step of AdamW down the loss, at `factor` times the rate."""
         self.optimiser.zero_grad()
         loss.backward()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * factor
-        norm = nn.utils.clip_grad_norm_(self.params, 1.0)
+        nn.utils.clip_grad_norm_(self.params, 1.0)
         self.whole = False
         self.optimiser.step()
         self.step += 1
         keep = min(self.average, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.ema, [p.detach() for p in self.params], 1 - keep)
         self.whole = True
-        return norm
 
     def save(self) -> None:
         tensors = {"step": torch.tensor(self.step), "seconds": torch.tensor(self.seconds, dtype=torch.float64)}

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .data import Drawn, as_tensor
+from .data import Drawn, as_tensor, dice
 from .parts import new_vae
 from .plan import Plan
 from .run import Run, device, schedule, steps
@@ -35,7 +35,7 @@ class Crops(Dataset):
     batch: int
 
     def __getitem__(self, step: int) -> np.ndarray:
-        rng = np.random.default_rng([17, step])
+        rng = dice(step)
         pick, (y, x) = rng.integers(0, len(self.images), self.batch), rng.integers(0, self.side // 8 + 1, 2) * 8
         return np.stack([self.images[int(i)][y : y + self.side, x : x + self.side] for i in pick])
 
