@@ -108,13 +108,17 @@ def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator
                 yield named(case, name) | scores(case, task, result, judges)
 
 
-def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
-    """What the rows depend on, besides the cases."""
+def identity(net: Backbone) -> str:
+    """The model's name and a digest of some of its weights."""
     ends = b"".join(
         p.detach().float().cpu().numpy().tobytes() for p in (net.unet.conv_in.weight, net.unet.conv_out.weight)
     )
-    facts = {"model": f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"}
-    facts |= {"clip": judges.clip.name, "structure": judges.structure.name}
+    return f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"
+
+
+def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
+    """What the rows depend on, besides the cases."""
+    facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
     return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
 
 

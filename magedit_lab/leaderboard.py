@@ -16,12 +16,12 @@ from .plots import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 from .trace import Keep, run
 
 FIRST = scenes.HELD_OUT + 1_000  # the first scene; TabletopBench begins at cases.FIRST
-COLOUR = (0, 4)  # what cases.tabletop_case makes colour edits of: a simple scene, and one with a look-alike
+LOOK_ALIKES = (4, 5)  # the numbers for which cases.tabletop_case changes a colour, or a texture, beside a look-alike
 
 
 def tasks(count: int = 20) -> list[Case]:
-    """Colour edits, in simple scenes and in scenes with look-alikes by turns; their ideal edits are known."""
-    made = [cases.tabletop_case(COLOUR[i % 2], FIRST + i) for i in range(count)]
+    """Colour and texture edits by turns, in scenes with look-alikes, which need guidance; the ideal edits are known."""
+    made = [cases.tabletop_case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
     return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(made)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
@@ -53,7 +53,7 @@ def figure(width: float, height: float, label: str) -> Plot:
     return figure
 
 
-def row(figure: Figure, count: int, ratios: Sequence[float] | None = None) -> list[Axes]:
+def row(figure: FigureBase, count: int, ratios: Sequence[float] | None = None) -> list[Axes]:
     return list(figure.subplots(1, count, squeeze=False, width_ratios=ratios)[0])
 
 

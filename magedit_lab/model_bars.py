@@ -1,9 +1,12 @@
 """The shipped model's bars: what it can do on held-out scenes."""
 
 import itertools
+import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,9 +14,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from . import ddim, demo, metrics, scenes
+from . import ddim, demo, files, metrics, scenes
 from .attention import guided
 from .backbone import Backbone
+from .benchmark import identity
 from .edit import Maps, guidance
 from .inversion import NullText, invert
 from .masks import to_cells
@@ -50,36 +54,107 @@ class Score:
         return f"{self.name}: {self.value:.3g} (least {self.least:g}, aim {self.aim:g}; {self.reached}) {self.note}"
 
 
-def measure(net: Backbone, clip_name: str = "tabletop-clip", count: int = 256) -> Iterator[Score]:
-    """All bars in turn, the quick ones first."""
-    clip, seeds = metrics.Clip(clip_name), held_out(net, count)
-    drawn, captions = [scenes.sample(s) for s in seeds], [full_caption(s) for s in seeds]
-    yield Score("one U-Net forward, batch 2 (ms)", forward_ms(net), 80.0, 40.0, f"{torch.get_num_threads()} threads")
-    psnr = float(np.mean([metrics.psnr(metrics.unit(s.image), metrics.unit(_coded(net, s.image))) for s in drawn]))
-    yield Score("VAE reconstruction (dB)", psnr, 30.0, 36.0, f"{count} scenes")
-    rendered = recall(clip, [s.image for s in drawn], captions)
-    yield Score("image-to-caption R@1, rendered", rendered, 0.90, 0.99, f"among {count} full captions")
-    for name, value in objects(clip, drawn).items():
-        yield Score(f"single objects: {name} named rightly", value, 0.95, 0.99, f"crops of {count} scenes")
-    yield Score(
-        "attention of colour words in their object, over its area", grounded(net, seeds), 2.0, 4.0, "at half noise"
-    )
-    few, some = (min(most, max(1, count // share)) for most, share in ((EXACT_EDITS, 16), (EDITS, 4)))
+@dataclass(frozen=True)
+class Held:
+    """What bars are measured on: a model, a CLIP that judges, and the first `count` held-out scenes."""
+
+    net: Backbone
+    clip: metrics.Clip
+    count: int = 256
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        return held_out(self.net, self.count)
+
+    @cached_property
+    def drawn(self) -> list[scenes.Scene]:
+        return [scenes.sample(s) for s in self.seeds]
+
+    @cached_property
+    def captions(self) -> list[str]:
+        return [full_caption(s) for s in self.seeds]
+
+    @cached_property
+    def rendered(self) -> float:
+        """R@1 of the scenes as they are."""
+        return recall(self.clip, [s.image for s in self.drawn], self.captions)
+
+    def few(self, most: int, share: int) -> int:
+        """How many scenes a dear measure takes: a share of all, at most so many."""
+        return min(most, max(1, self.count // share))
+
+
+def forward(held: Held) -> Iterator[Score]:
+    threads = f"{torch.get_num_threads()} threads"
+    yield Score("one U-Net forward, batch 2 (ms)", forward_ms(held.net), 80.0, 40.0, threads)
+
+
+def vae(held: Held) -> Iterator[Score]:
+    pairs = ((metrics.unit(s.image), metrics.unit(_coded(held.net, s.image))) for s in held.drawn)
+    psnr = float(np.mean([metrics.psnr(*pair) for pair in pairs]))
+    yield Score("VAE reconstruction (dB)", psnr, 30.0, 36.0, f"{held.count} scenes")
+
+
+def retrieval(held: Held) -> Iterator[Score]:
+    yield Score("image-to-caption R@1, rendered", held.rendered, 0.90, 0.99, f"among {held.count} full captions")
+
+
+def naming(held: Held) -> Iterator[Score]:
+    for name, value in objects(held.clip, held.drawn).items():
+        yield Score(f"single objects: {name} named rightly", value, 0.95, 0.99, f"crops of {held.count} scenes")
+
+
+def attention(held: Held) -> Iterator[Score]:
+    name = "attention of colour words in their object, over its area"
+    yield Score(name, grounded(held.net, held.seeds), 2.0, 4.0, f"at half noise, {held.count} scenes")
+
+
+def null_text(held: Held) -> Iterator[Score]:
+    few = held.few(EXACT_EDITS, 16)
     for way in (EXACT, replace(EXACT, slack=NullText.slack)):
         note = f"{few} scenes, {way.steps} steps of {way.inner}, slack {way.slack:g}"
-        lost = null_text_loss(net, drawn[:few], way)
+        lost = null_text_loss(held.net, held.drawn[:few], way)
         yield Score("null-text reconstruction against the VAE's (dB)", lost, -1.0, -0.2, note)
+
+
+def causality(held: Held) -> Iterator[Score]:
+    some = held.few(EDITS, 4)
     for scale in (1.0, demo.Demo().guidance_scale):
-        share = causal(net, some, scale)
         note = f"{some} scenes, guidance scale {scale:g}"
+        share = causal(held.net, some, scale)
         yield Score("causal attention: x5 inside a mask recolours the object", share, 0.60, 0.90, note)
-    trial = captions[: max(1, count // 8)]
-    best = max(SCALES, key=lambda scale: recall(clip, generate(net, trial, scale), trial))
-    made = recall(clip, generate(net, captions, best), captions)
-    share = made / rendered if rendered else 0.0
-    yield Score(
-        "R@1 on generated pictures, share of rendered", share, 0.70, 0.95, f"guidance scale {best:g}: {made:.2f}"
-    )
+
+
+def generated(held: Held) -> Iterator[Score]:
+    trial = held.captions[: max(1, held.count // 8)]
+    best = max(SCALES, key=lambda scale: recall(held.clip, generate(held.net, trial, scale), trial))
+    made = recall(held.clip, generate(held.net, held.captions, best), held.captions)
+    share = made / held.rendered if held.rendered else 0.0
+    note = f"guidance scale {best:g}: {made:.3f} among {held.count}"
+    yield Score("R@1 on generated pictures, share of rendered", share, 0.70, 0.95, note)
+
+
+BARS: dict[str, Callable[[Held], Iterator[Score]]] = {
+    "forward": forward, "vae": vae, "retrieval": retrieval, "naming": naming, "attention": attention,
+    "null-text": null_text, "causality": causality, "generated": generated,
+}  # fmt: skip
+
+
+def measure(held: Held, names: Iterable[str], out: Path) -> Iterator[Score]:
+    """The scores of the named bars, each bar kept in a file of its own in `out` once it is measured: done ones are
+    read from there, and several processes can share the work. ValueError where a file is of another model or of
+    another number of scenes."""
+    facts = {"model": identity(held.net), "clip": held.clip.name, "scenes": held.count}
+    for name in names:
+        path = out / f"{name}.json"
+        if not path.exists():
+            made = [asdict(score) for score in BARS[name](held)]
+            files.write_text(path, json.dumps({**facts, "scores": made}, indent=1) + "\n")
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if differs := [f"{k} = {kept.get(k)}" for k in facts if kept.get(k) != facts[k]]:
+            wanted = ", ".join(f"{k} = {v}" for k, v in facts.items())
+            raise ValueError(f"expected {str(path)!r} with {wanted}; got {', '.join(differs)}; remove that file")
+        yield from (Score(**row) for row in kept["scores"])
 
 
 def full_caption(seed: int) -> str:

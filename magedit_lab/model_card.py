@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -15,10 +14,8 @@ SHEET = 32
 PARTS = ("vae", "vae-decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps
 
 
-def write(net: Backbone, scores: Sequence[Score], out: Path) -> None:
-    """`scores.json`, and `contact-sheet.png` with 32 uncurated generations."""
-    text = json.dumps([asdict(score) | {"reached": score.reached} for score in scores], indent=1)
-    files.write_text(out / "scores.json", text + "\n")
+def write_sheet(net: Backbone, out: Path) -> None:
+    """`contact-sheet.png`: 32 uncurated generations with their captions."""
     captions = [full_caption(seed) for seed in held_out(net, SHEET)]
     sheet = contact_sheet(generate(net, captions, demo.Demo().guidance_scale), captions)
     files.write(out / "contact-sheet.png", lambda p: sheet.save(p, format="PNG", optimize=True))

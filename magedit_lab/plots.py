@@ -95,8 +95,8 @@ def comparison(traces: Mapping[str, Trace]) -> Plot:
 
 
 def _prompts(task: Task, width: int) -> str:
-    source, target = (textwrap.fill(p, width) for p in (task.source, task.target))
-    return f"from:  {look.escaped(source)}\nto:  {look.emphasised(target, task.words)}"
+    source, target = textwrap.fill(f"from:  {task.source}", width), textwrap.fill(f"to:  {task.target}", width)
+    return f"{look.escaped(source)}\n{look.emphasised(target, task.words)}"
 
 
 def loss_curves(trace: Trace) -> Plot:
@@ -176,16 +176,31 @@ def previews(trace: Trace, count: int = 6) -> Plot:
     return figure
 
 
-def ablation(table: Sequence[Mapping[str, Any]], name: str) -> Plot:
-    """Success and structure distance over the values of one setting (`name=value`), with their 95 % intervals."""
+def ablation(table: Sequence[Mapping[str, Any]], name: str, rows: Sequence[Sequence[Image.Image]] = ()) -> Plot:
+    """Success and structure distance over the values of one setting (`name=value`), with their 95 % intervals.
+
+    rows: pictures above the curves, in each row a source and its edit at each value; ValueError for another number.
+    """
     if not table:
         raise ValueError("expected at least one setting, got none; measure it first")
     values = [line["setting"].split("=", 1)[1] for line in table]
-    figure = look.figure(10.0, 5.2, f"Success and structure distance over {name}: {', '.join(values)}")
-    for axes, column, (colour, style) in zip(look.row(figure, 2), ("success", "structure"), LINES, strict=False):
+    if wrong := [len(row) for row in rows if len(row) != 1 + len(values)]:
+        raise ValueError(f"expected rows of a source and {len(values)} edits, got one of {wrong[0]} pictures")
+    label = f"Success and structure distance over {name}: {', '.join(values)}"
+    wide = max(10.0, 1.7 * (1 + len(values)))
+    figure = look.figure(wide, 4.6 + 1.8 * len(rows), label + (f"; {len(rows)} sources and their edits" * bool(rows)))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(max(1.8 * len(rows), 0.01), 4.6))[:, 0]
+    if rows:
+        grid = above.subplots(len(rows), 1 + len(values), squeeze=False)
+        for axes, picture in zip(grid.flat, (p for row in rows for p in row), strict=True):
+            look.show(axes, picture, "")
+        for axes, value in zip(grid[0], ("source", *values), strict=True):
+            axes.set_title(value, fontsize=TEXT)
+    for axes, column, (colour, style) in zip(look.row(below, 2), ("success", "structure"), LINES, strict=False):
         means, low, high = (np.array([line[column][i] for line in table]) for i in range(3))
         axes.errorbar(values, means, [means - low, high - means], color=colour, ls=style, lw=2.4, marker="o", capsize=5)
         axes.set_ylim(0)
+        axes.tick_params(labelsize=look.SMALL)
         axes.set_xlabel(name, fontsize=TEXT)
         axes.set_title({"success": "success ↑", "structure": "structure distance ↓"}[column], fontsize=TITLE)
         axes.grid(axis="y", color="0.88", lw=0.8)

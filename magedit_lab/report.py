@@ -100,6 +100,17 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
     return rows
 
 
+def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path) -> list[list[Image.Image]]:
+    """For each case that was measured in all settings, complex scenes first: the source, and each setting's result."""
+    found = []
+    for case in sorted(cases, key=lambda case: not case.complex):
+        paths = [measured / "pictures" / f"{case.name}.{name}.png" for name in settings]
+        if all(path.exists() for path in paths):
+            results = [Image.open(path).convert("RGB") for path in paths]
+            found.append([outlined(case).resize(results[0].size, Image.Resampling.LANCZOS), *results])
+    return found
+
+
 def outlined(case: Case) -> Image.Image:
     """The source with the border of its mask dashed in white and black."""
     inside = case.task.region.numpy() >= 0.5

@@ -311,4 +311,26 @@ def test_an_ablation_is_plotted_with_its_intervals():
     rows = [{"setting": f"step={v}", "success": float(i % 2), "structure": 0.1 * v} for v in (1, 2) for i in range(4)]
     plot = mag.plots.ablation(benchmark.summary(rows), "step")
     assert plot.sentence == "Success and structure distance over step: 1, 2"
-    assert len(plot.png()) > 1000
+    means = [[y for _, y in axes.containers[0].lines[0].get_xydata()] for axes in plot.axes]
+    np.testing.assert_allclose(means, [[0.5, 0.5], [0.1, 0.2]])
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    with_pictures = mag.plots.ablation(benchmark.summary(rows), "step", [pictures, pictures])
+    shown = [axes.images[0].get_array() for axes in with_pictures.axes if axes.images]
+    np.testing.assert_array_equal(
+        np.array([image[0, 0] for image in shown]), [np.asarray(p)[0, 0] for p in 2 * pictures]
+    )
+    with pytest.raises(ValueError, match="a source and 2 edits, got one of 2 pictures"):
+        mag.plots.ablation(benchmark.summary(rows), "step", [pictures[:2]])
+
+
+def test_rows_of_pictures_are_those_of_cases_measured_in_all_settings(tmp_path):
+    listed = list(cases.tabletop(8))
+    (tmp_path / "pictures").mkdir()
+    for case, names in ((listed[0], "ab"), (listed[1], "a"), (listed[5], "ab")):
+        for shade, name in enumerate(names):
+            Image.new("RGB", (32, 32), (0, 0, shade)).save(tmp_path / "pictures" / f"{case.name}.{name}.png")
+    found = report.picture_rows(listed, ["a", "b"], tmp_path)
+    assert len(found) == 2
+    assert [[p.getpixel((0, 0))[2] for p in row[1:]] for row in found] == [[0, 1], [0, 1]]
+    complex_first = report.outlined(listed[5]).resize((32, 32), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(np.asarray(found[0][0]), np.asarray(complex_first))

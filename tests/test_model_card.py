@@ -25,6 +25,23 @@ def test_a_bar_is_reached_from_its_own_side(value, least, aim, reached):
     assert Score("a bar", value, least, aim).reached == reached
 
 
+def test_a_bar_that_was_measured_is_read_from_its_file(net, tmp_path, monkeypatch):
+    asked = []
+
+    def bar(held):
+        asked.append(held.count)
+        yield Score("a bar", 0.7, 0.6, 0.9, "a note")
+
+    monkeypatch.setattr(model_bars, "BARS", {"one": bar, "two": bar})
+    clip = Fake()
+    (first,) = model_bars.measure(model_bars.Held(net, clip, 3), ["one"], tmp_path)
+    again, other = model_bars.measure(model_bars.Held(net, clip, 3), ["one", "two"], tmp_path)
+    assert first == again == other == Score("a bar", 0.7, 0.6, 0.9, "a note")
+    assert asked == [3, 3]
+    with pytest.raises(ValueError, match=r"scenes = 4; got scenes = 3; remove that file"):
+        list(model_bars.measure(model_bars.Held(net, clip, 4), ["one"], tmp_path))
+
+
 def test_held_out_scenes_are_beyond_training_and_can_be_read_whole(net):
     seeds = model_bars.held_out(net, 40)
     assert min(seeds) >= scenes.HELD_OUT > training.Plan.gpu().pictures
@@ -37,7 +54,7 @@ class Fake(metrics.Clip):
     """A CLIP that knows each picture by the place that its first pixel tells."""
 
     def __init__(self):
-        pass
+        self.name = "fake"
 
     def similarity(self, images, texts):
         rows = torch.zeros(len(images), len(texts))

@@ -17,6 +17,7 @@ from .common import Bar, command, inversion, load
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
 )  # fmt: skip
+SHOWN = 3  # complex scenes above an ablation's curves
 
 
 def add(commands: Any) -> None:
@@ -32,6 +33,7 @@ def add(commands: Any) -> None:
     bars.add_argument("--model", default="tabletop", help="shipped model or folder")
     bars.add_argument("--clip", default="tabletop-clip", help="shipped CLIP or folder")
     bars.add_argument("--scenes", type=int, default=256, help="held-out scenes")
+    bars.add_argument("--bars", nargs="+", help="some of them only; several processes can share the work in one --out")
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
@@ -76,7 +78,8 @@ def ablate(arguments: argparse.Namespace) -> None:
     for name in names:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
-        plots.ablation(summary(some), name).save(arguments.out / f"{name}.png")
+        pictures = report.picture_rows(listed, [setting.name for setting in groups[name]], arguments.out)
+        plots.ablation(summary(some), name, pictures[:SHOWN]).save(arguments.out / f"{name}.png")
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
@@ -124,15 +127,22 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
 
 
 def model(arguments: argparse.Namespace) -> None:
-    """Print the bars as they are measured; write scores.json and the contact sheet."""
+    """Print the bars as they are measured, done ones from their files; with all of them, the contact sheet."""
     from .. import model_bars, model_card
 
-    net = load(arguments.model)
-    scores = []
-    for score in model_bars.measure(net, arguments.clip, arguments.scenes):
+    names = arguments.bars or list(model_bars.BARS)
+    if unknown := set(names) - set(model_bars.BARS):
+        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
+    if arguments.card and arguments.bars:
+        raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
+    net, scores = load(arguments.model), []
+    held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
+    for score in model_bars.measure(held, names, arguments.out):
         print(score, flush=True)
         scores.append(score)
-    model_card.write(net, scores, arguments.out)
+    if arguments.bars:
+        return
+    model_card.write_sheet(net, arguments.out)
     if arguments.card:
         folder = Path(metrics.located(arguments.model))
         model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)

@@ -53,11 +53,11 @@ def train(arguments: argparse.Namespace) -> None:
 
 def _judge(out: Path) -> None:
     """Measure the bars and write the model cards."""
-    from .. import model_bars, model_card
+    from .. import metrics, model_bars, model_card
 
     net, clip = load(str(out / "tabletop")), str(out / "tabletop-clip")
-    scores = list(model_bars.measure(net, clip))
-    model_card.write(net, scores, out / "tabletop")
+    scores = list(model_bars.measure(model_bars.Held(net, metrics.Clip(clip)), model_bars.BARS, out / "scores"))
+    model_card.write_sheet(net, out / "tabletop")
     model_card.write_card(out / "tabletop", out / "tabletop-clip", scores)
 
 

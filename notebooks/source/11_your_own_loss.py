@@ -115,8 +115,9 @@ for name, trace in tried.items():
 # %% [markdown]
 # ## 4 · The leaderboard
 #
-# Twenty colour edits on scenes that are in no benchmark, so you may tune on them as you like: ten simple ones, ten with
-# look-alikes. Few steps and a quick inversion keep it short. *Success*: the masked object has the colour.
+# Twenty edits on scenes that are in no benchmark, so you may tune on them as you like: ten colours and ten textures, each
+# beside a look-alike that the prompt does not tell apart. Few steps and a quick inversion keep it short. *Success*: the
+# masked object has the colour or the texture.
 #
 # ## Exercise 1 · Your loss
 #
