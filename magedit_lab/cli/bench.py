@@ -49,6 +49,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
     add("--steps", type=int, default=50, help="DDIM steps")
     add("--inner", type=int, default=NullText().inner, help="null-text's updates at each step, at most")
+    add("--rate", type=float, default=NullText().rate, help="null-text's learning rate")
     add("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     add("--step-size", type=float, default=MagEdit().step_size, help="MAG-Edit's delta, for the token ratio")
     add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
@@ -88,7 +89,7 @@ def ablate(arguments: argparse.Namespace) -> None:
 
 def _inversion(arguments: argparse.Namespace) -> DDIM | NullText:
     way = inversion(arguments)
-    return replace(way, inner=arguments.inner) if isinstance(way, NullText) else way
+    return replace(way, inner=arguments.inner, rate=arguments.rate) if isinstance(way, NullText) else way
 
 
 def _set(method: Any, arguments: argparse.Namespace) -> Any:
@@ -116,7 +117,7 @@ def _measure(
 
 def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
     a = arguments
-    updates = f" (at most {a.inner} updates a step)" if a.inversion == "null-text" else ""
+    updates = f" (at most {a.inner} updates a step, rate {a.rate:g})" if a.inversion == "null-text" else ""
     return [
         f"{count} cases; {a.model}, {a.inversion} inversion{updates}, {a.steps} steps, "
         f"guidance scale {a.guidance_scale:g}; "

@@ -168,7 +168,7 @@ my_entry = replace(fast, loss=my_loss, by_sigma=True, step_size=my_step)
 # %%
 entries["my loss"] = my_entry
 tasks = leaderboard.tasks(20 if lab.profile == "lesson" else 4)
-way = mag.Direct(lab.steps(8), demo.guidance_scale)
+way = mag.Direct(lab.steps(6), demo.guidance_scale)
 with lab.progress("tasks x entries") as after:
     rows = list(leaderboard.measure(lab.net, entries, tasks, way, progress=after))
 table = leaderboard.ranked(rows)
