@@ -14,6 +14,7 @@ from . import masks, scenes, words
 from .task import Task
 
 FIRST = scenes.HELD_OUT + 10_000  # TabletopBench's first scene; seeds below are for tuning
+FIRST_TUNING = scenes.HELD_OUT + 2_000
 CHANGES = ("colour", "texture", "object", "removal")
 
 
@@ -48,6 +49,12 @@ def tabletop(count: int = 200) -> Iterator[Case]:
     """
     for number in range(count):
         yield tabletop_case(number, FIRST + number)
+
+
+def tuning(count: int = 200) -> Iterator[Case]:
+    """The same kinds of cases on other scenes, to choose settings by before anything is measured."""
+    for number in range(count):
+        yield replace(tabletop_case(number, FIRST_TUNING + number), name=f"tuning-{number:03d}")
 
 
 def tabletop_case(number: int, seed: int) -> Case:

@@ -34,7 +34,7 @@ class Demo:
     inner: int = 3
     rate: float = 0.03
     loss: str = "token_ratio"
-    iterations: int = 5
+    iterations: int = 3
     stop_step: int | None = None
     step_size: float = 5.0
 

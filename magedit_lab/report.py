@@ -29,6 +29,8 @@ def write(
             groups[words] = some
     for change in dict.fromkeys(row["change"] for row in rows if "change" in row):
         groups[f"change: {change}"] = [row for row in rows if row.get("change") == change]
+    if some := [row for row in rows if row.get("success") == 1]:
+        groups["solved cases only, each method's own"] = some
     tables = {name: summary(some) for name, some in groups.items()}
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     text = [f"# {title}", *notes, *(f"## {name}\n\n{markdown(table)}" for name, table in tables.items())]

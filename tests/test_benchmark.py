@@ -230,6 +230,14 @@ def test_rows_count_the_calls_of_the_u_net(net, judges, tmp_path):
     assert p2p["calls"] == plain["calls"]
 
 
+def test_tuning_has_the_same_kinds_of_cases_on_scenes_of_its_own():
+    own, theirs = list(cases.tuning(16)), list(cases.tabletop(16))
+    assert [(c.change, c.complex) for c in own] == [(c.change, c.complex) for c in theirs]
+    assert not {c.name for c in own} & {c.name for c in theirs}
+    assert not {c.task.image.tobytes() for c in own} & {c.task.image.tobytes() for c in theirs}
+    assert cases.FIRST_TUNING + 200 < cases.FIRST
+
+
 def test_done_rows_are_not_run_again(net, judges, tmp_path):
     run(net, tmp_path, judges)
     with benchmark.Calls(net) as calls:
@@ -283,14 +291,15 @@ def test_the_interval_is_the_bootstraps():
 def test_the_report_has_every_group_and_escapes_prompts(net, judges, tmp_path):
     listed = list(cases.tabletop(8))
     rows = [
-        {"case": c.name, "setting": s, "complex": c.complex, "clip": value, "calls": 9}
+        {"case": c.name, "setting": s, "complex": c.complex, "clip": value, "calls": 9, "success": c.complex * 1.0}
         for c in listed
         for s, value in (("p2p", 21.0), ("<b>rude</b>", 20.0))
     ]
     report.write(rows, listed, tmp_path, "Table 1", ["a note"])
     text, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
     assert text.count("| p2p | 8 |") == 1
-    assert text.count("| p2p | 4 |") == 2
+    assert text.count("| p2p | 4 |") == 3  # simple, complex, solved
+    assert "solved cases only" in text
     assert "**21.0**" in text
     assert "<b>rude" not in page
     assert page.count("<img alt=") == 2 * 8

@@ -44,6 +44,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add = parser.add_argument
     add("--model", default="tabletop", help="shipped model, folder or hub name")
     add("--tasks", type=int, default=200, help="so many cases of TabletopBench, balanced at multiples of 8")
+    add("--tuning", action="store_true", help="cases like TabletopBench's on other scenes, to choose settings by")
     add("--format", choices=cases.FORMATS, help="a dataset's folder in --data, in place of TabletopBench")
     add("--data", type=Path, help="the dataset's folder")
     add("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
@@ -103,8 +104,8 @@ def _measure(
 ) -> tuple[list[dict[str, Any]], list[cases.Case]]:
     if (arguments.format is None) != (arguments.data is None):
         raise ValueError("expected --format and --data together, got one of the two")
-    found = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop(arguments.tasks)
-    listed = list(found)
+    drawn = cases.tuning if arguments.tuning else cases.tabletop
+    listed = list(cases.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
     rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
     first = len(rows)

@@ -14,6 +14,7 @@
 
 # %%
 import magedit_lab as mag
+from dataclasses import replace
 from widgets.lesson import start
 from widgets.exercises import check_other_object, check_best_step
 
@@ -47,7 +48,7 @@ mag.plots.task(task)
 # the source prompt, ends at this very picture (notebook 03).
 
 # %%
-path = lab.invert(task, mag.NullText(lab.steps(demo.steps), demo.guidance_scale, demo.inner))
+path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 
 # %% [markdown]
 # ## 3 · Three edits from the same noise
@@ -134,8 +135,6 @@ mag.plots.gradient_inside_outside(trace)
 # <code>task.mask</code> already.</details>
 
 # %%
-from dataclasses import replace
-
 scene = mag.demo.complex_scene(demo.seed)
 print([f"{i}: {thing.colour} {thing.kind}" for i, thing in enumerate(scene.things)])
 

@@ -11,6 +11,7 @@
 # **You need** notebooks 02 and 03. **Time** {time}.
 
 # %%
+from dataclasses import replace
 from widgets.lesson import start
 from widgets.exercises import check_alignment, check_outside
 import magedit_lab as mag
@@ -30,7 +31,7 @@ net, demo = lab.net, mag.demo.Demo()
 
 # %%
 easy = mag.applications.example_sequence()[0]
-path = lab.invert(easy, mag.NullText(lab.steps(20), demo.guidance_scale, demo.inner))
+path = lab.invert(easy, replace(demo.inversion, steps=lab.steps(20)))
 mag.plots.task(easy)
 
 # %% [markdown]
@@ -74,7 +75,7 @@ for token, origin in zip(mag.words.tokens(net.tokenizer, easy.target), found.tol
 
 # %%
 task = mag.demo.complex_task(demo.seed)
-hard = lab.invert(task, mag.NullText(lab.steps(20), demo.guidance_scale, demo.inner))
+hard = lab.invert(task, replace(demo.inversion, steps=lab.steps(20)))
 runs = {
     "P2P": lab.run(task, hard, mag.PromptToPrompt()),
     "blend by attention": lab.run(task, hard, mag.PromptToPrompt(blend="attention")),

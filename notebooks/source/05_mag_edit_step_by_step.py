@@ -11,6 +11,7 @@
 # **You need** notebook 04. **Time** {time}.
 
 # %%
+from dataclasses import replace
 from widgets.lesson import start
 from widgets.exercises import check_nudge, check_spatial, check_token_ratio
 import magedit_lab as mag
@@ -20,7 +21,7 @@ net, demo = lab.net, mag.demo.Demo()
 
 # %%
 task = mag.demo.complex_task(demo.seed)
-path = lab.invert(task, mag.NullText(lab.steps(20), demo.guidance_scale, demo.inner))
+path = lab.invert(task, replace(demo.inversion, steps=lab.steps(20)))
 mag.plots.task(task)
 
 # %% [markdown]

@@ -72,12 +72,12 @@ print(f"{len(guided)} guided sites of {guided[0].height} x {guided[0].width}; th
 out = Path(tempfile.mkdtemp(prefix="own-photo-"))
 demo = mag.demo.Demo()
 if PHOTO is None:
-    scene, simple = mag.demo.complex_scene(demo.seed), mag.demo.complex_task(demo.seed)
+    scene, simple = mag.demo.complex_scene(demo.seed + 2), mag.demo.complex_task(demo.seed + 2)
     picture, masks = mag.scenes.render(scene, 384)
     chosen = masks[[bool((m == simple.mask).all()) for m in scene.masks].index(True)]
     PHOTO, MASK, SOURCE, TARGET, WORDS = out / "photo.png", out / "mask.png", simple.source, simple.target, simple.words
-    Image.fromarray(picture[64:]).save(PHOTO)
-    Image.fromarray((chosen[64:] * 255).astype("uint8")).save(MASK)
+    Image.fromarray(picture[32:]).save(PHOTO)
+    Image.fromarray((chosen[32:] * 255).astype("uint8")).save(MASK)
 
 # %% [markdown]
 # `Task` checks everything at once: sizes, prompts, words. `fit` cuts the largest square that has the mask as near its
