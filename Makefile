@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
+RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help speed e2e demo test notebooks site slides check format lab train clean
+.PHONY: help recipes speed e2e demo test notebooks site slides check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -17,6 +18,7 @@ help:
 	@echo "make check  formatting, lint and types"
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
+	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
 	@echo "make train  train a smaller model on the CPU (hours on two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
@@ -64,6 +66,9 @@ train: .venv/installed
 
 speed: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/speed.py $(SPEED)
+
+recipes: .venv/installed
+	PYTHONPATH=tests $(BIN)/python tests/recipes.py $(RECIPES)
 
 clean:
 	rm -rf .venv build out *.egg-info

@@ -32,7 +32,7 @@ Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DCo
 - **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
   patch, the fourth is free for detail. {vae}, then the decoder
   alone, {vae-decoder}.
-- **U-Net and text encoder** ({text_layers} layers), trained together: {crop_steps:,} steps of {crop_batch} crops around
+- **U-Net and text encoder** (text layers: {text_layers}), trained together: {crop_steps:,} steps of {crop_batch} crops around
   an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
   v-prediction, Stable Diffusion's noise schedule, bfloat16, running average of the weights, 10 % empty captions.
   {diffusion}.
@@ -52,7 +52,7 @@ Stable Diffusion's never was. What works here may need another step size there.
   re-weights. With look-alikes that the caption doesn't tell apart, nothing else says which of them is meant.
 
 Machine: {machine}. Made by `magedit-lab train`{note}
-
+{compared}
 ## Scores
 
 By the measures of `magedit-lab bench model`, on as many held-out scenes as a row says, judged by `tabletop-clip`.
@@ -81,10 +81,11 @@ def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
     facts = json.loads((model / "training.json").read_text(encoding="utf-8"))
     ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if part in PARTS}
     note = f"; {facts['note']}" if "note" in facts else "."
-    told = facts["plan"] | {"vae-decoder": "0 steps"} | ran | {"machine": facts["machine"], "note": note}
+    compared = f"\n## Compared on a small budget\n\n{facts['compared']}\n" if "compared" in facts else ""
+    told = {**facts["plan"], "vae-decoder": "0 steps", **ran, "machine": facts["machine"]}
     own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
     for folder, text, some in ((model, CARD, scores), (clip, CLIP_CARD, own)):
-        page = text.format(scores=table(some), **told)
+        page = text.format(scores=table(some), note=note, compared=compared, **told)
         files.write_text(folder / "README.md", page)
 
 

@@ -104,6 +104,13 @@ def test_the_cards_say_what_was_run_and_scored(tmp_path):
     assert "| VAE () | 37.4 | 30 | 36 | aim |" in card
     assert "1,002 steps in 4 minutes" in clip
     assert "| VAE" not in clip
+    assert "Compared" not in card
+    (tmp_path / "tabletop" / "training.json").write_text(json.dumps({**kept, "compared": "with none: worse."}))
+    model_card.write_card(tmp_path / "tabletop", tmp_path / "tabletop-clip", scores)
+    assert (
+        "## Compared on a small budget\n\nwith none: worse.\n\n## Scores"
+        in (tmp_path / "tabletop" / "README.md").read_text()
+    )
     assert "0.931" in clip
 
 

@@ -120,7 +120,6 @@ mag.plots.gradient_inside_outside(trace)
 # raising the word's attention at all, and which keeps more of the object's structure?
 
 # %%
-from dataclasses import replace
 from magedit_lab import ablations
 
 spatial = {s.name: s.method for s in ablations.settings(demo.guided, demo.inversion)["loss"]}["loss=spatial_ratio"]
