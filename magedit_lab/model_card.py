@@ -32,8 +32,8 @@ Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DCo
 - **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
   patch, the fourth is free for detail. {vae}, then the decoder
   alone, {vae-decoder}.
-- **U-Net and text encoder** (text layers: {text_layers}), trained together: {crop_steps:,} steps of {crop_batch} crops around
-  an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
+- **U-Net and text encoder** (text layers: {text_layers}), trained together: {crop_steps:,} steps of {crop_batch} crops
+  around an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
   v-prediction, Stable Diffusion's noise schedule, bfloat16, running average of the weights, 10 % empty captions.
   {diffusion}.
 - **Words enter at five sites of 16x16**, as many as Stable Diffusion 1 has of that size, and nowhere else: what a map
