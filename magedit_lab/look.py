@@ -37,7 +37,9 @@ class Plot(Figure):
         drawn = io.BytesIO()
         self.savefig(drawn, format="png")
         small = io.BytesIO()
-        Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        Image.open(drawn).convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE).save(
+            small, "PNG", optimize=True
+        )
         return small.getvalue()
 
     def save(self, path: FilePath) -> None:

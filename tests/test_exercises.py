@@ -146,7 +146,7 @@ def test_outside(net, task, path):
         "blend by mask": mag.run(net, task, path, mag.PromptToPrompt(blend="mask")),
     }
     found = [mag.metrics.background(t.task.image, t.result, t.task.region.numpy())["psnr"] for t in runs.values()]
-    expect(ex.check_outside(found, task, runs), True, "with the blend")
+    expect(ex.check_outside(found, task, runs), True, "dB blended")
     expect(ex.check_outside(found[::-1], task, runs), False, "changed places")
     expect(ex.check_outside([1.0, 2.0], task, runs), False, "expected PSNR")
     expect(ex.check_outside([{}, {}], task, runs), False, "psnr")
@@ -160,7 +160,7 @@ def test_outside(net, task, path):
 def test_token_ratio():
     def answer(last):
         def token_ratio(probs, mask, word):
-            return last(probs[:, word], mask)
+            return last(probs[:, word] / probs.sum(1), mask)
 
         return ex.check_token_ratio(token_ratio)
 
@@ -170,6 +170,8 @@ def test_token_ratio():
     expect(answer(lambda r, m: (1 - r.mean()) ** 2), False, "only those of the mask")
     expect(answer(lambda r, m: ((1 - r) ** 2 * m).sum() / m.sum()), False, "averages first")
     expect(answer(lambda r, m: (1 - (r * m).mean()) ** 2), False, "cells in the mask")
+    plain = ex.check_token_ratio(lambda probs, mask, word: (1 - (probs[:, word] * mask).sum() / mask.sum()) ** 2)
+    expect(plain, False, "need not be 1")
     expect(answer(lambda r, m: r), False, "should be a number")
     expect(answer(lambda r, m: None), False, "returns None")
 

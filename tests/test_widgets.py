@@ -7,6 +7,7 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
+from widgets import palette
 from widgets.attention_explorer import AttentionExplorer
 from widgets.compare import Compare
 from widgets.gradient_inspector import GradientInspector
@@ -208,3 +209,17 @@ def test_a_page_without_a_kernel_shows_a_picture_and_a_sentence(trace, make):
     with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
         assert np.asarray(picture.convert("L")).std() > 5
     assert repr(widget) == f"{type(widget).__name__}: {widget.sentence}"
+
+
+def test_what_a_cell_shows_is_the_widget_and_its_still_as_an_output_of_its_own(trace, monkeypatch):
+    shown = []
+    monkeypatch.setattr(palette, "display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
+    widget = MaskPainter(trace.task.image, [BOX])
+    widget._ipython_display_()
+    (live, _, _), (still, words, _) = shown
+    assert all(raw for _, _, raw in shown)
+    assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert "image/png" not in live
+    assert still["image/png"] == widget._repr_mimebundle_()[0]["image/png"]
+    assert words["image/png"]["alt"] == palette.STOOD + widget.sentence
+    assert f'img[alt^="{palette.STOOD}"]' in palette.CSS.read_text(encoding="utf-8")

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 import matplotlib
 import numpy as np
 import traitlets
+from IPython.display import display
 from PIL import Image
 
 T = TypeVar("T")
 CIVIDIS = matplotlib.colormaps["cividis"](np.arange(256), bytes=True)[:, :3].tobytes()
 CSS = Path(__file__).with_name("palette.css")
+STOOD = "As it stood: "  # how a still's alt text begins; palette.css hides the still while its widget lives
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.M)
 
 
@@ -51,6 +53,15 @@ class Still:
         picture = base64.b64encode(self.still()).decode()
         data = {**data, "image/png": picture, "text/plain": self.sentence}
         return data, {**metadata, "image/png": {"alt": self.sentence}}
+
+    def _ipython_display_(self) -> None:
+        """The widget, and its still as an output of its own: JupyterLab shows nothing but `model not found` of a widget
+        that it has no kernel for, whatever else is in its bundle."""
+        data, metadata = self._repr_mimebundle_()
+        picture = {"image/png": data.pop("image/png"), "text/plain": self.sentence}
+        metadata.pop("image/png")
+        display(data, metadata=metadata, raw=True)
+        display(picture, metadata={"image/png": {"alt": STOOD + self.sentence}}, raw=True)
 
 
 class Told:

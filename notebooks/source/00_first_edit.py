@@ -38,7 +38,7 @@ mag.plots.task(task)
 # *The dashed line is the mask. The edit word is bold.* Two objects of one kind, and both prompts call them by the same
 # name.
 #
-# **Predict.** Prompt-to-Prompt changes the prompt and keeps where the source's words looked. It never sees the mask.
+# **Predict.** Prompt-to-Prompt changes the prompt and keeps where the source's words were looked at. It never sees the mask.
 # Which of the look-alikes will change: the masked one, the other one, both, or none? Write it down.
 #
 # ## 2 · Back to noise
@@ -65,12 +65,13 @@ mag.plots.comparison(traces)
 
 # %% [markdown]
 # *From left to right: the source with its mask, Prompt-to-Prompt, the same with everything outside the mask put back,
-# and MAG-Edit.* See which object each of them changed, and whether the others stayed as they were.
+# and MAG-Edit.* See which objects each of them changed, and whether the others kept their colour and shape.
 #
 # **Look.** Prompt-to-Prompt's word goes where the model likes it best. Putting the outside back can only take away: it
-# brings nothing into the mask that was not there. MAG-Edit moves the *noise* until the word looks at the mask.
+# brings nothing into the mask that was not there. MAG-Edit moves the *noise* until the mask looks at the word; it bends
+# the handle a little.
 #
-# **Check** your guess against the picture: the colour that each result has inside the mask, by its mean.
+# **Check** your guess in the picture, and by the colour that each result has inside the mask, by its mean.
 
 # %%
 print(f"asked for: {task.words[0]}")
@@ -91,8 +92,8 @@ mag.plots.loss_curves(trace)
 
 # %% [markdown]
 # *Each row of dots is one denoising step, each dot one nudge of the noise. 1 means that the word gets no attention
-# inside the mask, 0 that it gets all.* Guidance works where a row falls from left to right. Mind the axis: it need not
-# begin at 0.
+# inside the mask, 0 that it gets all.* Guidance works where a row falls from left to right. The black line joins the ends of the
+# rows; it may rise again (notebook 05). Mind the axis: it need not begin at 0, and here 0.8 was enough.
 #
 # ## 5 · Where the word is looked at
 #
@@ -112,7 +113,12 @@ mag.plots.attention_over_time(traces)
 
 # %% [markdown]
 # *The share of the edit word's attention that lies inside the mask, at each step of the three runs.* The dotted line is
-# what a word gets that looks everywhere alike; above it, a word prefers the mask.
+# what a word gets that is looked at everywhere alike; above it, a word prefers the mask.
+#
+# **Look.** Two shares, not one: the loss asks how much of the *mask's* attention the word has; this figure, how much of
+# the *word's* attention lies in the mask. The nudges end halfway. The jump at step 15 (for P2P+Mask at step 4) is not
+# theirs: from there on the outside is put back, and with it goes the attention that the word had there. So a share can
+# also rise because the rest was taken away, as P2P+Mask's does: its mug stays as it was.
 #
 # ## 6 · The gradient
 #

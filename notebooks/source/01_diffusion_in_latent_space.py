@@ -52,7 +52,7 @@ channels = mag.plots.channels(z)
 mag.plots.pictures(dict(zip(names, channels)), "The four channels of the latent as grey pictures")
 
 # %% [markdown]
-# *Each channel from its smallest number (black) to its largest (white).* The objects stand where they stand in the
+# *Each channel from its smallest number (black) to its largest (white): red is bright in the second, blue in the third.* The objects stand where they stand in the
 # picture: a latent is a small picture, and a nudge of one of its cells moves one patch.
 #
 # ## 2 · Noise
@@ -80,7 +80,10 @@ mag.plots.pictures({f"t = {t}": net.decode(zt) for t, zt in noisy.items()}, "The
 # ## 3 · What the U-Net does
 #
 # The *U-Net* is the network that was trained: from a noisy latent, its timestep and a prompt it guesses the noise,
-# $\epsilon_\theta(z_t, t, \text{prompt})$. A guess of the noise is a guess of the picture, for the formula above can be
+# $\epsilon_\theta(z_t, t, \text{prompt})$. On its way it halves the grid of cells twice, 32, 16, 8, and doubles it back,
+# so a cell inside it can be larger. It does not read letters: `net.embed` turns a prompt into its *embedding*, a vector
+# for each *token* (a word or a sign).
+# A guess of the noise is a guess of the picture, for the formula above can be
 # solved for $z_0$: $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
 #
 # **In code** (`ddim.py`): `return (z - (1 - alpha).sqrt() * eps) / alpha.sqrt()`
@@ -133,11 +136,12 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
 # %% [markdown]
 # *The same noise and prompt in more and more steps.* With few, the model is asked rarely, and late: with two it takes
-# pure noise for a picture that is half done, and goes on from there. Each further step lets it decide for something.
+# pure noise for a picture that is half done, and goes on from there. See from how many steps on the wall is as the prompt
+# says: each further step lets the model decide for something, and another number of steps may lead elsewhere.
 #
 # ## 5 · Guidance
 #
-# The prompt alone is a weak pull. *Classifier-free guidance* asks twice, with the prompt and with the empty prompt
+# The prompt alone leaves the model free to add what nobody asked for. *Classifier-free guidance* asks twice, with the prompt and with the empty prompt
 # $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
 #
@@ -161,11 +165,11 @@ made = {f"scale {s:g}": guided(net.embed(prompt), s, lab.steps(20)) for s in sca
 mag.plots.pictures(made, "The same noise at four guidance scales")
 
 # %% [markdown]
-# *The same noise and prompt at four scales.* 0 ignores the prompt, 1 is the plain model; large scales obey and
-# overshoot.
+# *The same noise and prompt at four scales.* 0 ignores the prompt, 1 is the plain model. See what else than the prompt's
+# words is in the picture at small scales, and what is gone at large ones.
 #
-# **Check.** Scale 1 is the plain model exactly, since the empty prompt cancels out: how many pixels differ from the
-# picture that `generate` made?
+# **Check.** Scale 1 is the plain model exactly, since the empty prompt cancels out: by how much does any pixel differ
+# from the picture that `generate` made?
 
 # %%
 import numpy as np

@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 02 · Cross attention: words look at pixels
+# # 02 · Cross attention: pixels look at words
 #
-# ![A map for each word of a prompt, bright where the model looks when it reads that word](pictures/02_cross_attention.png)
+# ![A map for each word of a prompt, bright at the places that look at it](pictures/02_cross_attention.png)
 #
-# *One map for each word of the prompt: where the model looks when it reads that word.*
+# *One map for each word of the prompt: which places look at that word.*
 #
 # **You will** *read* the attention map of every word, *find* the layers that they come from, *check* what they sum to,
 # and *change* a picture by changing a map.
@@ -26,20 +26,23 @@ net = lab.net
 # *query* $Q$ (“what am I to become?”), and each token of the prompt offers a *key* $K$ (“what I am about”) and a *value*
 # $V$ (“what I have to give”). Keys that fit the query get a large share of the cell's attention,
 # $A = \text{softmax}(QK^\top/\sqrt d)$, and the cell takes up that share of their values, $AV$. Row of $A$ = cell,
-# column = token. A column, put back into its grid, is the word's map.
+# column = token. A column, put back into its grid, is the word's map. (A *token* is a word or a sign; `</w>` marks its
+# end. A prompt is filled up to 32 tokens, the *padding*.)
 #
 # **In code** (`attention.py`): `scores = q @ k.transpose(-1, -2) * attn.scale`
 #
 # To have something to look at, take the task of notebook 00, find its noise (`mag.Direct` is the quickest way; notebook
-# 03 explains it), and denoise under the target prompt with no method at all. A *trace* keeps the maps of every step.
+# 03 explains it), and denoise under the target prompt, with the layout kept as Prompt-to-Prompt does (notebook 04). A
+# *trace* keeps the maps of every step.
 
 # %%
 task = mag.demo.complex_task(mag.demo.Demo().seed)
 path = lab.invert(task, mag.Direct(lab.steps(20), 4.0))
-trace = lab.run(task, path, mag.METHODS["plain"])
+trace = lab.run(task, path, mag.PromptToPrompt())
 
 # %% [markdown]
-# **Predict:** two objects have one name. Where will the edit word's map be bright: on one of them, on both, or nowhere?
+# **Predict:** two objects have one name. Where will the edit word's map be bright: on the masked one, on the other, on
+# both, or nowhere?
 
 # %% tags=["title"]
 mag.plots.attention_of_words(trace)
@@ -48,8 +51,8 @@ mag.plots.attention_of_words(trace)
 # *The map of each word of the target prompt, averaged over the steps. The dashed line is the mask; below each map, the
 # share that lies inside.* Each map has a scale of its own, so compare places, not brightness.
 #
-# **Look.** Names of things light up on things. *a*, *on* and *with* have little to say. Does the edit word know which
-# of the look-alikes it belongs to?
+# **Look.** Names of objects light up on objects. *a*, *and*, *on* and *with* take what is left, wall and table: they say
+# nothing, and yet have attention. Nothing in the prompt ties the edit word to the mask, and its map shows it.
 #
 # ## 2 · Where the maps come from
 #
@@ -84,18 +87,18 @@ print("heads, cells, tokens:", tuple(probs.shape))
 
 # %%
 share = probs.mean((0, 1))
-for token, value in list(zip(trace.tokens, share))[:8]:
+for token, value in zip(trace.tokens, share):
     print(f"{token:<12} {value.item():.1%}")
 print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 
 # %% [markdown]
-# **Look.** A word gains attention in a cell only by taking it from other tokens. What the words do not have lies with
-# tokens that say nothing.
+# **Look.** The largest shares are a comma's and an article's; start, end and padding have the rest. A word gains attention
+# in a cell only by taking it from other tokens.
 #
 # ## 4 · A map is a handle
 #
 # If attention *causes* what is painted, then a larger map should paint more of its word. Multiply the edit word's
-# column by 5 inside the mask, and keep the rest of the layout as Prompt-to-Prompt does (notebook 04).
+# column by 5 inside the mask (the row then sums to more than one).
 #
 # **In code** (`methods/prompt_to_prompt.py`): `scale[:, column] = 1 + (factor - 1) * inside`
 #
@@ -104,11 +107,12 @@ print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 # %%
 method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True)
 more = lab.run(task, path, method)
-mag.plots.comparison({"as it is": lab.run(task, path, mag.PromptToPrompt()), "x5 in the mask": more})
+mag.plots.comparison({"as it is": trace, "x5 in the mask": more})
 
 # %% [markdown]
 # *Prompt-to-Prompt, and the same with the edit word's attention multiplied inside the mask (the paper's P2P+Re-weight
-# takes 10).* Multiplying helps only where there is something to multiply. MAG-Edit will move the latent instead.
+# takes 10).* See whether the other objects stayed as they were: nothing holds them. Multiplying needs
+# something to multiply, and takes nothing from other words. MAG-Edit will move the latent instead.
 #
 # **Check.** The maps that a trace keeps are those after multiplying, so the word's share inside the mask must have
 # grown.
@@ -116,6 +120,10 @@ mag.plots.comparison({"as it is": lab.run(task, path, mag.PromptToPrompt()), "x5
 # %%
 word = task.words[0]
 print(f"share inside the mask, mean over the steps: {trace.share(word).mean():.1%} -> {more.share(word).mean():.1%}")
+
+# %% [markdown]
+# Five times alone would make less of it. The rest comes because each step starts from what the last one painted: a mug
+# that is a little red looks more at *red*.
 
 # %% [markdown]
 # ## Exercise 1 · Sums

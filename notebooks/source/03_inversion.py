@@ -6,7 +6,7 @@
 # *A picture, turned into noise in five ways and denoised again. It should come back as it was.*
 #
 # **You will** *invert* a picture in five ways, *see* why guidance spoils the simplest, *measure* the damage in
-# decibels, and *choose* one for an edit.
+# decibels, and *compare* them in an edit.
 #
 # **You need** notebook 01. **Time** {time}.
 
@@ -29,7 +29,7 @@ net = lab.net
 # **In code** (`inversion.py`): `latents.insert(0, ddim.move(latents[0], eps, net.alpha(before), net.alpha(t)))`
 #
 # Each step up uses the noise seen a little too early, a small error. Without guidance (scale 1) the way back nearly
-# retraces it. To *edit*, we need guidance (here scale 4), which multiplies the errors. The other four ways mend that;
+# retraces it. To *edit*, we need guidance (here scale 4), which multiplies the errors. The other three ways mend that;
 # section 3 says how.
 
 # %%
@@ -38,7 +38,7 @@ steps = lab.steps(20)
 ways = {
     "DDIM, scale 1": mag.DDIM(steps, 1.0),
     "DDIM, scale 4": mag.DDIM(steps, 4.0),
-    "null-text": mag.NullText(steps, 4.0, inner=5),
+    "null-text": mag.NullText(steps, 4.0, inner=5, rate=0.03),
     "negative-prompt": mag.NegativePrompt(steps, 4.0),
     "direct": mag.Direct(steps, 4.0),
 }
@@ -61,7 +61,7 @@ mag.plots.pictures(shown, "The picture, and its reconstruction after five invers
 # %% [markdown]
 # *The source branch of each run: what the model makes of the inverted noise under the source prompt.*
 #
-# **Look** at colours and edges of the objects, not at the whole: a drift begins with a wrong shade.
+# **Look** at the edges of the objects and the grain of the wood, not at the whole: there a drift begins.
 #
 # ## 2 · In decibels
 #
@@ -79,11 +79,12 @@ for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
 
 # %% [markdown]
-# **Check** your guess. Half a decibel cannot be seen; several can, as the wrong shades above.
+# **Check** your guess. Half a decibel cannot be seen; several can, as the wavy edges above. Negative-prompt equals DDIM at
+# scale 1: for the source branch nothing is left to guide.
 #
 # ## 3 · How each of them does it
 #
-# - **Null-text** (Mokady et al. 2023) tunes the *empty prompt* $\varnothing_t$ at each step until the guided step lands
+# - **Null-text** (Mokady et al. 2023) tunes the *embedding* $\varnothing_t$ of the empty prompt at each step until the guided step lands
 #   on the recorded latent: $\min_{\varnothing_t} \lVert z_{t-1} - \text{step}(z_t, \varnothing_t) \rVert^2$.
 # - **Negative-prompt** (Miyake et al. 2023) puts the source prompt in the empty one's place, so that for the source the
 #   two guesses are equal and nothing is left to guide.
@@ -160,4 +161,5 @@ check_exact(exact)
 #
 # - *Null-text is slow:* fewer `inner` updates; 10 is the published number.
 # - *Everything drifts:* the source prompt does not describe the picture.
-# - *Direct is exact, so why not always?* Exact is the source branch. Section 4 shows the target's.
+# - *Direct is exact, so why not always?* Exact is the source branch; in this scene nothing else speaks against it. The
+#   next notebooks use null-text because the paper does.

@@ -38,20 +38,21 @@ mag.plots.task(easy)
 # *A task with one object of its kind: the word can only mean this one.* The mask is drawn for us; the method will not
 # read it.
 #
-# **Predict:** what is lost when nothing is injected, and what when too much is?
+# **Predict:** what is lost when nothing is injected, and what when everything is, to the end?
 
 # %%
-shares = {"never": 0.0, "in 40 % of the steps": 0.4, "in 80 %": 0.8}
-runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=s, self_replace=s / 2)) for name, s in shares.items()}
+shares = {"never": (0.0, 0.0), "in 80 %, 50 %": (0.8, 0.5), "always": (1.0, 1.0)}  # cross, self
+runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=c, self_replace=s)) for name, (c, s) in shares.items()}
 
 # %% tags=["title"]
 mag.plots.comparison(runs)
 
 # %% [markdown]
-# *The same edit with the source's attention put in never, early, and for most of the time. The published default is
-# 80 %.*
+# *The same edit with the source's attention put in never; for 80 % of the steps in cross and 50 % in self attention, as
+# published; and always.*
 #
-# **Look** at the outlines of all objects, and at the other object's colour: both say how much of the source was kept.
+# **Look** at the outlines, and at how well the new colour took: they say how much of the source was kept. Where the noise
+# alone keeps the layout, as in easy scenes, little is lost without.
 #
 # ## 2 · What is common
 #
@@ -88,8 +89,9 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *Prompt-to-Prompt; outside a mask made from the word's attention the source is put back; the same with the given mask;
-# and the word's attention times ten inside the mask.* See which objects took the colour in each, and whether the
-# multiplied one kept its surface.
+# and the word's attention times ten inside the mask.* See which objects took the colour in each, whether the multiplied
+# one kept its surface, and whether the others stayed as they were. A mask made from the word's own attention holds the
+# word's mistakes.
 #
 # ## 4 · Why
 #
@@ -102,8 +104,8 @@ mag.plots.attention_of_words(runs["P2P"])
 # *The map of each word after injection, averaged over the steps; below it the share inside the mask.* Look for the edit
 # word, and compare its share with that of the thing's own name.
 #
-# **Check** with one number: how much more than its area does the mask get of the edit word? 1 would mean that the word
-# does not care for the mask at all.
+# **Check** with one number, the mean of each step's share: how many times its area does the mask get of the edit word? 1
+# would mean that the word does not care for the mask, and less that it avoids it.
 
 # %%
 word, cells = task.words[0], mag.masks.to_cells(task.region, 16, 16)
@@ -113,7 +115,8 @@ print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
 # %% [markdown]
 # Blending can only throw away; it cannot bring the word to where it is not. Multiplying brings more of it, but only in
 # proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which Stable
-# Diffusion has never seen. (Our small model was taught it, so here it works well.) The next notebook moves the latent,
+# Diffusion has never seen. (Our small model was taught it: the masked object takes the colour. What is outside, nothing
+# holds.) The next notebook moves the latent,
 # so that the word comes of itself.
 #
 # ## Exercise 1 · Align by hand

@@ -47,7 +47,7 @@ mag.plots.task(task)
 # **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
 #
 # The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). Both losses are plain
-# functions of them.
+# functions of them. Here is one of the five sites; the loss of a run is the mean of all.
 
 # %%
 first = next(mag.edit(net, task, path, mag.MagEdit(iterations=1)))
@@ -72,8 +72,9 @@ print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word).item():.3f}  
 nudge = first.nudges[0]
 cells = mag.masks.to_cells(task.region, *nudge.gradient.shape[-2:])
 inside, outside = nudge.size(cells)
-print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}; step size {nudge.step_size:.1f}")
-print(f"largest update outside the mask: {nudge.update[..., cells == 0].abs().max():.0f}")
+print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}; step size 2.5 x sigma = {nudge.step_size:.1f}")
+largest = [nudge.update[..., cells == value].abs().max().item() for value in (1, 0)]
+print(f"largest update inside {largest[0]:.2e}, outside {largest[1]:.2e}")
 
 # %% [markdown]
 # **Look:** smaller outside, and not zero: convolutions and self attention carry what lies elsewhere into the mask's
@@ -81,7 +82,8 @@ print(f"largest update outside the mask: {nudge.update[..., cells == 0].abs().ma
 #
 # ## 3 · Algorithm 1
 #
-# Nudge some times, then denoise one step, and again; after $\tau$ denoise only. The library's `edit` is a generator: it
+# Nudge a few times, then denoise one step, and so on; after the step $\tau$ (here halfway) only denoise. `demo.guided` is
+# the released code's method with 3 nudges a step and twice its step size. The library's `edit` is a generator: it
 # yields a step as soon as it is done, with every nudge in it. A `for` loop is all that is needed to watch, to plot, or
 # to stop.
 
@@ -97,27 +99,29 @@ for step in mag.edit(net, task, path, demo.guided):
 mag.plots.loss_curves(trace)
 
 # %% [markdown]
-# *Every nudge of every guided step.* Within a row the loss falls; the denoising step between two rows can undo part of
-# it, for it belongs to the picture's own route.
+# *Every nudge of every guided step.* Within a row the loss falls. Between rows denoising at first helps, since each step
+# paints what the nudges have begun; later it takes back what they gain, and more.
 
 # %% tags=["title"]
 mag.plots.attention_before_after(trace)
 
 # %% [markdown]
-# *The edit word's map before the first and the last nudge of three steps, on one scale.* The percentages say what the
-# nudges of one step did; from left to right, what denoising made of it.
+# *The edit word's map before the first and the last nudge of three steps, on one scale.* From top to bottom: what all
+# nudges of a step but the last did, which is little. From left to right: what the nudges and denoising steps between
+# have added up to.
 
 # %%
 mag.plots.gradient_inside_outside(trace)
 
 # %% [markdown]
 # *Size of the gradient inside (blue) and outside the mask (orange, dashed), and where it is largest.* Its size changes
-# by step: that is why the released code scales $\delta$ with the noise.
+# by step, but not with the noise. The released code multiplies $\delta$ by $\sigma_t$, the ratio of noise to signal: large
+# nudges early, small ones late.
 #
 # ## 4 · Token or spatial?
 #
 # The token ratio asks for strength, the spatial ratio for place. **Predict:** which of them could be met without
-# raising the word's attention at all, and which keeps more of the object's structure?
+# raising the word's attention at all?
 
 # %%
 from magedit_lab import ablations
@@ -132,14 +136,15 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *No guidance, guidance by the token ratio, and by the spatial ratio.* See whether the masked object took the colour,
-# and what became of its surface.
+# and whether either kept its shape. In harder scenes they differ more: notebook 07, and the paper's Fig. 8.
 
 # %%
 mag.plots.attention_over_time(runs)
 
 # %% [markdown]
-# *The share of the edit word's attention inside the mask, over all steps.* This is what the spatial ratio asks for
-# directly; the token ratio reaches it on the way, by making the word strong there.
+# *The share of the edit word's attention inside the mask, over all steps.* The spatial ratio asks for just this, and yet
+# the token ratio's share may rise sooner: its step grows with the noise, the other's does not. The jump at step 15 is the
+# blend, which puts the outside back, and not guidance.
 #
 # **Check.** Without nudges MAG-Edit is its base method, bit for bit:
 
@@ -161,7 +166,8 @@ print(f"{'blend':<12} official {official.base.blend}, paper {paper.base.blend!r}
 # %% [markdown]
 # `by_sigma`: the step size times $\sigma_t$, the ratio of noise to signal (`None`: for the token ratio only).
 # `all_tokens`: Eq. 1 divides by all columns, the start and padding tokens included, not by the prompt's own.
-# `per_head`: a loss for each head, not one of their mean.
+# `per_head`: a loss for each head, not one of their mean. `MaskBlend(start=0.7, grow=1)`: blending in the last 30 % of the
+# steps, with a mask one cell wider.
 #
 # ## Exercise 1 · The token ratio
 #

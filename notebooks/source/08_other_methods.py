@@ -127,7 +127,7 @@ mag.plots.comparison({"Blended": painted["Blended"], "PnP": kept["PnP"], "P2P": 
 
 # %%
 names = ("attend-and-excite", "layout-guidance", "boxdiff", "pix2pix-zero")
-short = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))  # ten steps: there is no base to keep
+short = lab.invert(task, mag.Direct(lab.steps(8), demo.guidance_scale))  # few steps: there is no base to keep
 relatives = {name: lab.run(task, short, METHODS[name]) for name in names}
 mag.plots.comparison(relatives)
 
@@ -138,7 +138,7 @@ mag.plots.comparison(relatives)
 # ## 6 · In numbers
 #
 # Error to the ideal edit inside the mask (0 is perfect), background PSNR, and U-Net calls, inversion not counted.
-# The four relatives took half as many steps as the others, and keep no layout: their background is no fault.
+# The four relatives took fewer steps than the others, and keep no layout: their background is no fault.
 #
 # **Check** what you saw, and mind that this is one task; notebook 09 measures several.
 

@@ -4,6 +4,8 @@ import json
 import statistics
 import time
 
+from book import OUT
+
 from magedit_lab.demo import Demo
 
 SCENE = """
@@ -115,7 +117,12 @@ def test_a_saved_notebook_shows_its_pictures_without_a_kernel(opened):
             break
         time.sleep(0.25)
     assert "widgets" not in saved["metadata"]
-    data = saved["cells"][1]["outputs"][0]["data"]
+    data = saved["cells"][1]["outputs"][1]["data"]
     assert data["image/png"]
     assert "".join(data["text/plain"]).startswith("A picture of 256x256 with a mask of 0 strokes")
     assert file.stat().st_size < 1_000_000
+    still = 'img[alt^="As it stood: A picture of 256x256"]'
+    assert book.cell(1).locator(still).is_hidden()  # the widget itself is there
+    again, _ = opened(name=file.stem)
+    again.cell(1).locator(still).wait_for()
+    again.photograph(1, "saved", ".jp-OutputArea", OUT)

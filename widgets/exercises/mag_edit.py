@@ -9,13 +9,15 @@ from .verdict import Verdict, called, number, right, wrong
 
 def check_token_ratio(answer: object) -> Verdict:
     """Eq. 1 for one head, against the library's."""
-    probs = torch.rand(6, 4, generator=torch.Generator().manual_seed(0)).softmax(1)
+    probs = (
+        torch.rand(6, 4, generator=torch.Generator().manual_seed(0)).softmax(1) * torch.linspace(0.5, 1.5, 6)[:, None]
+    )
     mask = torch.tensor([1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
     found, failed = called(answer, probs, mask, 2)
     if failed:
         return failed
     expected = mag.losses.token_ratio(probs[None], mask, [2]).item()
-    column, inside = probs[:, 2], mask > 0
+    column, inside = probs[:, 2] / probs.sum(1), mask > 0
     return number(
         found, expected, "the loss", 1e-5, f"{expected:.4f}, as losses.token_ratio says",
         f"on the test's map the loss is {expected:.4f}",
@@ -23,6 +25,7 @@ def check_token_ratio(answer: object) -> Verdict:
          expected**0.5: "that is what is missing to 1; the loss is its square",
          ((1 - column.mean()) ** 2).item(): "that is the mean over all cells; only those of the mask count",
          ((1 - column[inside]) ** 2).mean().item(): "each cell was squared; Eq. 1 averages first and squares then",
+         ((1 - probs[inside, 2].mean()) ** 2).item(): "divide by the sum over tokens: after injection it need not be 1",
          ((1 - (column * mask).mean()) ** 2).item(): "divide by the number of cells in the mask, not of all"},
     )  # fmt: skip
 
