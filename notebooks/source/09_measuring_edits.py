@@ -103,7 +103,7 @@ from pathlib import Path
 
 few = list(cases.tabletop(8))[:: 1 if lab.profile == "lesson" else 2]
 hard = few[len(few) // 2]  # the first in a complex scene
-way = mag.Direct(lab.steps(10), mag.demo.Demo().guidance_scale)
+way = mag.Direct(lab.steps(8), mag.demo.Demo().guidance_scale)
 methods = {"Blended": mag.METHODS["blended"], "P2P": mag.METHODS["p2p"], "P2P+Mask": mag.METHODS["p2p+mask"]}
 methods["P2P+MAG-Edit"] = mag.demo.Demo().guided
 settings = [benchmark.Setting(name, method, way) for name, method in methods.items()]
@@ -123,7 +123,7 @@ for name in methods:
 mag.plots.pictures(shown, f"{hard.task.target}: the source, the ideal edit, and {', '.join(methods)}")
 
 # %% [markdown]
-# *One of the complex cases: the source with its mask dashed, the ideal edit, and four methods.* Ten steps and a quick
+# *One of the complex cases: the source with its mask dashed, the ideal edit, and four methods.* Eight steps and a quick
 # inversion: rougher than the README's table, and enough to see how a table is made.
 #
 # **Predict:** with eight cases, will the intervals of two methods overlap?
