@@ -221,5 +221,5 @@ def test_what_a_cell_shows_is_the_widget_and_its_still_as_an_output_of_its_own(t
     assert live["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
     assert "image/png" not in live
     assert still["image/png"] == widget._repr_mimebundle_()[0]["image/png"]
-    assert words["image/png"]["alt"] == palette.STOOD + widget.sentence
-    assert f'img[alt^="{palette.STOOD}"]' in palette.CSS.read_text(encoding="utf-8")
+    assert words == {"image/png": {"alt": widget.sentence}, "needs_background": "light"}
+    assert "img.jp-needs-light-background" in palette.CSS.read_text(encoding="utf-8")

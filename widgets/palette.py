@@ -16,7 +16,7 @@ from PIL import Image
 T = TypeVar("T")
 CIVIDIS = matplotlib.colormaps["cividis"](np.arange(256), bytes=True)[:, :3].tobytes()
 CSS = Path(__file__).with_name("palette.css")
-STOOD = "As it stood: "  # how a still's alt text begins; palette.css hides the still while its widget lives
+BACKGROUND = "light"  # JupyterLab gives such a picture a class of its own, by which palette.css knows a still
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.M)
 
 
@@ -56,12 +56,13 @@ class Still:
 
     def _ipython_display_(self) -> None:
         """The widget, and its still as an output of its own: JupyterLab shows nothing but `model not found` of a widget
-        that it has no kernel for, whatever else is in its bundle."""
+        that it has no kernel for, whatever else is in its bundle. While the widget lives, its still is hidden."""
         data, metadata = self._repr_mimebundle_()
         picture = {"image/png": data.pop("image/png"), "text/plain": self.sentence}
         metadata.pop("image/png")
         display(data, metadata=metadata, raw=True)
-        display(picture, metadata={"image/png": {"alt": STOOD + self.sentence}}, raw=True)
+        told = {"image/png": {"alt": self.sentence}, "needs_background": BACKGROUND}
+        display(picture, metadata=told, raw=True)
 
 
 class Told:

@@ -136,7 +136,8 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *No guidance, guidance by the token ratio, and by the spatial ratio.* See whether the masked object took the colour,
-# and whether either kept its shape. In harder scenes they differ more: notebook 07, and the paper's Fig. 8.
+# and whether either kept its shape. Here they differ little; the paper's Fig. 8 has scenes where they
+# differ more.
 
 # %%
 mag.plots.attention_over_time(runs)

@@ -10,7 +10,7 @@
 #
 # **You need** notebook 05, and for the widgets a running kernel: JupyterLab, Notebook 7 or VS Code. **Every widget is
 # followed by its twin**, a plain function that shows the same. On a page without a kernel you see the widgets as still
-# pictures, and lose nothing. **Time** {time}.
+# pictures, and miss only what moves. **Time** {time}.
 
 # %%
 from widgets.ablate import Ablate
@@ -50,8 +50,8 @@ painter.add({"tool": "grow", "points": [[thing.x, thing.y - 0.4 * thing.size]], 
 painter
 
 # %% [markdown]
-# *The picture with what is painted on it, tinted.* See whether the click took the whole object, and nothing else; if
-# not, add or erase with the brush, then run the cells below again.
+# *The picture with what is painted on it, tinted blue (on a blue object look at the twin's mask).* See whether the click
+# took the whole object, and nothing else; if not, add or erase with the brush, then run the cells below again.
 #
 # **The twin** draws the same strokes in code, at any size.
 
@@ -140,10 +140,10 @@ print("equal:", trace.result.tobytes() == live.trace.result.tobytes())
 # %%
 live.run()
 live.cancel()
-print(live.wait(), "-", "a whole number of steps is kept:", len(live.trace.times) <= path.steps)
+print(live.wait(), "-", f"{len(live.trace.times)} of {path.steps} steps are kept")
 
 # %% [markdown]
-# **Look:** before the very next nudge. Between two nudges the thread asks whether it shall go on; nothing is torn in
+# **Look:** before the very next one; here so soon that no step is kept. Between two nudges the thread asks whether it shall go on; nothing is torn in
 # the middle, and the model is left as it was.
 #
 # ## 4 · Look inside
@@ -165,7 +165,7 @@ mag.plots.attention_of_words(trace, step=half)
 
 # %% [markdown]
 # *The map of each word at the same step, each on a scale of its own; below it the share inside the mask.* See which
-# words share the mask with the edit word.
+# other words have much of their attention inside it.
 #
 # `GradientInspector` shows where each nudge pulls, how hard inside and outside the mask, and how far the latent moved.
 #
@@ -184,8 +184,9 @@ GradientInspector(trace)
 mag.plots.gradient_maps(trace)
 
 # %% [markdown]
-# *The same maps by a plain function.* See where the pull is strongest, and whether it follows the mask's edge or fills
-# it.
+# *The same maps by a plain function.* **Look:** within a step the pull changes little,
+# and after the first steps hardly at all. It sits in the middle of things rather than on edges, and at some steps it is
+# strong on the *other* object too, where Eq. 4 cuts it off.
 #
 # ## 5 · Compare
 #
@@ -237,11 +238,11 @@ mag.plots.sweep({value: ablate.runs[value] for value in values}, "iterations")
 # ## 7 · All of it
 #
 # `App` joins everything, for a projector: choose an example or upload a picture, paint, write, run, and look inside in
-# its tabs. In a browser it is all you need; here it runs the painted task once, in few steps.
+# its tabs. In a browser it is all you need; here it runs the painted task once.
 
 # %%
 app = App(net, own)
-app.live.settings = {**app.live.settings, "steps": lab.steps(8)}
+app.live.settings = {**app.live.settings, "steps": lab.steps(demo.steps)}
 app.live.run()
 print(app.live.wait())
 app

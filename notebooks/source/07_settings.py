@@ -21,7 +21,8 @@ lab = start()
 
 # %% [markdown]
 # One task and one path serve most of this notebook. Since the scene is drawn by us, the *ideal edit* is known: the same
-# scene, drawn with the other colour. So each result can be judged by its error inside the mask, 0 for perfect.
+# scene, drawn with the other colour. So each result can be judged by its error inside the mask: 0 for perfect, and
+# differences of 0.01 cannot be seen here.
 #
 # **In code** (`metrics.py`): `return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))`
 
@@ -91,8 +92,8 @@ by_stop = dict([few, ("first 50%", by_iterations[usual]), most])  # the usual ru
 mag.plots.comparison(by_stop)
 
 # %% [markdown]
-# *The same edit, guided in the first fifth of the steps, in the first half, and in all.* Compare the colour with the
-# surface: see whether the first is decided early and the second late.
+# *The same edit, guided in the first fifth of the steps, in the first half, and in all.* **Look** whether
+# the first fifth has decided all that can be seen. A late nudge is small, for the step shrinks with the noise (section 3).
 
 # %%
 for name, trace in by_stop.items():
@@ -115,7 +116,8 @@ mag.plots.comparison(by_size)
 
 # %% [markdown]
 # *The usual nudges at each guided step, and one that is as large as all of them together.* A gradient holds for small
-# moves only; see in the picture and in the numbers whether the large one broke or missed something.
+# moves only. See in the picture and in the numbers whether three times a nudge is still small: then one does the work of
+# three, for a third of the time.
 
 # %%
 print({name: round(error(trace.result), 3) for name, trace in by_size.items()})
@@ -131,9 +133,8 @@ by_loss = tried({s.name: s.method for s in ablations.settings(demo.guided, demo.
 mag.plots.comparison(by_loss)
 
 # %% [markdown]
-# *The same nudges by the token ratio (Eq. 1) and by the spatial ratio (Eq. 2).* See whether either moved the edge.
-#
-# **Look** at the object's edge and at its surface, and compare with what the paper says of the two.
+# *The same nudges by the token ratio (Eq. 1) and by the spatial ratio (Eq. 2).* **Look** at the object's
+# edge and at its surface: one easy colour may not show the difference that the paper finds.
 #
 # ## 5 · Away from something: the negative prompt (Eq. 3)
 #
@@ -154,8 +155,8 @@ pushed = {"without": by_iterations[usual], f"away from {old}": lab.run(against, 
 mag.plots.comparison(pushed)
 
 # %% [markdown]
-# *The same edit without and with the old colour as a negative prompt.* See whether less of the old colour is left in
-# the mask, and what it cost: each nudge now runs the U-Net twice.
+# *The same edit without and with the old colour as a negative prompt.* See whether there was any of the old
+# colour left to push out. If not, only the cost changes: each nudge now runs the U-Net twice.
 #
 # **Check:** both terms are in the trace.
 
@@ -184,7 +185,8 @@ mag.plots.comparison(balanced)
 
 # %% [markdown]
 # *A colour and a texture for one object, weighted from one word alone to the other.* A word of weight 0 is still in the
-# prompt: it may come true by itself, and it is not helped.
+# prompt: it may come true by itself, and it is not helped. **Look:** where
+# both words come true at any weights, the weights decide nothing. They matter where a word fails without help.
 #
 # ## 7 · Part of a thing (Fig. 9d)
 #

@@ -26,7 +26,7 @@ path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 mag.plots.task(task)
 
 # %% [markdown]
-# *The task of notebook 00 once more: one of two look-alikes.* Every method below starts from the same inverted noise.
+# *The task of notebook 00 once more: one of two look-alikes.* All methods below but Blended start from the same inverted noise.
 #
 # ## 1 · One mechanism
 #
@@ -45,8 +45,9 @@ for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-
     print(f"{name:<13} {len(taken):>2} modules: {', '.join(sorted({n.split('.')[-1] for n in taken})) or '-'}")
 
 # %% [markdown]
-# **Look:** Plug-and-Play takes features and queries (`conv2`, `to_q`), MasaCtrl keys and
-# values (`to_k`, `to_v`), Prompt-to-Prompt attention itself (`probs`). Inpainting takes nothing.
+# **Look:** Plug-and-Play takes features, queries and keys (`conv2`, `to_q`, `to_k`), MasaCtrl keys and
+# values (`to_k`, `to_v`), Prompt-to-Prompt attention itself (`probs`). Blended and
+# DiffEdit, which paint anew, take nothing.
 #
 # ## 2 · Paint it anew: Blended Latent Diffusion, DiffEdit
 #
@@ -67,8 +68,9 @@ shown = {name: Image.fromarray((m * 255).astype("uint8")).convert("RGB") for nam
 mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds from the two prompts")
 
 # %% [markdown]
-# *The task's mask, and the one that DiffEdit finds.* It marks where the prompts disagree, which no prompt can say of
-# look-alikes; the paper gives all such methods the same mask.
+# *The task's mask, and the one that DiffEdit finds.* **Look:** the prompt names no
+# place, so the new word goes where the model likes it best, here to the *box*, and the mask with it. Several methods below
+# agree. The paper gives all such methods the same mask.
 
 # %%
 names = {"Blended": "blended", "DiffEdit": "diffedit", "DiffEdit+Mask": "diffedit+mask"}
@@ -76,8 +78,9 @@ painted = {shown: lab.run(task, path, METHODS[name]) for shown, name in names.it
 mag.plots.comparison(painted)
 
 # %% [markdown]
-# *Inpainting: Blended Latent Diffusion, DiffEdit with its own mask, and with the task's.* See whether the object keeps
-# its shape and shading; nothing in these methods asks it to.
+# *Inpainting: Blended Latent Diffusion, DiffEdit with its own mask, and with the task's.* **Look:** Blended, from fresh
+# noise, tears the shape. DiffEdit with the task's mask, from inverted noise, keeps the shape, and the colour with it: no
+# edit came about.
 #
 # ## 3 · Keep features or attention: Plug-and-Play, MasaCtrl, Re-weight
 #
@@ -106,11 +109,12 @@ bases = {"P2P": demo.guided.base, "PnP": METHODS["pnp"], "MasaCtrl": METHODS["ma
 on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base)) for name, base in bases.items()}
 
 # %% tags=["title"]
-mag.plots.comparison({"Blended": painted["Blended"], "PnP": kept["PnP"], "P2P": kept["P2P"], **on_top})
+mag.plots.comparison({"PnP": kept["PnP"], "MasaCtrl": kept["MasaCtrl"], "P2P": kept["P2P"], **on_top})
 
 # %% [markdown]
-# *Three methods without guidance, and MAG-Edit on three bases.* Compare each pair, such as PnP and PnP+MAG-Edit: what
-# the nudges add, and what the base still decides.
+# *Three methods without guidance, and MAG-Edit on the same three.* **Look** at each pair: on P2P and MasaCtrl the nudges
+# turn the masked mug red; on PnP they change nothing, its injected features hold the layout too firmly. Only P2P's base
+# here puts the outside back.
 #
 # ## 5 · Relatives: the same nudge, other losses
 #
@@ -132,13 +136,14 @@ relatives = {name: lab.run(task, short, METHODS[name]) for name in names}
 mag.plots.comparison(relatives)
 
 # %% [markdown]
-# *Guidance without a base method that keeps the source: the whole picture is free.* These were made to compose new
-# pictures; see how much of the source is left.
+# *Guidance without a base method that keeps the source: the whole picture is free.* Three were made to compose new
+# pictures, pix2pix-zero to edit. **Look:** Attend-and-Excite and pix2pix-zero know nothing of the mask; BoxDiff does, and
+# its few nudges do not reach it; layout guidance pulls hardest, and tears the picture.
 #
 # ## 6 · In numbers
 #
 # Error to the ideal edit inside the mask (0 is perfect), background PSNR, and U-Net calls, inversion not counted.
-# The four relatives took fewer steps than the others, and keep no layout: their background is no fault.
+# The four relatives took fewer steps than the others, and nothing puts their outside back.
 #
 # **Check** what you saw, and mind that this is one task; notebook 09 measures several.
 
@@ -157,14 +162,14 @@ for name in ("p2p", "pnp", "p2p+mag-edit"):
     print(f"{name:<13} {calls.count} U-Net calls in the first step")
 
 # %% [markdown]
-# **Look:** MAG-Edit pays one more call for each nudge (half a U-Net forward, and its gradient).
+# **Look:** `METHODS["p2p+mag-edit"]` has the paper's 15 nudges: MAG-Edit pays one more call for each (half a U-Net forward, and its gradient).
 #
 # ## Exercise 1 · Who reads the mask?
 #
 # Difficulty ●○○ · 5 minutes. Which of these methods never read the task's mask? Give a set of names.
 #
 # <details><summary>Hint</summary>Three families: those with a mask in their name or in their blend, those that guide
-# into it, and the rest. <code>mag.METHODS[name]</code> shows a method's settings.</details>
+# or multiply inside it, and the rest. <code>mag.METHODS[name]</code> shows a method's settings.</details>
 
 # %%
 names = ["blended", "diffedit", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit"]

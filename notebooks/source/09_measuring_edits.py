@@ -37,7 +37,7 @@ mag.plots.task(case.task)
 #
 # ## 2 · Pictures that claim to be the edit
 #
-# No model yet: these six are made by hand, each with one fault.
+# No model yet: these six are made by hand: one is right, five have a fault each.
 
 # %%
 source, ideal = np.asarray(case.task.image, float), np.asarray(case.ideal, float)
@@ -58,9 +58,10 @@ mag.plots.pictures(pictures, f"Six pictures that claim to be {case.phrase}: {', 
 #
 # **Predict:** for each fault, which number will notice it?
 #
-# - **local CLIP ↑**: how well the cut-out of the mask's box fits the phrase, by a CLIP's two vectors: $100\,\cos(x, y)$.
-# - **structure distance ↓**: whether parts of that box are as alike, one with another, as they were before.
-# - **background PSNR, SSIM ↑**: whether the rest is untouched.
+# - **local CLIP ↑**: CLIP, a network that turns pictures and words into vectors, says how well the cut-out of the mask's
+#   box fits the phrase: $100\,\cos(x, y)$.
+# - **structure distance ↓**: how much the likeness between the box's own parts has changed.
+# - **background PSNR, SSIM ↑**: whether the rest is untouched; SSIM compares local patterns, 1 for equal.
 # - **error to the ideal ↓** and **success ↑**: only where the ideal edit is known. Success: the masked object's colour
 #   is the one asked for (texture and kind: by CLIP's choice among all there are).
 #
@@ -74,8 +75,10 @@ for name, s in found.items():
           f"{s['ideal']:8.3f}  {s['success']:7.0f}")
 
 # %% [markdown]
-# **Look** down each column for the rows that it cannot tell from the ideal. No column finds every fault; the untouched
-# picture is perfect in three of them; and the ideal edit's structure distance is not 0, for a new colour alone moves it.
+# **Look** down each column for the rows that it cannot tell from the ideal. Only the error to the ideal finds every
+# fault, and it hardly minds the tint, the worst to the eye, for it looks inside the mask only. The untouched picture is
+# perfect in three columns. The ideal edit's structure distance is not 0, for a new colour alone moves it, and its PSNR is
+# not infinite, for soft pixels at the mask's edge count as outside.
 #
 # ## 3 · What CLIP sees
 #
@@ -94,7 +97,7 @@ for cosine, phrase in sorted(zip(cosines, phrases), reverse=True)[:4]:
 #
 # ## 4 · Table 1 in small
 #
-# Four methods on eight cases of TabletopBench: colour, texture, object and removal, first in simple scenes, then in
+# Four methods on eight cases of TabletopBench: colour, texture, object and removal of a texture, first in simple scenes, then in
 # complex ones. `benchmark.measure` writes a row for each as soon as it is there, so an interrupt loses at most one.
 
 # %%
@@ -126,6 +129,11 @@ mag.plots.pictures(shown, f"{hard.task.target}: the source, the ideal edit, and 
 # *One of the complex cases: the source with its mask dashed, the ideal edit, and four methods.* Eight steps and a quick
 # inversion: rougher than the README's table, and enough to see how a table is made.
 #
+# The brackets below are 95 % *bootstrap* intervals: draw as many cases as there are, with replacement, take the mean, do
+# so 2,000 times, and leave 2.5 % of the means out at either end.
+#
+# **In code** (`benchmark.py`): `low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])`
+#
 # **Predict:** with eight cases, will the intervals of two methods overlap?
 
 # %%
@@ -136,23 +144,21 @@ for line in table:
           f"local CLIP {clip[0]:.1f} [{clip[1]:.1f}, {clip[2]:.1f}]  structure {line['structure'][0]:.3f}")
 
 # %% [markdown]
-# **Look:** the brackets are 95 % *bootstrap* intervals. Draw as many cases as there are, with replacement, take the
-# mean, do so 2,000 times, and leave 2.5 % of the means out at either end.
-#
-# **In code** (`benchmark.py`): `low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])`
+# **Look** for a pair whose brackets do not overlap.
 #
 # ## 5 · Case by case
 #
 # The same cases were given to all methods, and some cases are hard for each. So compare pair by pair: the interval of
 # the *difference* says more than two intervals side by side.
 #
-# **Check:** is MAG-Edit's error to the ideal below Prompt-to-Prompt's? An interval that holds 0 says: not known.
+# **Check:** is MAG-Edit's error to the ideal below Prompt-to-Prompt's? Below 0 is better for MAG-Edit; an
+# interval that holds 0 says: not known.
 
 # %%
 errors = {name: np.array([r["ideal"] for r in rows if r["setting"] == name]) for name in methods}
 for other in ("P2P", "P2P+Mask"):
     mean, low, high = benchmark.interval(list(errors["P2P+MAG-Edit"] - errors[other]))
-    print(f"P2P+MAG-Edit less {other:<8}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
+    print(f"P2P+MAG-Edit minus {other:<8}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
 
 # %% [markdown]
 # ## 6 · Ask people (Fig. 5)
@@ -181,13 +187,13 @@ for line in study.shares(cast, "P2P+MAG-Edit"):
     print(f"against {line['against']:<9} {line['share']:.0%} [{line['low']:.0%}, {line['high']:.0%}] of {line['votes']}")
 
 # %% [markdown]
-# **Look:** a share of 50 % means no preference. The paper's Fig. 5 has 68 % to 81 % for MAG-Edit overall, by paid
+# **Look:** a share of 50 % means no preference. A vote counts how often one is nearer, not by how much. And the brackets
+# are too narrow: 24 votes on 8 pairs are not 24 cases. The paper's Fig. 5 has 68 % to 81 % for MAG-Edit overall, by paid
 # voters on Stable Diffusion's pictures.
 #
 # ## 7 · The full table
 #
-# The README has a table by `magedit-lab bench table1`, on more cases and steps. Rows in brackets, if there are any, are
-# no methods: the source left as it was, and the ideal edit. Without the repository there is no table to read.
+# The README has a table by `magedit-lab bench table1`, on more cases and steps. Without the repository there is no table to read.
 
 # %%
 readme = Path(mag.__file__).parents[1] / "README.md"

@@ -61,7 +61,8 @@ guided = mag.attention.guided(net.sites(torch.zeros(1, 4, cells, cells)))
 print(f"{len(guided)} guided sites of {guided[0].height} x {guided[0].width}; the model predicts {net.prediction}")
 
 # %% [markdown]
-# **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon. Only safetensors are read:
+# **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon, the noise itself; the shipped
+# model guesses a mixture of noise and picture, from which `net.predict` works out the noise. Only safetensors are read:
 # older formats can hold programs, which would be run.
 #
 # ## 3 · A photograph of any size
@@ -194,11 +195,12 @@ print(again, "-", sum(f.stat().st_size for f in folder.iterdir()) // 1024, "kB")
 # - Run, on this page: what the first outputs say, model and device.
 # - Run, in the tests: this notebook with another model in `MODEL`, of Stable Diffusion's classes and shape (four
 #   levels, latents an eighth of the picture), with random weights. So the code path holds; the pictures are noise.
-# - **Not run:** Stable Diffusion's real weights, and a GPU. The README says so, too, until somebody has.
+# - **Not run:** Stable Diffusion's real weights, and this notebook on a GPU. The README has time and memory on one, with
+#   random weights.
 # - To be expected there: its attention was never taught where words belong, as the shipped model's was, so maps are less
 #   tidy and another step size may be needed. Begin with the paper's settings and a photograph with large, separate
-#   things; the released code asks for 32 GB of GPU memory, and ours, which stops at the last guided map, was not
-#   measured.
+#   things; the released code asks for 32 GB of GPU memory; ours, which stops at the last guided map, took 5.7 GiB
+#   in the README's measurement.
 #
 # ## Exercise 1 · Does it fit?
 #

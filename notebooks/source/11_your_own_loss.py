@@ -26,7 +26,8 @@ demo = mag.demo.Demo()
 #
 # A guidance loss is called for each 16x16 site at each nudge, with three arguments:
 #
-# - `probs`: heads x cells x tokens, the attention $\hat A^*_t$; for each head and cell it sums to 1 over tokens.
+# - `probs`: heads x cells x tokens, the attention $\hat A^*_t$. After injection its sum over tokens need not be 1: divide by
+#   `probs.sum(-1)` where you want a share.
 # - `mask`: 0 or 1 for each cell.
 # - `word`: the edit word's columns, a list (a long word can have several tokens).
 #
@@ -83,8 +84,8 @@ mag.curves.figure(shares, slopes, "attention of the word inside the mask", "how 
 # near 0 at the left end, where an edit begins, and which one is highest there.
 #
 # **Look:** slope and step size multiply, so a steeper loss needs a smaller step. What matters is the *shape*: where a
-# loss pushes and where it lets go. The paper's two push hardest once the word has some attention; the logarithm pushes
-# from the start and lets go at the end.
+# loss pushes and where it lets go. The paper's two push hardest once the word has some attention, the logarithm at the
+# very start; towards the end all three let go.
 #
 # ## 3 · Plug it in
 #
@@ -92,7 +93,7 @@ mag.curves.figure(shares, slopes, "attention of the word inside the mask", "how 
 
 # %%
 task = mag.demo.complex_task(demo.seed)
-path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
+path = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))
 mine = replace(demo.guided, loss=log_ratio, by_sigma=True, step_size=0.1 * demo.guided.step_size)
 tried = {"token ratio": lab.run(task, path, demo.guided), "-log r": lab.run(task, path, mine)}
 
@@ -155,7 +156,7 @@ check_loss(my_loss)
 # that every number equals the token ratio's, <code>my_loss</code> or <code>my_entry</code> is still the stub.</details>
 
 # %%
-fast = replace(demo.guided, iterations=3)
+fast = replace(demo.guided, iterations=2)
 entries = {"no guidance": replace(fast, iterations=0), "token ratio": fast}
 entries["spatial ratio"] = replace(fast, loss="spatial_ratio", step_size=demo.step_size)
 
@@ -168,7 +169,7 @@ my_entry = replace(fast, loss=my_loss, by_sigma=True, step_size=my_step)
 # %%
 entries["my loss"] = my_entry
 tasks = leaderboard.tasks(20 if lab.profile == "lesson" else 4)
-way = mag.Direct(lab.steps(6), demo.guidance_scale)
+way = mag.Direct(lab.steps(5), demo.guidance_scale)
 with lab.progress("tasks x entries") as after:
     rows = list(leaderboard.measure(lab.net, entries, tasks, way, progress=after))
 table = leaderboard.ranked(rows)
@@ -190,8 +191,8 @@ check_entry(rows, "my loss", len(tasks), "token ratio")
 # ## What to hand in
 #
 # Your function, its step size, the board, and a page: what the loss asks for, in which scenes it fails, and what the
-# board cannot see. Then measure it once, and once only, on tasks that you did not tune on: `cases.tabletop(40)` instead
-# of `leaderboard.tasks()`. Does your place hold?
+# board cannot see. Then measure it once, and once only, on tasks that you did not tune on: `from magedit_lab
+# import cases`, then `list(cases.tabletop(40))` instead of `leaderboard.tasks()`. Does your place hold?
 #
 # ## If something goes wrong
 #

@@ -27,13 +27,13 @@ def test_words_are_picked_by_click_and_what_would_be_refused_is_told(opened):
     widget.get_by_text("is to come true").wait_for()
     assert book.run(2).strip() == f"{[task_word(book)]} 0"
     assert widget.locator(".lines path").count() > 5
-    hostile = "a blue ball <b onclick=x>"
+    hostile = "a pink ball <b onclick=x>"
     widget.get_by_label("negative: what is to fade").fill(hostile)
-    widget.get_by_role("list", name="tokens of the negative prompt").get_by_text("blue", exact=True).click()
-    widget.get_by_text("away from blue").wait_for()
-    assert book.run(3).strip() == f"{hostile} ['blue']"
+    widget.get_by_role("list", name="tokens of the negative prompt").get_by_text("pink", exact=True).click()
+    widget.get_by_text("away from pink").wait_for()
+    assert book.run(3).strip() == f"{hostile} ['pink']"
     assert widget.locator("b").count() == 0
-    widget.get_by_label("negative: what is to fade").fill("a blue ball")
+    widget.get_by_label("negative: what is to fade").fill("a pink ball")
     marks = widget.get_by_role("list", name="tokens of the negative prompt").get_by_text("<", exact=True)
     marks.wait_for(state="detached")
     book.photograph(1, "prompt_editor")
