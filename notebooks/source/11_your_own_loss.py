@@ -126,21 +126,21 @@ for name, trace in tried.items():
 # mask instead of the mean; the share inside *and* the strength; a punishment for attention outside; a target below 1,
 # so that the object is not forgotten. `my_step` is its step size, `lab` and everything above are at hand.
 #
-# <details><summary>Hint</summary>Begin with <code>log_ratio</code> from section 2 and <code>my_step = 0.1 *
+# <details><summary>Hint</summary>Begin with <code>log_ratio</code> from section 2 and <code>my_step = 0.4 *
 # demo.step_size</code>; then change one thing at a time.</details>
 
 # %% tags=["exercise"]
 def my_loss(probs, mask, word):
     return losses.token_ratio(probs, mask, word)  # your turn: this is still Eq. 1
 
-my_step = demo.step_size
+my_step = 4 * demo.step_size
 
 # %% tags=["solution"]
 def my_loss(probs, mask, word):
     inside = (probs[..., word].mean(-1) * mask).sum(-1) / mask.sum()
     return -inside.log().mean()
 
-my_step = 0.1 * demo.step_size
+my_step = 0.4 * demo.step_size
 
 # %%
 check_loss(my_loss)
@@ -156,9 +156,9 @@ check_loss(my_loss)
 # that every number equals the token ratio's, <code>my_loss</code> or <code>my_entry</code> is still the stub.</details>
 
 # %%
-fast = replace(demo.guided, iterations=2)
+fast = replace(demo.guided, iterations=2, step_size=4 * demo.step_size, stop_step=3)  # few nudges, large ones
 entries = {"no guidance": replace(fast, iterations=0), "token ratio": fast}
-entries["spatial ratio"] = replace(fast, loss="spatial_ratio", step_size=demo.step_size)
+entries["spatial ratio"] = replace(fast, loss="spatial_ratio")
 
 # %% tags=["exercise"]
 my_entry = fast  # your turn: this is still the token ratio
@@ -180,6 +180,10 @@ leaderboard.figure(table)
 # %% [markdown]
 # *Share of solved tasks and error to the ideal edit with 95 % intervals, the best entry on top.* See how wide the
 # intervals are: with twenty tasks, one place more or less means nothing.
+#
+# **Look:** in five steps even Eq. 1 may solve no more than no guidance does: at the start the word has next to no attention
+# in the mask, and there its slope is nearly 0 (section 2). A loss that is steep there has an advantage. In the README's 20
+# steps Eq. 1 solves nine of ten complex scenes, so take more steps before you believe a place.
 
 # %%
 print(leaderboard.text(table))
