@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from .. import ddim, losses, words
+from .. import ddim, losses
 from ..attention import guided
 from ..backbone import Backbone
 from ..blend import MaskBlend
@@ -16,6 +14,7 @@ from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..masks import to_cells
 from ..task import Task
+from .aim import Aim
 from .guidance import Constraint, attention, nudge
 from .prompt_to_prompt import PromptToPrompt
 
@@ -88,11 +87,11 @@ class MagEdit:
         if not 0 <= stop <= path.steps:
             raise ValueError(f"expected a stop step of 0 to {path.steps}, got {stop}; the path has {path.steps} steps")
         sites = guided(net.sites(path.latents))
-        aims = [_Aim(self, net, task, path, hooks)]
+        aims = [Aim(self, net, task, path, hooks)]
         if task.negative is not None:
             against = replace(task, target=task.negative, words=task.negative_words, negative=None, negative_words=(),
                               mask=task.region, weights=None)  # fmt: skip
-            aims.append(_Aim(self, net, against, path, self._exempt(against).bind(net, against, path)))
+            aims.append(Aim(self, net, against, path, self._exempt(against).bind(net, against, path)))
         names = [s.name for s in sites]
         mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
 
@@ -111,7 +110,7 @@ class MagEdit:
         spans = dict(spans) if isinstance(spans, Mapping) else {"default": spans}
         return replace(self.base, cross_replace=spans | dict.fromkeys(task.words, 0.0))
 
-    def _constraint(self, aims: list["_Aim"], seen: Maps, names: list[str]) -> Constraint:
+    def _constraint(self, aims: list[Aim], seen: Maps, names: list[str]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""
 
         def constraint(now: Now) -> tuple[Tensor, dict[str, float], Maps]:
@@ -128,36 +127,3 @@ class MagEdit:
         """The step size at this step."""
         by_sigma = self.loss == "token_ratio" if self.by_sigma is None else self.by_sigma
         return self.step_size * (ddim.sigma(now.net.alpha(now.t)).item() if by_sigma else 1.0)
-
-
-class _Aim:
-    """One prompt whose words' maps enter the loss: the target, or the negative prompt of Eq. 3."""
-
-    def __init__(self, settings: MagEdit, net: Backbone, task: Task, path: Path, hooks: Hooks) -> None:
-        self.settings, self.hooks, self.cond, self.task = settings, hooks, net.embed(task.target), task
-        first = guided(net.sites(path.latents))[0]
-        refines = isinstance(settings.base, PromptToPrompt) and settings.base.mode == "refine"
-        find = partial(words.require_new, net.tokenizer, task.source) if refines else net.positions
-        self.words = [(g, find(task.target, g.word)) for g in task.goals]
-        self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
-        self.common = words.common(net.tokenizer, task.source, task.target)
-
-    def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
-        """Eq. 5 over the words: each word's constraint, averaged over the sites."""
-        found = [m[0].to(self.cond.dtype) for m in maps.values()]
-        if not self.settings.per_head:
-            found = [torch.stack([m.mean(0) for m in found]).mean(0, keepdim=True)]
-        each = []
-        for (goal, columns), mask in zip(self.words, self.masks, strict=True):
-            each.append(torch.stack([self._constraint(m, mask, columns) for m in found]).mean())
-            terms[goal.word] = each[-1].item()
-        return losses.weighted(each, [goal.weight for goal, _ in self.words])
-
-    def _constraint(self, probs: Tensor, mask: Tensor, columns: list[int]) -> Tensor:
-        loss = self.settings.loss
-        if loss == "spatial_ratio":
-            return losses.spatial_ratio(probs, mask, columns, self.settings.lam, self.settings.per_head)
-        if loss == "token_ratio":
-            over = None if self.settings.all_tokens else self.common
-            return losses.token_ratio(probs, mask, columns, over, self.settings.per_head)
-        return losses.own(losses.LOSSES[loss] if isinstance(loss, str) else loss, probs, mask, columns)

@@ -57,7 +57,7 @@ def lab(tmp_path_factory):
 def runs(lab):
     """Finished runs of 50 steps by name, saved into the notebooks' folder under these names."""
     mag.backbone.quiet()
-    demo = mag.demo.Demo(steps=50, iterations=15)
+    demo = mag.demo.Demo(steps=50, iterations=15, step_size=0.4)  # as far in all as the demo's ten steps of three
     net, task = mag.Backbone.load("tabletop", "cpu"), mag.demo.complex_task(demo.seed)
     path = mag.invert(net, task, mag.Direct(demo.steps, demo.guidance_scale))
     traces = {name: mag.run(net, task, path, method) for name, method in demo.methods.items()}

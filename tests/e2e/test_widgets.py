@@ -9,6 +9,7 @@ from book import OUT
 from magedit_lab.demo import Demo
 
 SCENE = """
+from dataclasses import replace
 import magedit_lab as mag
 from widgets.mask_painter import MaskPainter
 from widgets.attention_explorer import AttentionExplorer
@@ -19,7 +20,7 @@ task = mag.demo.complex_task(demo.seed)
 """
 RUN = """
 net = mag.Backbone.load("tabletop", "cpu")
-live = LiveRun(net, task, demo.guided, mag.NullText(6, demo.guidance_scale, 1))
+live = LiveRun(net, task, demo.guided, replace(demo.inversion, steps=12))
 live
 """
 
@@ -75,7 +76,7 @@ def test_run_cancel_and_run_again_while_the_kernel_is_in_use(opened):
         "document.querySelector('.mag .status').textContent.startsWith('done')", timeout=120_000
     )
     assert book.run(3).strip() == "done"
-    assert len(book.cell(1).locator("polyline").first.get_attribute("points").split()) == 3 * Demo().iterations
+    assert len(book.cell(1).locator("polyline").first.get_attribute("points").split()) == 6 * Demo().iterations
     book.photograph(1, "live_run")
 
 
