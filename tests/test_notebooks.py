@@ -180,7 +180,7 @@ def test_notebook_10_runs_another_model_by_changing_one_cell(tmp_path, monkeypat
     text = "".join(o.get("text", "") for c in book.cells if c.cell_type == "code" for o in c.outputs)
     assert "other on c" in text
     assert "pictures of 256 x 256, latents of 32 x 32" in text
-    assert "384x320, cut at" in text
+    assert "384x352, cut at" in text
     said = [c.outputs[-1].data["text/plain"] for c in book.cells if c.source.startswith("check_")]
     assert [words[:7] for words in said] == ["Right: "] * 2
 

@@ -169,7 +169,7 @@ my_entry = replace(fast, loss=my_loss, by_sigma=True, step_size=my_step)
 # %%
 entries["my loss"] = my_entry
 tasks = leaderboard.tasks(20 if lab.profile == "lesson" else 4)
-way = mag.Direct(lab.steps(5), demo.guidance_scale)
+way = mag.Direct(lab.steps(4), demo.guidance_scale)
 with lab.progress("tasks x entries") as after:
     rows = list(leaderboard.measure(lab.net, entries, tasks, way, progress=after))
 table = leaderboard.ranked(rows)
@@ -181,7 +181,7 @@ leaderboard.figure(table)
 # *Share of solved tasks and error to the ideal edit with 95 % intervals, the best entry on top.* See how wide the
 # intervals are: with twenty tasks, one place more or less means nothing.
 #
-# **Look:** in five steps even Eq. 1 may solve no more than no guidance does: at the start the word has next to no attention
+# **Look:** in four steps even Eq. 1 may solve no more than no guidance does: at the start the word has next to no attention
 # in the mask, and there its slope is nearly 0 (section 2). A loss that is steep there has an advantage. In the README's 20
 # steps Eq. 1 solves nine of ten complex scenes, so take more steps before you believe a place.
 
