@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +102,13 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
     return rows
 
 
-def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path) -> list[list[Image.Image]]:
+def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path) -> Iterator[list[Image.Image]]:
     """For each case that was measured in all settings, complex scenes first: the source, and each setting's result."""
-    found = []
     for case in sorted(cases, key=lambda case: not case.complex):
         paths = [measured / "pictures" / f"{case.name}.{name}.png" for name in settings]
         if all(path.exists() for path in paths):
             results = [Image.open(path).convert("RGB") for path in paths]
-            found.append([outlined(case).resize(results[0].size, Image.Resampling.LANCZOS), *results])
-    return found
+            yield [outlined(case).resize(results[0].size, Image.Resampling.LANCZOS), *results]
 
 
 def outlined(case: Case) -> Image.Image:

@@ -338,7 +338,7 @@ def test_rows_of_pictures_are_those_of_cases_measured_in_all_settings(tmp_path):
     for case, names in ((listed[0], "ab"), (listed[1], "a"), (listed[5], "ab")):
         for shade, name in enumerate(names):
             Image.new("RGB", (32, 32), (0, 0, shade)).save(tmp_path / "pictures" / f"{case.name}.{name}.png")
-    found = report.picture_rows(listed, ["a", "b"], tmp_path)
+    found = list(report.picture_rows(listed, ["a", "b"], tmp_path))
     assert len(found) == 2
     assert [[p.getpixel((0, 0))[2] for p in row[1:]] for row in found] == [[0, 1], [0, 1]]
     complex_first = report.outlined(listed[5]).resize((32, 32), Image.Resampling.LANCZOS)

@@ -4,6 +4,7 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def ablate(arguments: argparse.Namespace) -> None:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
         pictures = report.picture_rows(listed, [setting.name for setting in groups[name]], arguments.out)
-        plots.ablation(summary(some), name, pictures[:SHOWN]).save(arguments.out / f"{name}.png")
+        plots.ablation(summary(some), name, list(islice(pictures, SHOWN))).save(arguments.out / f"{name}.png")
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
@@ -104,6 +105,8 @@ def _measure(
 ) -> tuple[list[dict[str, Any]], list[cases.Case]]:
     if (arguments.format is None) != (arguments.data is None):
         raise ValueError("expected --format and --data together, got one of the two")
+    if arguments.tuning and arguments.format:
+        raise ValueError("expected --tuning or --format, got both; leave one of them out")
     drawn = cases.tuning if arguments.tuning else cases.tabletop
     listed = list(cases.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
