@@ -17,8 +17,9 @@ from .cases import Case
 from .edit import Method
 from .inversion import Inversion, invert
 from .inversion import Path as Route
+from .keep import SCORED
 from .task import Task
-from .trace import Keep, run
+from .trace import run
 
 COLUMNS = {
     "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
@@ -164,7 +165,7 @@ def _row(
     path, seconds, count = inverted
     start = time.monotonic()
     with Calls(net) as calls:
-        trace = run(net, task, path, setting.method, Keep(False, False, False, False))
+        trace = run(net, task, path, setting.method, SCORED)
     cost = {"seconds": seconds + time.monotonic() - start, "calls": count + calls.count}
     result = trace.result
     assert result is not None

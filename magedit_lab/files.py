@@ -1,21 +1,36 @@
 """Files that are whole at any moment."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+Save = Callable[[Path], object]
 
-def write(path: Path, save: Callable[[Path], object]) -> None:
+
+def write(path: Path, save: Save) -> None:
     """Let `save` write beside `path`, then rename: an interrupt leaves the old file or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    write_all(path.parent, {path.name: save})
+
+
+def write_all(folder: Path, saves: Mapping[str, Save | None]) -> None:
+    """The same for several files of a folder: all are written beside before the first is renamed, in the order given,
+    so that an interrupt of the writing leaves every old file. A name with None is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = {name: folder / f".{os.getpid()}-{name}" for name in saves}
     try:
-        save(beside)
-        os.replace(beside, path)
+        for name, save in saves.items():
+            if save:
+                save(beside[name])
+        for name, save in saves.items():
+            if save:
+                os.replace(beside[name], folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
     finally:
-        beside.unlink(missing_ok=True)
+        for path in beside.values():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """The same for a text in UTF-8."""
+    """A text in UTF-8."""
     write(path, lambda beside: beside.write_text(text, encoding="utf-8"))

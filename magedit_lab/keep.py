@@ -21,6 +21,7 @@ class Keep:
     nudges: the same after injection at a step's first and last nudge, and the edit words' at every nudge.
     gradients: a map of the gradient's size for each nudge. previews: decoded x0.
     heads: where attention is kept, also the edit words' maps of the target by site and head.
+    reconstruction: the source branch's picture, decoded at the last step.
     """
 
     attention: bool = True
@@ -28,6 +29,10 @@ class Keep:
     gradients: bool = True
     previews: bool = True
     heads: bool = True
+    reconstruction: bool = True
+
+
+SCORED = Keep(False, False, False, False, False, False)  # for runs of which the result alone is judged
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from .benchmark import Judges, named, scores, summary
 from .cases import Case
 from .edit import Method
 from .inversion import Inversion, Progress, invert
+from .keep import SCORED
 from .plots import INSIDE, OUTSIDE, TEXT, TITLE, Plot
-from .trace import Keep, run
+from .trace import run
 
 FIRST = scenes.HELD_OUT + 1_000  # the first scene; TabletopBench begins at cases.FIRST
 LOOK_ALIKES = (4, 5)  # the numbers for which cases.tabletop_case changes a colour, or a texture, beside a look-alike
@@ -35,7 +36,7 @@ def measure(
         task, _ = case.task.fit(net.size, net.size)
         path = invert(net, task, inversion)
         for number, (name, method) in enumerate(entries.items(), 1):
-            trace = run(net, task, path, method, Keep(False, False, False, False))
+            trace = run(net, task, path, method, SCORED)
             assert trace.result is not None
             yield named(case, name) | scores(case, task, trace.result, judges)
             if progress:

@@ -20,11 +20,12 @@ from .backbone import Backbone
 from .benchmark import identity
 from .edit import Maps, guidance
 from .inversion import NullText, invert
+from .keep import SCORED
 from .masks import to_cells
 from .methods.prompt_to_prompt import PromptToPrompt
 from .taps import recorder
 from .task import Task
-from .trace import Keep, run
+from .trace import run
 
 FIRST = scenes.HELD_OUT + 20_000  # the first scene that is measured on
 SCALES = (1.5, 3.0, 5.0)  # guidance scales tried
@@ -259,7 +260,7 @@ def causal(net: Backbone, count: int, scale: float) -> float:
         task = demo.complex_task(seed)
         path = invert(net, task, NullText(20, scale, 5 if scale != 1 else 1, demo.Demo().rate))
         method = PromptToPrompt(reweight=5.0, reweight_inside=True)
-        trace = run(net, task, path, method, Keep(False, False, False, False))
+        trace = run(net, task, path, method, SCORED)
         hits.append(demo.colour_of(trace) == task.words[0])
     return float(np.mean(hits))
 

@@ -19,21 +19,21 @@ def write(
     folder: Path, meta: Mapping[str, Any], rows: Rows, masks: Sequence[np.ndarray],
     pictures: Mapping[str, Image.Image | None],
 ) -> None:  # fmt: skip
-    """trace.safetensors with the arrays of each step, a PNG for each picture that there is; trace.json comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """trace.safetensors with the arrays of each step, a PNG for each picture that there is, trace.json; an earlier run
+    in the folder stays whole until all are written."""
     arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, row in enumerate(rows) for k, v in row.items()}
     arrays |= {f"mask.{i}": mask for i, mask in enumerate(masks)}
-    files.write(folder / "trace.safetensors", lambda p: save_file(arrays, p))
-    for name, picture in pictures.items():
-        if picture:
-            files.write(folder / f"{name}.png", partial(picture.save, format="PNG"))
     text = json.dumps(meta, indent=1)
-    files.write_text(folder / "trace.json", text)
+    saves: dict[str, files.Save | None] = {"trace.safetensors": lambda path: save_file(arrays, path)}
+    for name, picture in pictures.items():
+        saves[f"{name}.png"] = partial(picture.save, format="PNG") if picture else None
+    saves["trace.json"] = lambda path: path.write_text(text, encoding="utf-8")
+    files.write_all(folder, saves)
 
 
 def read_meta(folder: Path, newest: int) -> dict[str, Any]:
     """trace.json; ValueError where its schema is newer than `newest`."""
-    meta = json.loads((folder / "trace.json").read_text())
+    meta = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
     if meta["schema"] > newest:
         raise ValueError(f"schema {meta['schema']} is newer than {newest}; update magedit-lab")
     return meta

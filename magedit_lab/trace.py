@@ -59,7 +59,7 @@ class Trace:
         self._rows.append(row(net, step, self.keep, columns, self._cells))
         if step.last:
             self.result = net.decode(step.target)
-            self.reconstruction = net.decode(step.source)
+            self.reconstruction = net.decode(step.source) if self.keep.reconstruction else None
 
     def _start(self, net: Backbone, step: Step) -> None:
         sites = guided(net.sites(step.target))
@@ -181,7 +181,7 @@ class Trace:
     # ------------------------------------------------------------ on disk
 
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write JSON, safetensors and PNG into a folder. Each file is whole at any moment; trace.json comes last."""
+        """Write JSON, safetensors and PNG into a folder; an earlier run in it stays until all is written."""
         pictures = {"image": self.task.image, "result": self.result, "reconstruction": self.reconstruction}
         masks = [g.mask.numpy() for g in self.task.goals]
         saved.write(FilePath(folder), self._meta(), self._rows, masks, pictures)

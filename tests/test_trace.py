@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 import magedit_lab as mag
+from magedit_lab import files
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +124,10 @@ def test_a_trace_of_the_first_schema_is_still_read(trace, tmp_path):
 
 
 def test_what_is_not_to_be_kept_is_not(net, task, path):
-    bare = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.Keep(False, False, False, False))
+    bare = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.keep.SCORED)
     assert {k for row in bare._rows for k in row} == {"loss", "inside", "outside", "step_size", "moved"}
+    assert bare.result is not None
+    assert bare.reconstruction is None
     no_heads = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.Keep(heads=False))
     assert no_heads.sites
     assert not any(k.startswith("heads") for row in no_heads._rows for k in row)
@@ -161,19 +165,27 @@ def test_a_harmed_trace_is_refused_in_one_line(trace, tmp_path, harm):
     assert "\n" not in str(error.value)
 
 
-def test_a_failed_write_leaves_the_old_file(trace, tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["trace.safetensors", "result.png", "trace.json"])
+def test_a_failed_write_leaves_the_old_run(trace, tmp_path, monkeypatch, part):
     folder = trace.save(tmp_path / "run")
-    before = (folder / "trace.safetensors").read_bytes()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shorter = replace(trace, times=trace.times[:2], terms=trace.terms[:2], _rows=trace._rows[:2])
+    whole = files.write_all
 
-    def fails(arrays, path):
+    def fails(path):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr("magedit_lab.saved.save_file", fails)
+    monkeypatch.setattr(files, "write_all", lambda folder, saves: whole(folder, {**saves, part: fails}))
     with pytest.raises(OSError, match="disk full"):
-        trace.save(folder)
-    assert (folder / "trace.safetensors").read_bytes() == before
-    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+        shorter.save(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_saved_over_another_has_none_of_its_pictures(trace, tmp_path):
+    folder = trace.save(tmp_path / "run")
+    replace(trace, result=None).save(folder)
+    assert mag.Trace.load(folder).result is None
 
 
 def test_figures_are_drawn_from_a_loaded_trace(trace, tmp_path):
