@@ -1,7 +1,7 @@
 """From a picture to the noise that it could have come from, and the route back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -82,17 +82,46 @@ def invert(net: Backbone, task: Task, inversion: Inversion, progress: Progress |
     return inversion(net, net.encode(task.image), net.embed(task.source), progress or (lambda done, of: None))
 
 
+STILL = 1e-8  # mean squared change of a latent below which fixed-point iterations end
+
+
 @torch.no_grad()
-def ddim_route(net: Backbone, z0: Latent, cond: Text, steps: int, progress: Progress, of: int) -> list[Latent]:
+def ddim_route(
+    net: Backbone, z0: Latent, cond: Text, steps: int, progress: Progress, of: int, fixed_point: int = 0
+) -> list[Latent]:
     """DDIM run backwards under the source prompt without guidance; the noisiest latent comes first."""
     times = ddim.timesteps(steps, len(net.alphas))
     latents, before = [z0], -1
     for t in reversed(times):
-        eps = net.predict(latents[0], t, cond)
-        latents.insert(0, ddim.move(latents[0], eps, net.alpha(before), net.alpha(t)))
+        latents.insert(0, _noisier(net, latents[0], cond, before, t, fixed_point))
         before = t
         progress(len(latents) - 1, of)
     return latents
+
+
+def _noisier(net: Backbone, z: Latent, cond: Text, here: int, t: int, fixed_point: int) -> Latent:
+    """One step up: along the noise seen at its start, then at most `fixed_point` times anew along that seen at its end,
+    z_t = step(z_t-1, eps(z_t)), while that leads nearer to a latent from which the step down comes back exactly."""
+
+    def step(seen: Latent) -> Latent:
+        return ddim.move(z, net.predict(seen, t, cond), net.alpha(here), net.alpha(t))
+
+    before = up = step(z)
+    gap = float("inf")
+    for _ in range(fixed_point):
+        anew = step(up)
+        now = F.mse_loss(anew, up).item()
+        if now > gap:
+            return before  # these steps lead away
+        before, up, gap = up, anew, now
+        if gap < STILL:
+            break
+    return up
+
+
+def _counted(fixed_point: int) -> None:
+    if fixed_point < 0:
+        raise ValueError(f"expected fixed_point of 0 or more, got {fixed_point}")
 
 
 def previous(times: tuple[int, ...], i: int) -> int:
@@ -102,13 +131,28 @@ def previous(times: tuple[int, ...], i: int) -> int:
 
 @dataclass(frozen=True)
 class DDIM:
-    """Plain DDIM inversion; with guidance the way back drifts off, which is what the others mend."""
+    """Plain DDIM inversion; with guidance the way back drifts off, which is what the others mend.
+
+    fixed_point: how often, at most, each step up is taken anew along the noise at its own end (Pan et al. 2023, AIDI;
+    without their acceleration); 0 is DDIM as published. Then the way back without guidance is exact.
+    """
 
     steps: int = 50
     guidance_scale: float = 7.5
+    fixed_point: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _counted(self.fixed_point)
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
-        return _path(net, ddim_route(net, z0, cond, self.steps, progress, self.steps), cond, net.embed(""), self)
+        return self._path(net, self._route(net, z0, cond, progress), cond, net.embed(""))
+
+    def _route(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> list[Latent]:
+        return ddim_route(net, z0, cond, self.steps, progress, self.steps, self.fixed_point)
+
+    def _path(self, net: Backbone, route: list[Latent], cond: Text, uncond: Text, pin: bool = False) -> Path:
+        times = tuple(ddim.timesteps(self.steps, len(net.alphas)))
+        return Path(torch.cat(route), times, uncond.expand(self.steps, -1, -1), cond, pin, self.guidance_scale)
 
 
 @dataclass(frozen=True)
@@ -121,8 +165,7 @@ class NegativePrompt(DDIM):
     proximal: Proximal | None = None
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
-        route = ddim_route(net, z0, cond, self.steps, progress, self.steps)
-        return replace(_path(net, route, cond, cond, self), proximal=self.proximal)
+        return replace(self._path(net, self._route(net, z0, cond, progress), cond, cond), proximal=self.proximal)
 
 
 @dataclass(frozen=True)
@@ -133,13 +176,7 @@ class Direct(DDIM):
     """
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
-        route = ddim_route(net, z0, cond, self.steps, progress, self.steps)
-        return _path(net, route, cond, net.embed(""), self, pin=True)
-
-
-def _path(net: Backbone, route: list[Latent], cond: Text, uncond: Text, settings: DDIM, pin: bool = False) -> Path:
-    times = tuple(ddim.timesteps(settings.steps, len(net.alphas)))
-    return Path(torch.cat(route), times, uncond.expand(settings.steps, -1, -1), cond, pin, settings.guidance_scale)
+        return self._path(net, self._route(net, z0, cond, progress), cond, net.embed(""), pin=True)
 
 
 @dataclass(frozen=True)
@@ -148,7 +185,8 @@ class NullText:
 
     Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
     below tolerance + slack x i, as published; a small latent asks for less slack. `progress` is called after each of
-    them. The route is the one that the trained embeddings give, so a source branch replays it.
+    them. The route is the one that the trained embeddings give, so a source branch replays it. fixed_point: as in
+    `DDIM`, for the route that it trains towards.
     """
 
     steps: int = 50
@@ -157,9 +195,13 @@ class NullText:
     rate: float = 1e-2
     tolerance: float = 1e-5
     slack: float = 2e-5
+    fixed_point: int = 0
+
+    def __post_init__(self) -> None:
+        _counted(self.fixed_point)
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
-        route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps)
+        route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps, self.fixed_point)
         times, uncond = tuple(ddim.timesteps(self.steps, len(net.alphas))), net.embed("")
         latents, trained = [route[0]], []
         for i in range(self.steps):

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 import magedit_lab as mag
-from magedit_lab import ddim
+from magedit_lab import ddim, inversion, metrics
 
 
 @torch.no_grad()
@@ -24,6 +24,56 @@ def test_ddim_inversion_is_ddim_run_backwards(net, task):
             assert torch.equal(path.latents[3 - i], z[0])
     assert path.times == (750, 500, 250, 0)
     assert torch.equal(path.latents[-1:], net.encode(task.image))
+
+
+def step_up(net, z, seen, cond, before, t):
+    with torch.no_grad():
+        return ddim.move(z, net.predict(seen, t, cond), net.alpha(before), net.alpha(t))
+
+
+def test_one_fixed_point_iteration_is_the_step_along_its_own_ends_noise(net, task):
+    path = mag.invert(net, task, mag.DDIM(steps=4, fixed_point=1))
+    z, before = net.encode(task.image), -1
+    for i, t in enumerate([0, 250, 500, 750]):
+        z = step_up(net, z, step_up(net, z, z, path.cond, before, t), path.cond, before, t)
+        before = t
+        assert torch.equal(path.latents[3 - i], z[0])
+
+
+def test_fixed_point_iterations_never_end_farther_from_a_fixed_point(exact, task):
+    """The random weights are no contraction everywhere, so some of these steps lead away and must be given up."""
+    path = mag.invert(exact, task, mag.DDIM(steps=6, fixed_point=50))
+    places = zip(path.times, (*path.times[1:], -1), path.latents[1:].split(1), path.latents.split(1), strict=False)
+    for t, before, z, up in places:
+        plain = step_up(exact, z, z, path.cond, before, t)
+        gap, once = (F.mse_loss(step_up(exact, z, end, path.cond, before, t), end) for end in (up, plain))
+        assert gap <= max(once.item(), inversion.STILL)
+
+
+def test_with_fixed_points_the_shipped_model_loses_no_more_than_its_autoencoder():
+    net, task = mag.Backbone.load("tabletop"), mag.demo.complex_task(mag.demo.Demo().seed)
+    picture = metrics.unit(task.image)
+    best = metrics.psnr(picture, metrics.unit(net.decode(net.encode(task.image))))
+    lost = {}
+    for often in (0, 30):
+        path = mag.invert(net, task, mag.DDIM(10, 1.0, fixed_point=often))
+        last = list(mag.edit(net, task, path, mag.METHODS["plain"]))[-1]
+        lost[often] = best - metrics.psnr(picture, metrics.unit(net.decode(last.source)))
+    assert abs(lost[30]) < 0.05  # decibels
+    assert lost[0] > 1
+
+
+@pytest.mark.parametrize("way", [mag.NegativePrompt, mag.Direct, mag.NullText])
+def test_every_inversion_takes_fixed_points(net, task, way):
+    route = mag.invert(net, task, mag.DDIM(3, fixed_point=2)).latents
+    assert torch.equal(mag.invert(net, task, way(3, fixed_point=2)).latents[0], route[0])
+
+
+def test_fixed_points_are_counted_from_none():
+    with pytest.raises(ValueError, match="expected fixed_point of 0 or more, got -1"):
+        mag.DDIM(fixed_point=-1)
+    with pytest.raises(ValueError, match="expected fixed_point of 0 or more, got -1"):
+        mag.NullText(fixed_point=-1)
 
 
 def test_null_text_replays_with_its_own_embeddings(net, path):
@@ -88,10 +138,10 @@ def test_negative_prompt_inversion_puts_the_source_prompt_in_the_empty_ones_plac
     assert torch.equal(path.uncond, net.embed(task.source).expand(4, -1, -1))
 
 
-@pytest.mark.parametrize(("inversion", "of"), [(mag.DDIM(steps=3), 3), (mag.NullText(steps=3, inner=1), 6)])
-def test_progress_counts_to_its_end(net, task, inversion, of):
+@pytest.mark.parametrize(("way", "of"), [(mag.DDIM(steps=3), 3), (mag.NullText(steps=3, inner=1), 6)])
+def test_progress_counts_to_its_end(net, task, way, of):
     seen = []
-    mag.invert(net, task, inversion, lambda done, total: seen.append((done, total)))
+    mag.invert(net, task, way, lambda done, total: seen.append((done, total)))
     assert list(dict.fromkeys(seen)) == [(i + 1, of) for i in range(of)]
 
 

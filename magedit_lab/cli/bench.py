@@ -52,6 +52,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--steps", type=int, default=50, help="DDIM steps")
     add("--inner", type=int, default=NullText().inner, help="null-text's updates at each step, at most")
     add("--rate", type=float, default=NullText().rate, help="null-text's learning rate")
+    add("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
     add("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     add("--step-size", type=float, default=MagEdit().step_size, help="MAG-Edit's delta, for the token ratio")
     add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
@@ -123,7 +124,8 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
     a = arguments
     updates = f" (at most {a.inner} updates a step, rate {a.rate:g})" if a.inversion == "null-text" else ""
     return [
-        f"{count} cases; {a.model}, {a.inversion} inversion{updates}, {a.steps} steps, "
+        f"{count} cases; {a.model}, {a.inversion} inversion{updates}, "
+        f"{a.fixed_point} fixed-point iterations, {a.steps} steps, "
         f"guidance scale {a.guidance_scale:g}; "
         f"MAG-Edit's step size {a.step_size:g}, {a.iterations} iterations. Local CLIP by {a.clip}, structure by "
         f"{a.structure}, both on the mask's bounding box; numbers of different models do not compare. "

@@ -24,8 +24,10 @@ def command(commands: Any, name: str, function: Callable, words: str) -> argpars
 
 
 def inversion(arguments: argparse.Namespace) -> DDIM | NullText:
-    """The inversion of its name, with the steps and the guidance scale that were asked for."""
-    return replace(INVERSIONS[arguments.inversion], steps=arguments.steps, guidance_scale=arguments.guidance_scale)
+    """The inversion of its name, with the settings that were asked for."""
+    a = arguments
+    usual = INVERSIONS[a.inversion]
+    return replace(usual, steps=a.steps, guidance_scale=a.guidance_scale, fixed_point=a.fixed_point)
 
 
 def report(written: Iterator[tuple[Path, str]]) -> None:

@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
     option("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
     option("--steps", type=int, default=50, help="DDIM steps")
     option("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
+    option("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
     option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
     option("--seed", type=int, default=0, help="torch's seed, for methods that draw noise; DDIM draws none")
     _guidance_options(parser.add_argument_group("guidance, for MAG-Edit only").add_argument)
