@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw
 
 from . import demo, files
 from .backbone import Backbone
-from .model_bars import Score, full_caption, generate, held_out
+from .model_bars import Score
+from .probes import full_caption, generate, held_out
 
 SHEET = 32
 PARTS = ("vae", "vae-decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps

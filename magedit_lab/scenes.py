@@ -1,9 +1,6 @@
-"""A little table-top world: procedural scenes with exact masks, captions, and the ideal edit.
+"""A little table-top world: procedural scenes with exact masks, captions, and the ideal edit."""
 
-Everything is a signed distance function in units of the picture's side, so a scene renders at any size.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -11,13 +8,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from . import shapes
+
 COLOURS = {
     "red": (214, 48, 49), "orange": (242, 140, 30), "yellow": (248, 218, 60), "green": (56, 160, 75),
     "blue": (45, 95, 205), "purple": (135, 65, 175), "pink": (243, 145, 190), "brown": (122, 76, 44),
     "white": (242, 242, 240), "black": (44, 44, 50),
 }  # fmt: skip
-KINDS = ("ball", "box", "pillow", "vase", "lamp", "cone", "mug", "star")
-TEXTURES = ("plain", "striped", "dotted", "checkered")
+KINDS = tuple(shapes.OUTLINES)
+TEXTURES = tuple(shapes.PATTERNS)
 WALLS = {
     "white": (232, 230, 225), "gray": (150, 155, 160), "blue": (165, 195, 225),
     "green": (180, 210, 175), "pink": (235, 195, 200), "yellow": (240, 225, 170),
@@ -188,7 +187,7 @@ def render(
         thing = scene.things[i]
         part = _around(thing, size)
         u, v = (x[part] - thing.x) / thing.size, (thing.y - y[part]) / thing.size
-        cover = _cover(_SHAPES[thing.kind](u, v) * thing.size, size)
+        cover = _cover(shapes.OUTLINES[thing.kind](u, v) * thing.size, size)
         masks[:, *part] *= 1 - cover
         masks[i][part] = cover
         below = image[part] * (1 - _shadow(u, v))[..., None]
@@ -237,72 +236,7 @@ def _surface(thing: Thing, u: np.ndarray, v: np.ndarray, size: int) -> np.ndarra
     """The object's colour at each pixel: its texture in two tones, lit from the upper left."""
     colour = np.array(COLOURS[thing.colour], np.float32)
     tone = colour * 0.35 if colour.mean() > 150 else colour * 0.25 + 175
-    pattern = _TEXTURES[thing.texture](u, v, thing.phase)
+    pattern = shapes.PATTERNS[thing.texture](u, v, thing.phase)
     ink = np.clip(pattern * thing.size * size + 0.5, 0, 1)[..., None]
     light = 1 + 0.2 * np.clip(-u * 0.8 + (v - 0.5) * 1.2, -1, 1)
     return (colour + ink * (tone - colour)) * light[..., None]
-
-
-def _box(u: np.ndarray, v: np.ndarray, a: float, b: float, r: float = 0.0) -> np.ndarray:
-    qu, qv = np.abs(u) - a + r, np.abs(v) - b + r
-    return np.hypot(np.maximum(qu, 0), np.maximum(qv, 0)) + np.minimum(np.maximum(qu, qv), 0) - r
-
-
-def _vase(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    h = np.clip(v, 0, 1)
-    half = 0.17 + 0.17 * np.sin(h * np.pi * 1.25 + 0.15) ** 2 + 0.05 * np.clip((h - 0.84) * 20, 0, 1)
-    return np.maximum(np.abs(u) - half, np.abs(v - 0.5) - 0.5)
-
-
-def _lamp(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    half = 0.22 + 0.3 * (1 - np.clip((v - 0.48) / 0.5, 0, 1))
-    shade = np.maximum((np.abs(u) - half) * 0.86, np.abs(v - 0.74) - 0.26)
-    return np.minimum(np.minimum(shade, _box(u, v - 0.27, 0.06, 0.27)), _box(u, v - 0.05, 0.24, 0.05, 0.02))
-
-
-def _mug(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    body = _box(u + 0.08, v - 0.46, 0.36, 0.46, 0.05)
-    return np.minimum(body, np.abs(np.hypot(u - 0.3, v - 0.47) - 0.21) - 0.065)
-
-
-def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    c = v - 0.5
-    fifth = 2 * np.pi / 5
-    turn = np.abs((np.arctan2(u, c) + fifth / 2) % fifth - fifth / 2) / (fifth / 2)
-    return (np.hypot(u, c) - 0.56 * (1 - 0.5 * turn)) * 0.75
-
-
-_SHAPES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "ball": lambda u, v: np.hypot(u, v - 0.5) - 0.5,
-    "box": lambda u, v: _box(u, v - 0.46, 0.46, 0.46, 0.03),
-    "pillow": lambda u, v: ((np.abs(u / 0.62) ** 3.2 + np.abs((v - 0.38) / 0.38) ** 3.2) ** (1 / 3.2) - 1) * 0.4,
-    "vase": _vase,
-    "lamp": _lamp,
-    "cone": lambda u, v: np.maximum(np.abs(u) * 0.88 + (v - 1) * 0.47, -v),
-    "mug": _mug,
-    "star": _star,
-}
-
-
-def _stripes(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
-    period = 0.3
-    return (np.abs(((u * 0.35 + v * 0.94) / period + phase) % 1 - 0.5) - 0.25) * period
-
-
-def _dots(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
-    period = 0.29
-    return (0.3 - np.hypot((u / period + phase) % 1 - 0.5, (v / period + phase) % 1 - 0.5)) * period
-
-
-def _checks(u: np.ndarray, v: np.ndarray, phase: float) -> np.ndarray:
-    period = 0.52
-    a, b = ((np.abs((w / period + phase) % 1 - 0.5) - 0.25) * period for w in (u, v))
-    return np.maximum(np.minimum(a, b), np.minimum(-a, -b))
-
-
-_TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {
-    "plain": lambda u, v, phase: np.full_like(u, -1.0),
-    "striped": _stripes,
-    "dotted": _dots,
-    "checkered": _checks,
-}

@@ -6,7 +6,21 @@ from pathlib import Path
 import magedit_lab
 
 ORDER = [
-    {"task", "masks", "words", "ddim", "taps", "losses", "files", "grow", "strokes", "regions", "settings", "saved"},
+    {
+        "task",
+        "masks",
+        "words",
+        "ddim",
+        "taps",
+        "losses",
+        "files",
+        "grow",
+        "strokes",
+        "regions",
+        "settings",
+        "saved",
+        "shapes",
+    },
     {"scenes", "attention", "prompts"},
     {"backbone"},
     {"inversion", "training"},
@@ -22,6 +36,7 @@ ORDER = [
     {"look", "gradient_plots", "scores"},
     {"plots", "side_by_side", "report", "study", "ablations", "applications", "leaderboard", "curves"},
     {"demo"},
+    {"probes"},
     {"model_bars"},
     {"model_card"},
     {"cli"},

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import magedit_lab as mag
-from magedit_lab import metrics, model_bars, model_card, scenes, training
+from magedit_lab import metrics, model_bars, model_card, probes, scenes, training
 from magedit_lab.model_bars import Score
 
 
@@ -43,11 +43,11 @@ def test_a_bar_that_was_measured_is_read_from_its_file(net, tmp_path, monkeypatc
 
 
 def test_held_out_scenes_are_beyond_training_and_can_be_read_whole(net):
-    seeds = model_bars.held_out(net, 40)
+    seeds = probes.held_out(net, 40)
     assert min(seeds) >= scenes.HELD_OUT > training.Plan.gpu().pictures
-    lengths = [len(net.tokenizer(model_bars.full_caption(s)).input_ids) for s in seeds]
+    lengths = [len(net.tokenizer(probes.full_caption(s)).input_ids) for s in seeds]
     assert max(lengths) <= net.tokenizer.model_max_length
-    assert min(model_bars.FIRST, *seeds) > scenes.HELD_OUT + 10_200  # TabletopBench's own are below
+    assert min(probes.FIRST, *seeds) > scenes.HELD_OUT + 10_200  # TabletopBench's own are below
 
 
 class Fake(metrics.Clip):
@@ -66,7 +66,7 @@ class Fake(metrics.Clip):
 def test_recall_is_the_share_of_pictures_nearest_to_their_own_caption():
     places = [0, 1, 2, 2, 4, 4]
     pictures = [Image.new("RGB", (8, 8), (place, 0, 0)) for place in places]
-    assert model_bars.recall(Fake(), pictures, [str(i) for i in range(6)]) == pytest.approx(4 / 6)
+    assert probes.recall(Fake(), pictures, [str(i) for i in range(6)]) == pytest.approx(4 / 6)
 
 
 def test_generation_is_diffusers_own(pipe):
@@ -76,11 +76,11 @@ def test_generation_is_diffusers_own(pipe):
     config = {k: v for k, v in pipe.scheduler.config.items() if k != "steps_offset"}
     pipe.scheduler = DDIMScheduler.from_config({**config, "steps_offset": 0})
     noise = torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(0))[None]
-    (ours,) = model_bars.generate(net, ["a red ball on a table"], 3.0)
+    (ours,) = probes.generate(net, ["a red ball on a table"], 3.0)
     pipe.set_progress_bar_config(disable=True)
-    theirs = pipe(
-        "a red ball on a table", latents=noise, guidance_scale=3.0, num_inference_steps=model_bars.STEPS
-    ).images[0]
+    theirs = pipe("a red ball on a table", latents=noise, guidance_scale=3.0, num_inference_steps=probes.STEPS).images[
+        0
+    ]
     difference = np.abs(np.asarray(ours, int) - np.asarray(theirs, int))
     assert difference.max() <= 1
 
