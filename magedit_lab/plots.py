@@ -25,11 +25,11 @@ from .trace import Trace
 def task(task: Task) -> Plot:
     """The picture with its mask outlined, and the two prompts."""
     label = f"A picture with its mask outlined; to be edited from “{task.source}” to “{task.target}”"
-    figure = look.figure(7.2, 4.6, label)
+    figure = look.figure(8.6, 4.8, label)
     axes = look.row(figure, 1)[0]
     look.show(axes, task.image, "")
     outline(axes, task.region, task.image.size)
-    figure.suptitle(_prompts(task, 56), fontsize=TEXT)
+    figure.suptitle(_prompts(task, 74), fontsize=TEXT, x=0.02, ha="left")
     return figure
 
 

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 HERE = Path(__file__).parent
 LIMIT = 1_000_000  # bytes
+WIDTH = 104  # characters of a code line that a projector shows without scrolling
 UNTOLD = re.compile(r"^\s*$|no description has been provided", re.I)
 
 
@@ -41,12 +42,14 @@ def stored(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 
 def cells(notebook: NotebookNode) -> Iterator[str]:
-    """Errors, warnings, cells that were not run in order, and outputs with nothing in them."""
+    """Errors, warnings, wide lines, cells that were not run in order, and outputs with nothing in them."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         said = f"code cell {number} ({cell.source.splitlines()[0][:40]})"
         if cell.execution_count != number:
             yield f"{said} has count {cell.execution_count}; run the notebook from its start"
+        if wide := [line for line in cell.source.splitlines() if len(line) > WIDTH]:
+            yield f"{said} has a line of {len(wide[0])} characters, expected at most {WIDTH}"
         for output in cell.outputs:
             if output.output_type == "error":
                 yield f"{said} failed: {output.ename}: {output.evalue[:80]}"

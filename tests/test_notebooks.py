@@ -220,12 +220,13 @@ def test_a_bad_output_is_complained_of(tmp_path, output, complaint):
     assert complaint in told(tmp_path, new_code_cell("2", outputs=[output]))
 
 
-def test_bad_links_pictures_state_size_and_order_are_complained_of(tmp_path):
+def test_bad_links_pictures_state_size_width_and_order_are_complained_of(tmp_path):
     assert "gone.ipynb leads nowhere" in told(tmp_path, new_markdown_cell("[on](gone.ipynb)"))
     assert "gone.png leads nowhere" in told(tmp_path, new_markdown_cell("![a cat](gone.png)"))
     assert "has no words" in told(tmp_path, new_markdown_cell("![](https://example.org/cat.png)"))
     assert "widget state" in told(tmp_path, widgets={"application/vnd.jupyter.widget-state+json": {}})
     assert "expected less than" in told(tmp_path, new_markdown_cell("x" * check.LIMIT))
+    assert "a line of 105 characters" in told(tmp_path, new_code_cell("1" * (check.WIDTH + 1)))
     path = written(tmp_path, new_code_cell("1"), new_code_cell("2"))
     book = nbformat.read(path, 4)
     book.cells[1].execution_count = 7

@@ -212,8 +212,9 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
         width, height = self.image.size
         bound = [f"“{r['word']}”" for r in self.regions if r["word"]]
         of = f" for {', '.join(bound)}" if bound else ""
+        count = f"{len(self.strokes)} stroke{'' if len(self.strokes) == 1 else 's'}"
         return (
-            f"A picture of {width}x{height} with a mask of {len(self.strokes)} strokes over {self.mask.mean():.1%}{of}"
+            f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
         )
 
     def still(self) -> bytes:

@@ -149,7 +149,8 @@ my_task = None  # your turn
 
 # %% tags=["solution"]
 kinds = [thing.kind for thing in scene.things]
-(other,) = [i for i, m in enumerate(scene.masks) if kinds.count(kinds[i]) == 2 and (m != task.mask).any()]
+twins = [i for i, kind in enumerate(kinds) if kinds.count(kind) == 2]
+(other,) = [i for i in twins if (scene.masks[i] != task.mask).any()]
 my_task = replace(task, mask=scene.masks[other])
 
 # %%

@@ -72,7 +72,8 @@ for t in times:
 # %% tags=["title"]
 eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
 noisy = {t: mag.ddim.add_noise(z, eps, net.alpha(t)) for t in times}
-mag.plots.pictures({f"t = {t}": net.decode(zt) for t, zt in noisy.items()}, "The scene with more and more noise")
+shown = {f"t = {t}": net.decode(zt) for t, zt in noisy.items()}
+mag.plots.pictures(shown, "The scene with more and more noise")
 
 # %% [markdown]
 # *The decoder shows a noisy latent as a noisy picture.* **Look:** large, plain areas survive longest, edges go first.
@@ -94,7 +95,8 @@ mag.plots.pictures({f"t = {t}": net.decode(zt) for t, zt in noisy.items()}, "The
 text = net.embed(scene.caption(drop=0.0))
 with torch.no_grad():
     guesses = {t: mag.ddim.to_x0(zt, net.predict(zt, t, text), net.alpha(t)) for t, zt in noisy.items()}
-mag.plots.pictures({f"t = {t}": net.decode(g) for t, g in guesses.items()}, "The picture that the U-Net foresees")
+shown = {f"t = {t}": net.decode(guess) for t, guess in guesses.items()}
+mag.plots.pictures(shown, "The picture that the U-Net foresees")
 
 # %% [markdown]
 # *The finished picture, as foreseen from each noise level.* From little noise it is the scene; the more noise, the more
@@ -174,7 +176,8 @@ mag.plots.pictures(made, "The same noise at four guidance scales")
 # %%
 import numpy as np
 
-plain, one = (np.asarray(p, float) for p in (generate(net.embed(prompt), lab.steps(20)), made["scale 1"]))
+unguided = generate(net.embed(prompt), lab.steps(20))
+plain, one = (np.asarray(p, float) for p in (unguided, made["scale 1"]))
 print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
 
 # %% [markdown]

@@ -74,7 +74,8 @@ for site in mag.attention.guided(sites):
 site = mag.attention.guided(sites)[0]
 seen = {}
 with torch.no_grad():
-    net.predict(path.latents[5:6], path.times[5], net.embed(task.target), {site.name: mag.taps.recorder(seen, site.name)})
+    taps = {site.name: mag.taps.recorder(seen, site.name)}
+    net.predict(path.latents[5:6], path.times[5], net.embed(task.target), taps)
 probs = seen[site.name][0]
 print("heads, cells, tokens:", tuple(probs.shape))
 
@@ -119,7 +120,8 @@ mag.plots.comparison({"as it is": trace, "x5 in the mask": more})
 
 # %%
 word = task.words[0]
-print(f"share inside the mask, mean over the steps: {trace.share(word).mean():.1%} -> {more.share(word).mean():.1%}")
+before, after = trace.share(word).mean(), more.share(word).mean()
+print(f"share inside the mask, mean over the steps: {before:.1%} -> {after:.1%}")
 
 # %% [markdown]
 # Five times alone would make less of it. The rest comes because each step starts from what the last one painted: a mug

@@ -42,7 +42,8 @@ mag.plots.task(easy)
 
 # %%
 shares = {"never": (0.0, 0.0), "in 80 %, 50 %": (0.8, 0.5), "always": (1.0, 1.0)}  # cross, self
-runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=c, self_replace=s)) for name, (c, s) in shares.items()}
+runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=c, self_replace=s))
+        for name, (c, s) in shares.items()}
 
 # %% tags=["title"]
 mag.plots.comparison(runs)
@@ -109,7 +110,8 @@ mag.plots.attention_of_words(runs["P2P"])
 
 # %%
 word, cells = task.words[0], mag.masks.to_cells(task.region, 16, 16)
-print(f"the mask is {cells.mean():.1%} of the picture and has {runs['P2P'].share(word).mean():.1%} of “{word}”:")
+share = runs["P2P"].share(word).mean()
+print(f"the mask is {cells.mean():.1%} of the picture and has {share:.1%} of “{word}”:")
 print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
 
 # %% [markdown]

@@ -54,8 +54,9 @@ first = next(mag.edit(net, task, path, mag.MagEdit(iterations=1)))
 probs = next(iter(first.nudges[0].maps.values()))[0]
 mask = mag.masks.to_cells(task.region, 16, 16).flatten().to(probs)
 word = net.positions(task.target, task.words[0])
-print(f"token ratio   {mag.losses.token_ratio(probs, mask, word).item():.3f}  (1: no attention, 0: all)")
-print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word).item():.3f}  (3: nothing inside, -1: all)")
+token, spatial = (loss(probs, mask, word).item() for loss in mag.losses.LOSSES.values())
+print(f"token ratio   {token:.3f}  (1: no attention, 0: all)")
+print(f"spatial ratio {spatial:.3f}  (3: nothing inside, -1: all)")
 
 # %% [markdown]
 # ## 2 · The gradient
@@ -72,7 +73,8 @@ print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word).item():.3f}  
 nudge = first.nudges[0]
 cells = mag.masks.to_cells(task.region, *nudge.gradient.shape[-2:])
 inside, outside = nudge.size(cells)
-print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}; step size 2.5 x sigma = {nudge.step_size:.1f}")
+print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}")
+print(f"step size 2.5 x sigma = {nudge.step_size:.1f}")
 largest = [nudge.update[..., cells == value].abs().max().item() for value in (1, 0)]
 print(f"largest update inside {largest[0]:.2e}, outside {largest[1]:.2e}")
 
@@ -126,7 +128,8 @@ mag.plots.gradient_inside_outside(trace)
 # %%
 from magedit_lab import ablations
 
-spatial = {s.name: s.method for s in ablations.settings(demo.guided, demo.inversion)["loss"]}["loss=spatial_ratio"]
+_, other = ablations.settings(demo.guided, demo.inversion)["loss"]
+spatial = other.method
 print(f"step size {spatial.step_size:g}, the same at all steps; {spatial.iterations} nudges a step")
 runs = {"no guidance": lab.run(task, path, replace(demo.guided, iterations=0))}
 runs |= {"token ratio": trace, "spatial ratio": lab.run(task, path, spatial)}

@@ -60,8 +60,9 @@ import numpy as np
 from PIL import Image
 
 mask = mag.strokes.rasterise(painter.strokes, *scene.image.size, scene.image)
-shown = {"picture": scene.image, "mask": Image.fromarray((mask * 255).astype("uint8")).convert("RGB")}
-mag.plots.pictures(shown, f"The picture, and the mask that the strokes paint over {mask.mean():.1%} of it")
+white = Image.fromarray((mask * 255).astype("uint8")).convert("RGB")
+shown = {"picture": scene.image, "mask": white}
+mag.plots.pictures(shown, f"The picture, and the mask: {mask.mean():.1%} of it")
 
 # %% [markdown]
 # *The picture and the mask, white where the edit shall be.* **Check:** both are the same mask, and the first stroke is
@@ -97,7 +98,8 @@ print(prompts.refusals(net.tokenizer, task.source, task.target, [common])[0])
 print("warnings as it stands:", prompts.refusals(net.tokenizer, task.source, task.target, task.words))
 
 # %%
-side_by_side.figure(net.tokenizer, task.source, task.target, task.words, "The tokens of both prompts, joined")
+sentence = "The tokens of both prompts, joined"
+side_by_side.figure(net.tokenizer, task.source, task.target, task.words, sentence)
 
 # %% [markdown]
 # *The tokens of both prompts.* An edit word that has no line to the source has a map of its own.

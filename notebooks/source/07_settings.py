@@ -28,9 +28,11 @@ lab = start()
 
 # %%
 demo = mag.demo.Demo()
-task, ideal = lab.fit(mag.demo.complex_task(demo.seed)), mag.demo.ideal(demo.seed).resize((lab.net.size, lab.net.size))
+task = lab.fit(mag.demo.complex_task(demo.seed))
+ideal = mag.demo.ideal(demo.seed).resize(task.image.size)
 path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
-mag.plots.pictures({"source": task.image, "ideal edit": ideal}, "The source, and the edit as it should be")
+shown = {"source": task.image, "ideal edit": ideal}
+mag.plots.pictures(shown, "The source, and the edit as it should be")
 
 # %% [markdown]
 # *The source and the ideal edit: one object has another colour, and nothing else is different.* How far is “no edit at
@@ -85,7 +87,8 @@ for name, trace in by_iterations.items():
 
 # %%
 shares = (0.2, 1.0)
-few, most = tried({f"first {s:.0%}": replace(demo.guided, stop_step=round(s * path.steps)) for s in shares}).items()
+stops = {f"first {s:.0%}": replace(demo.guided, stop_step=round(s * path.steps)) for s in shares}
+few, most = tried(stops).items()
 by_stop = dict([few, ("first 50%", by_iterations[usual]), most])  # the usual run guides the first half
 
 # %%
@@ -145,13 +148,15 @@ mag.plots.comparison(by_loss)
 
 # %%
 scene, new = mag.demo.complex_scene(demo.seed), task.words[0]
-(old,) = [t.colour for t, m in zip(scene.things, scene.masks) if (m == mag.demo.complex_task(demo.seed).mask).all()]
+mask = mag.demo.complex_task(demo.seed).mask
+(old,) = [t.colour for t, m in zip(scene.things, scene.masks) if (m == mask).all()]
 described = task.target.replace(mag.scenes.phrase([new]), mag.scenes.phrase([old]), 1)
 against = replace(task, negative=described, negative_words=old)
 print("negative prompt:", described)
 
 # %%
-pushed = {"without": by_iterations[usual], f"away from {old}": lab.run(against, path, demo.guided, KEEP)}
+away = lab.run(against, path, demo.guided, KEEP)
+pushed = {"without": by_iterations[usual], f"away from {old}": away}
 mag.plots.comparison(pushed)
 
 # %% [markdown]

@@ -39,10 +39,12 @@ mag.plots.task(task)
 # What does each take from the source, at a quarter of the way? Modules, counted, and the last part of their names:
 
 # %% tags=["nbval-check-output"]
-now = mag.Now(net, task, path, path.steps // 4, path.times[path.steps // 4], path.latents[:1], path.latents[:1])
+i, z = path.steps // 4, path.latents[:1]
+now = mag.Now(net, task, path, i, path.times[i], z, z)
 for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-edit"):
     taken = sorted(METHODS[name].bind(net, task, path).source_sites(now))
-    print(f"{name:<13} {len(taken):>2} modules: {', '.join(sorted({n.split('.')[-1] for n in taken})) or '-'}")
+    ends = sorted({n.split(".")[-1] for n in taken})
+    print(f"{name:<13} {len(taken):>2} modules: {', '.join(ends) or '-'}")
 
 # %% [markdown]
 # **Look:** Plug-and-Play takes features, queries and keys (`conv2`, `to_q`, `to_k`), MasaCtrl keys and
@@ -64,8 +66,9 @@ from PIL import Image
 
 own = METHODS["diffedit"].own_mask(net, task, path).cpu().numpy()
 seen = {"the task's mask": task.region.numpy(), "DiffEdit's own": own}
-shown = {name: Image.fromarray((m * 255).astype("uint8")).convert("RGB") for name, m in seen.items()}
-mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds from the two prompts")
+grey = {name: Image.fromarray((m * 255).astype("uint8")) for name, m in seen.items()}
+shown = {name: picture.convert("RGB") for name, picture in grey.items()}
+mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds")
 
 # %% [markdown]
 # *The task's mask, and the one that DiffEdit finds.* **Look:** the prompt names no
@@ -106,10 +109,11 @@ mag.plots.comparison(kept)
 
 # %%
 bases = {"P2P": demo.guided.base, "PnP": METHODS["pnp"], "MasaCtrl": METHODS["masactrl"]}
-on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base)) for name, base in bases.items()}
+on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base))
+          for name, base in bases.items()}
 
 # %% tags=["title"]
-mag.plots.comparison({"PnP": kept["PnP"], "MasaCtrl": kept["MasaCtrl"], "P2P": kept["P2P"], **on_top})
+mag.plots.comparison({name: kept[name] for name in ("PnP", "MasaCtrl", "P2P")} | on_top)
 
 # %% [markdown]
 # *Three methods without guidance, and MAG-Edit on the same three.* **Look** at each pair: on P2P and MasaCtrl the nudges
@@ -131,7 +135,8 @@ mag.plots.comparison({"PnP": kept["PnP"], "MasaCtrl": kept["MasaCtrl"], "P2P": k
 
 # %%
 names = ("attend-and-excite", "layout-guidance", "boxdiff", "pix2pix-zero")
-short = lab.invert(task, mag.Direct(lab.steps(8), demo.guidance_scale))  # few steps: there is no base to keep
+# few steps: there is no base to keep
+short = lab.invert(task, mag.Direct(lab.steps(8), demo.guidance_scale))
 relatives = {name: lab.run(task, short, METHODS[name]) for name in names}
 mag.plots.comparison(relatives)
 
@@ -172,7 +177,8 @@ for name in ("p2p", "pnp", "p2p+mag-edit"):
 # or multiply inside it, and the rest. <code>mag.METHODS[name]</code> shows a method's settings.</details>
 
 # %%
-names = ["blended", "diffedit", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit"]
+names = ["blended", "diffedit", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask",
+         "p2p+re-weight", "p2p+mag-edit"]
 
 # %% tags=["exercise"]
 blind = None  # your turn: {"…", "…"}

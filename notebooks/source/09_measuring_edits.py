@@ -107,7 +107,8 @@ from pathlib import Path
 few = list(cases.tabletop(8))[:: 1 if lab.profile == "lesson" else 2]
 hard = few[len(few) // 2]  # the first in a complex scene
 way = mag.Direct(lab.steps(8), mag.demo.Demo().guidance_scale)
-methods = {"Blended": mag.METHODS["blended"], "P2P": mag.METHODS["p2p"], "P2P+Mask": mag.METHODS["p2p+mask"]}
+known = {"Blended": "blended", "P2P": "p2p", "P2P+Mask": "p2p+mask"}
+methods = {name: mag.METHODS[key] for name, key in known.items()}
 methods["P2P+MAG-Edit"] = mag.demo.Demo().guided
 settings = [benchmark.Setting(name, method, way) for name, method in methods.items()]
 out = Path(tempfile.mkdtemp(prefix="table1-"))
@@ -141,7 +142,8 @@ table = benchmark.summary(rows)
 for line in table:
     success, clip = line["success"], line["clip"]
     print(f"{line['setting']:<13} success {success[0]:.2f} [{success[1]:.2f}, {success[2]:.2f}]  "
-          f"local CLIP {clip[0]:.1f} [{clip[1]:.1f}, {clip[2]:.1f}]  structure {line['structure'][0]:.3f}")
+          f"local CLIP {clip[0]:.1f} [{clip[1]:.1f}, {clip[2]:.1f}]  "
+          f"structure {line['structure'][0]:.3f}")
 
 # %% [markdown]
 # **Look** for a pair whose brackets do not overlap.
@@ -171,7 +173,8 @@ for other in ("P2P", "P2P+Mask"):
 prompts = {c.name: c.task.target for c in few}
 pairs = study.pairs(rows, prompts, "P2P+MAG-Edit")
 study.write(pairs, {c.name: c.task.image for c in few}, out / "pictures", out / "study.html")
-print(f"{len(pairs)} pairs on one page of {(out / 'study.html').stat().st_size / 2**20:.1f} MB; first: {pairs[0].prompt}")
+size = (out / "study.html").stat().st_size / 2**20
+print(f"{len(pairs)} pairs on one page of {size:.1f} MB; first: {pairs[0].prompt}")
 
 # %% [markdown]
 # Three voters that we **made up**, who only look which result is nearer to the ideal and err one time in five:
@@ -182,9 +185,13 @@ score = {(r["case"], r["setting"]): -r["ideal"] for r in rows}
 for pair in pairs * 3:
     left, right = (pair.other, pair.ours) if pair.swapped else (pair.ours, pair.other)
     better = (score[pair.case, left] > score[pair.case, right]) ^ (rng.random() < 0.2)
-    cast.append({"question": "overall", "left": left, "right": right, "choice": "left" if better else "right"})
+    choice = "left" if better else "right"
+    cast.append({"question": "overall", "left": left, "right": right, "choice": choice})
+
+# %%
 for line in study.shares(cast, "P2P+MAG-Edit"):
-    print(f"against {line['against']:<9} {line['share']:.0%} [{line['low']:.0%}, {line['high']:.0%}] of {line['votes']}")
+    interval = f"[{line['low']:.0%}, {line['high']:.0%}]"
+    print(f"against {line['against']:<9} {line['share']:.0%} {interval} of {line['votes']}")
 
 # %% [markdown]
 # **Look:** a share of 50 % means no preference. A vote counts how often one is nearer, not by how much. And the brackets

@@ -58,7 +58,8 @@ for part, kind in json.loads((folder / "model_index.json").read_text()).items():
 cells = net.size // net.factor
 print(f"pictures of {net.size} x {net.size}, latents of {cells} x {cells}")
 guided = mag.attention.guided(net.sites(torch.zeros(1, 4, cells, cells)))
-print(f"{len(guided)} guided sites of {guided[0].height} x {guided[0].width}; the model predicts {net.prediction}")
+size = f"{guided[0].height} x {guided[0].width}"
+print(f"{len(guided)} guided sites of {size}; the model predicts {net.prediction}")
 
 # %% [markdown]
 # **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon, the noise itself; the shipped
@@ -76,7 +77,8 @@ if PHOTO is None:
     scene, simple = mag.demo.complex_scene(demo.seed + 2), mag.demo.complex_task(demo.seed + 2)
     picture, masks = mag.scenes.render(scene, 384)
     chosen = masks[[bool((m == simple.mask).all()) for m in scene.masks].index(True)]
-    PHOTO, MASK, SOURCE, TARGET, WORDS = out / "photo.png", out / "mask.png", simple.source, simple.target, simple.words
+    PHOTO, MASK = out / "photo.png", out / "mask.png"
+    SOURCE, TARGET, WORDS = simple.source, simple.target, simple.words
     Image.fromarray(picture[32:]).save(PHOTO)
     Image.fromarray((chosen[32:] * 255).astype("uint8")).save(MASK)
 
@@ -89,7 +91,8 @@ if PHOTO is None:
 # %%
 task = mag.Task(mag.masks.open_image(PHOTO), mag.masks.open_mask(MASK), SOURCE, TARGET, WORDS)
 small, frame = task.fit(net.size, net.size)
-print(f"{task.image.width}x{task.image.height}, cut at {frame.box}, seen as {small.image.width}x{small.image.height}")
+own, seen = (f"{p.width}x{p.height}" for p in (task.image, small.image))
+print(f"{own}, cut at {frame.box}, seen as {seen}")
 mag.plots.task(task)
 
 # %% [markdown]
@@ -119,7 +122,8 @@ with torch.no_grad():
     [net.predict(z, 500, text).sum().item() for _ in range(3)]
 call, steps = (time.perf_counter() - started) / 3, inversion.steps
 calls = steps * (1 + 1 + 3 * inversion.inner) + steps * 3 + steps // 2 * method.iterations * 1.5
-print(f"{1000 * call:.0f} ms a call on {net.device}, about {calls:.0f} calls: at most {calls * call:.0f} s")
+print(f"{1000 * call:.0f} ms a call on {net.device}, about {calls:.0f} calls")
+print(f"so at most {calls * call:.0f} s")
 
 # %% [markdown]
 # The paper says 1.5 minutes for a picture on an A100. What it takes on your GPU, this cell says before you pay.
@@ -155,8 +159,10 @@ result = frame.paste(task.image, trace.result, task.region)
 result.save(out / "result.png")
 
 # %% tags=["title"]
-shown = {"photograph": task.image, "what the model sees": small.image, "its edit": trace.result, "put back": result}
-mag.plots.pictures(shown, "A picture of any size, the square that the model sees, its edit, and the edit put back")
+shown = {"photograph": task.image, "what the model sees": small.image,
+         "its edit": trace.result, "put back": result}
+sentence = "A picture of any size, the square that the model sees, its edit, and the edit put back"
+mag.plots.pictures(shown, sentence)
 
 # %% [markdown]
 # *From left to right: the photograph, the square that was cut out and resized, its edit, and the photograph with the

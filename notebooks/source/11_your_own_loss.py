@@ -77,7 +77,8 @@ curves = {"token ratio": losses.token_ratio, "spatial ratio": losses.spatial_rat
 slopes = {name: [slope(loss, share) for share in shares] for name, loss in curves.items()}
 
 # %% tags=["title"]
-mag.curves.figure(shares, slopes, "attention of the word inside the mask", "how fast the loss falls", log=True)
+x, y = "attention of the word inside the mask", "how fast the loss falls"
+mag.curves.figure(shares, slopes, x, y, log=True)
 
 # %% [markdown]
 # *How fast each loss falls with the word's score, by how much attention it has inside the mask.* See which lines lie
@@ -156,7 +157,8 @@ check_loss(my_loss)
 # that every number equals the token ratio's, <code>my_loss</code> or <code>my_entry</code> is still the stub.</details>
 
 # %%
-fast = replace(demo.guided, iterations=2, step_size=4 * demo.step_size, stop_step=3)  # few nudges, large ones
+# few nudges, large ones
+fast = replace(demo.guided, iterations=2, step_size=4 * demo.step_size, stop_step=3)
 entries = {"no guidance": replace(fast, iterations=0), "token ratio": fast}
 entries["spatial ratio"] = replace(fast, loss="spatial_ratio")
 
