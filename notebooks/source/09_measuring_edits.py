@@ -101,15 +101,17 @@ for cosine, phrase in sorted(zip(cosines, phrases), reverse=True)[:4]:
 # complex ones. `benchmark.measure` writes a row for each as soon as it is there, so an interrupt loses at most one.
 
 # %%
-import tempfile
-from pathlib import Path
-
 few = list(cases.tabletop(8))[:: 1 if lab.profile == "lesson" else 2]
 hard = few[len(few) // 2]  # the first in a complex scene
-way = mag.Direct(lab.steps(8), mag.demo.Demo().guidance_scale)
 known = {"Blended": "blended", "P2P": "p2p", "P2P+Mask": "p2p+mask"}
 methods = {name: mag.METHODS[key] for name, key in known.items()}
 methods["P2P+MAG-Edit"] = mag.demo.Demo().guided
+
+# %%
+import tempfile
+from pathlib import Path
+
+way = mag.Direct(lab.steps(8), mag.demo.Demo().guidance_scale)
 settings = [benchmark.Setting(name, method, way) for name, method in methods.items()]
 out = Path(tempfile.mkdtemp(prefix="table1-"))
 
