@@ -213,9 +213,7 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
         bound = [f"“{r['word']}”" for r in self.regions if r["word"]]
         of = f" for {', '.join(bound)}" if bound else ""
         count = f"{len(self.strokes)} stroke{'' if len(self.strokes) == 1 else 's'}"
-        return (
-            f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
-        )
+        return f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
 
     def still(self) -> bytes:
         mixed = np.asarray(self.image, np.float32)

@@ -2,23 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
-import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
-
-from .. import words
-from ..attention import Site
 from ..backbone import Backbone
 from ..blend import LocalBlend, MaskBlend
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
-from ..masks import to_cells
-from ..taps import Tap, Taps, instead
+from ..taps import Taps, instead
 from ..task import Task
-
-Span = float | tuple[float, float]
+from .injection import Injection, Span
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class PromptToPrompt:
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
-        inject = _Injection(self, net, task)
+        inject = Injection(net, task, self.mode, self.cross_replace, self.reweight, self.reweight_inside)
         blend = _BLENDS[self.blend]() if isinstance(self.blend, str) else self.blend
 
         def wanted(now: Now) -> frozenset[str]:
@@ -75,72 +66,3 @@ class PromptToPrompt:
 
 
 _BLENDS = {"mask": MaskBlend, "attention": LocalBlend}
-
-
-class _Injection:
-    """Which target columns take which source columns, when, and how much they weigh."""
-
-    def __init__(self, settings: PromptToPrompt, net: Backbone, task: Task) -> None:
-        columns = partial(net.positions, task.target)
-        spans = (
-            settings.cross_replace
-            if isinstance(settings.cross_replace, Mapping)
-            else {"default": settings.cross_replace}
-        )
-        self.default = spans.get("default", 0.8)
-        self.own = [(columns(word), span) for word, span in spans.items() if word != "default"]
-        factors = settings.reweight
-        factors = factors if isinstance(factors, Mapping) else dict.fromkeys(task.words, factors)
-        self.weights = [(columns(word), factor) for word, factor in factors.items()]
-        self.region = task.region if settings.reweight_inside else None
-        build = words.swap if settings.mode == "swap" else _refinement
-        self.mapper = build(net.tokenizer, task.source, task.target).to(net.device)
-        self.common = self.mapper.sum(0) > 0
-
-    def active(self, now: Now) -> Tensor:
-        """Which target columns are within their range at this step."""
-        rows = torch.full_like(self.common, now.within(self.default))
-        for columns, span in self.own:
-            rows[columns] = now.within(span)
-        return rows
-
-    def taken(self, now: Now) -> Tensor:
-        """Which target columns take a source map at this step."""
-        return self.active(now) & self.common
-
-    def weighs(self, now: Now) -> bool:
-        return bool(self.weights) and bool(self.active(now).any())
-
-    def tap(self, site: Site, now: Now, seen: Maps) -> Tap:
-        """Source maps into the columns that take them, then the weights, as in Prompt-to-Prompt's order."""
-        rows, source = self.taken(now), seen.get(site.name)
-        scale = self._scale(site, now)
-
-        def inject(probs: Tensor) -> Tensor:
-            if source is not None:
-                probs = torch.where(rows, source @ self.mapper.to(source.dtype), probs)
-            return probs if scale is None else probs * scale.to(probs)
-
-        return inject
-
-    def _scale(self, site: Site, now: Now) -> Tensor | None:
-        """Factors of pixels x tokens; a word weighs only within its range, as in the official code."""
-        if not self.weighs(now):
-            return None
-        inside = torch.ones(site.cells)
-        if self.region is not None:
-            inside = to_cells(self.region, site.height, site.width).flatten()
-        scale, active = torch.ones(site.cells, len(self.common)), self.active(now)
-        for columns, factor in self.weights:
-            for column in columns:
-                if active[column]:
-                    scale[:, column] = 1 + (factor - 1) * inside
-        return scale
-
-
-def _refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Tensor:
-    """Refinement's alignment as a matrix: column j has its one where the source token stands that j repeats."""
-    found = words.refinement(tokenizer, source, target)
-    matrix, common = torch.zeros(len(found), len(found)), (found >= 0).nonzero()[:, 0]
-    matrix[found[common], common] = 1.0
-    return matrix
