@@ -6,7 +6,7 @@ from typing import Any
 
 from .backbone import Backbone
 from .benchmark import Setting
-from .blend import MaskBlend
+from .blend import LATE
 from .edit import Method
 from .inversion import DDIM, Direct, Inversion, NegativePrompt, NullText, Path
 from .losses import LOSSES
@@ -29,8 +29,9 @@ def settings(method: MagEdit, inversion: DDIM | NullText) -> dict[str, list[Sett
     """Each group turns one setting of `method`, or takes another base or inversion; names are `group=value`."""
     steps, scale = inversion.steps, inversion.guidance_scale
     spatial = replace(method, loss="spatial_ratio", step_size=_spatial_step(method))
-    blend = MaskBlend(start=0.7, grow=1)
-    bases: dict[str, Method] = {"p2p": PromptToPrompt(blend=blend), "pnp": PlugAndPlay(), "masactrl": MasaCtrl()}
+    bases: dict[str, Method] = {
+        "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
+    }  # fmt: skip
     inversions: dict[str, Inversion] = {
         "null-text": inversion, "ddim": DDIM(steps, scale), "negative-prompt": NegativePrompt(steps, scale),
         "direct": Direct(steps, scale),

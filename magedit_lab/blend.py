@@ -38,6 +38,9 @@ class MaskBlend:
         return blend
 
 
+LATE = MaskBlend(start=0.7, grow=1)  # MAG-Edit's own, which the paper gives to its mask-based baselines too
+
+
 @dataclass(frozen=True)
 class LocalBlend:
     """Prompt-to-Prompt's blend: the masks are made from the attention of words.

@@ -51,13 +51,15 @@ class Proximal:
 class Path:
     """An image's own route from noise to itself.
 
-    latents: steps + 1 of them, the noisiest first, the image's own last. times: the timestep of each step.
+    latents: steps + 1 of them, the noisiest first; the last is the image's own, with null-text what it comes back as.
+    image: the image's own latent. times: the timestep of each step.
     uncond: the unconditional embedding of each step. cond: the source prompt's.
     pin: replay the latents as they stand, with no call of the model; else run the source branch with guidance.
     proximal: how the target's guidance is thinned out, if at all.
     """
 
     latents: Float[Tensor, "steps_and_one channels h w"]
+    image: Latent
     times: tuple[int, ...]
     uncond: Float[Tensor, "steps tokens dim"]
     cond: Text
@@ -152,7 +154,9 @@ class DDIM:
 
     def _path(self, net: Backbone, route: list[Latent], cond: Text, uncond: Text, pin: bool = False) -> Path:
         times = tuple(ddim.timesteps(self.steps, len(net.alphas)))
-        return Path(torch.cat(route), times, uncond.expand(self.steps, -1, -1), cond, pin, self.guidance_scale)
+        return Path(
+            torch.cat(route), route[-1], times, uncond.expand(self.steps, -1, -1), cond, pin, self.guidance_scale
+        )
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ class NullText:
             with torch.no_grad():
                 latents.append(moved(uncond))
             progress(self.steps + i + 1, 2 * self.steps)
-        return Path(torch.cat(latents), times, torch.cat(trained), cond, True, self.guidance_scale)
+        return Path(torch.cat(latents), z0, times, torch.cat(trained), cond, True, self.guidance_scale)
 
     @torch.enable_grad()
     def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int, progress: Progress) -> Text:

@@ -15,7 +15,7 @@ def rehearse(net: Backbone, task: Task, inversion: DDIM | NullText, method: Meth
     times = tuple(timesteps(inversion.steps, len(net.alphas)))
     side, channels = net.size // net.factor, net.unet.config.in_channels
     z, cond = torch.zeros(len(times) + 1, channels, side, side, device=net.device), net.embed(task.source)
-    blank = Path(z, times, cond.expand(len(times), -1, -1), cond, True, inversion.guidance_scale)
+    blank = Path(z, z[-1:], times, cond.expand(len(times), -1, -1), cond, True, inversion.guidance_scale)
     net.embed(task.target)
     guided(net.sites(z))
     method.bind(net, task, blank)

@@ -1,5 +1,6 @@
 """Editing methods by name; each is a file of its own."""
 
+from ..blend import LATE
 from ..edit import Method
 from .attend_and_excite import AttendAndExcite
 from .blended import BlendedLatentDiffusion
@@ -22,11 +23,11 @@ METHODS: dict[str, Method] = {
     "masactrl+mask": MasaCtrl(masked=True),
     "pnp": PlugAndPlay(),
     "p2p": PromptToPrompt(),
-    "p2p+mask": PromptToPrompt(blend="mask"),
-    "p2p+re-weight": PromptToPrompt(reweight=10.0, reweight_inside=True),
+    "p2p+mask": PromptToPrompt(blend=LATE),
+    "p2p+re-weight": PromptToPrompt(reweight=10.0, reweight_inside=True, blend=LATE),
     "p2p+mag-edit": MagEdit(),
-    "pnp+mag-edit": MagEdit(base=PlugAndPlay()),
-    "masactrl+mag-edit": MagEdit(base=MasaCtrl()),
+    "pnp+mag-edit": MagEdit(base=PlugAndPlay(blend=LATE)),
+    "masactrl+mag-edit": MagEdit(base=MasaCtrl(blend=LATE)),
     "attend-and-excite": AttendAndExcite(),
     "layout-guidance": LayoutGuidance(),
     "boxdiff": BoxDiff(),

@@ -31,7 +31,7 @@ class BlendedLatentDiffusion:
             raise ValueError(f"expected noise 'fresh' or 'pure', got {self.noise!r}")
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        first, picture = int(self.skip * path.steps), path.latents[-1:]
+        first, picture = int(self.skip * path.steps), path.image
         mask = to_cells(task.region, *picture.shape[-2:]).to(picture)
 
         def noised(i: int, t: int) -> Latent:

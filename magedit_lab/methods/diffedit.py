@@ -47,7 +47,7 @@ class DiffEdit:
     @torch.no_grad()
     def own_mask(self, net: Backbone, task: Task, path: Path) -> Float[Tensor, "h w"]:
         """Where the prompts disagree, 0 or 1 for each latent cell."""
-        generator, z = torch.Generator().manual_seed(self.seed), path.latents[-1:]
+        generator, z = torch.Generator().manual_seed(self.seed), path.image
         t = path.times[round((1 - self.mask_strength) * path.steps)]
         texts = [net.embed(p) for p in (task.source, task.target)]
         differences = []

@@ -9,7 +9,7 @@ from torch import Tensor
 from .. import ddim, losses
 from ..attention import guided
 from ..backbone import Backbone
-from ..blend import MaskBlend
+from ..blend import LATE
 from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..masks import to_cells
@@ -39,7 +39,7 @@ class MagEdit:
     edit words from injection.
     """
 
-    base: Method = field(default_factory=lambda: PromptToPrompt(blend=MaskBlend(start=0.7, grow=1)))
+    base: Method = field(default_factory=lambda: PromptToPrompt(blend=LATE))
     loss: str | losses.Loss = "token_ratio"
     iterations: int = 15
     stop_step: int | None = None

@@ -1,6 +1,6 @@
 """MasaCtrl (Cao et al. 2023): the target asks, the source answers; self attention takes the source's k and v."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..attention import Site, guided
 from ..backbone import Backbone
+from ..blend import MaskBlend
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..masks import to_cells
@@ -21,11 +22,13 @@ class MasaCtrl:
 
     A model without self attention there uses all that its up blocks have.
     masked: cells inside the task's mask look at the source inside it, cells outside look outside.
+    blend: as MAG-Edit adds it; none in the published method.
     The conditional and the unconditional pass each take from the source's own.
     """
 
     start: float = 0.08
     masked: bool = False
+    blend: MaskBlend | None = None
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
@@ -44,7 +47,8 @@ class MasaCtrl:
                 return {}
             return {name: instead(seen, name) for name in names} | keeps
 
-        return Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
+        hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
+        return replace(hooks, blend=self.blend.bind(net, task, path)) if self.blend else hooks
 
 
 def _sides(task: Task, site: Site) -> Float[Tensor, "pixels pixels"]:

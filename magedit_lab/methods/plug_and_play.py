@@ -1,9 +1,10 @@
 """Plug-and-Play (Tumanyan et al. 2023): the target takes the source's features, and its self-attention's q and k."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..attention import guided
 from ..backbone import Backbone
+from ..blend import MaskBlend
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..taps import Taps, instead
@@ -19,12 +20,14 @@ class PlugAndPlay:
     attention: share of the steps in which self attention in the up blocks, all but the first, takes q and k.
     shared: the source's conditional pass serves both passes of the target, as published; by default each takes from
         its own, so that equal prompts reproduce the source at any guidance scale.
+    blend: as MAG-Edit adds it; none in the published method.
     The published code inverts with an empty prompt, in 999 steps; here the path is the caller's choice.
     """
 
     features: float = 0.8
     attention: float = 0.5
     shared: bool = False
+    blend: MaskBlend | None = None
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
@@ -40,5 +43,7 @@ class PlugAndPlay:
             return {name: instead(seen, name) for name in wanted(now)}
 
         if self.shared:
-            return Hooks(wanted, taps, uncond_taps=lambda now, seen, _: taps(now, seen))
-        return Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
+            hooks = Hooks(wanted, taps, uncond_taps=lambda now, seen, _: taps(now, seen))
+        else:
+            hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
+        return replace(hooks, blend=self.blend.bind(net, task, path)) if self.blend else hooks

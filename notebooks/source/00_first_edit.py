@@ -56,7 +56,7 @@ path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 # %%
 traces = {
     "P2P": lab.run(task, path, mag.PromptToPrompt()),
-    "P2P+Mask": lab.run(task, path, mag.PromptToPrompt(blend="mask")),
+    "P2P+Mask": lab.run(task, path, mag.METHODS["p2p+mask"]),
     "P2P+MAG-Edit": lab.run(task, path, demo.guided),
 }
 

@@ -81,7 +81,7 @@ hard = lab.invert(task, replace(demo.inversion, steps=lab.steps(20)))
 runs = {
     "P2P": lab.run(task, hard, mag.PromptToPrompt()),
     "blend by attention": lab.run(task, hard, mag.PromptToPrompt(blend="attention")),
-    "blend by mask": lab.run(task, hard, mag.PromptToPrompt(blend="mask")),
+    "blend by mask": lab.run(task, hard, mag.METHODS["p2p+mask"]),
     "x10 in the mask": lab.run(task, hard, mag.METHODS["p2p+re-weight"]),
 }
 
@@ -90,7 +90,7 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *Prompt-to-Prompt; outside a mask made from the word's attention the source is put back; the same with the given mask;
-# and the word's attention times ten inside the mask.* See which objects took the colour in each, whether the multiplied
+# and with it the word's attention times ten inside the mask.* See which objects took the colour in each, whether the multiplied
 # one kept its surface, and whether the others stayed as they were. A mask made from the word's own attention holds the
 # word's mistakes.
 #

@@ -108,7 +108,8 @@ mag.plots.comparison(kept)
 # **In code** (`methods/mag_edit.py`): `hooks = self._exempt(task).bind(net, task, path)`
 
 # %%
-bases = {"P2P": demo.guided.base, "PnP": METHODS["pnp"], "MasaCtrl": METHODS["masactrl"]}
+names = {"P2P": "p2p", "PnP": "pnp", "MasaCtrl": "masactrl"}
+bases = {shown: METHODS[f"{name}+mag-edit"].base for shown, name in names.items()}
 on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base))
           for name, base in bases.items()}
 
@@ -117,8 +118,8 @@ mag.plots.comparison({name: kept[name] for name in ("PnP", "MasaCtrl", "P2P")} |
 
 # %% [markdown]
 # *Three methods without guidance, and MAG-Edit on the same three.* **Look** at each pair: on P2P and MasaCtrl the nudges
-# turn the masked mug red; on PnP they change nothing, its injected features hold the layout too firmly. Only P2P's base
-# here puts the outside back.
+# turn the masked mug red; on PnP they change nothing, its injected features hold the layout too firmly. With MAG-Edit
+# all three put the outside back in the last steps.
 #
 # ## 5 · Relatives: the same nudge, other losses
 #
