@@ -37,7 +37,7 @@ def _softmax(attn: Attention, q: Tensor, k: Tensor) -> Tensor:
     dtype = q.dtype
     if attn.upcast_attention:
         q, k = q.float(), k.float()
-    scores = q @ k.transpose(-1, -2) * attn.scale
+    scores = (q * attn.scale) @ k.transpose(-1, -2)
     return (scores.float() if attn.upcast_softmax else scores).softmax(-1).to(dtype)
 
 

@@ -75,14 +75,30 @@ class Backbone:
                 f"cannot load model {name!r}: {reason}; expected a shipped model ({shipped}), a folder in diffusers' "
                 "layout with safetensors, or a hub name"
             ) from None
-        return cls.of(pipe.to(device), name)
+        try:
+            pipe = pipe.to(device)
+        except (RuntimeError, AssertionError) as error:  # what torch raises for a device that is not there
+            reason = str(error).strip().split("\n")[0][:160]
+            raise ValueError(f"cannot use device {device!r}: {reason}; expected cpu or cuda") from None
+        return cls.of(pipe, name)
 
     @classmethod
     def of(cls, pipe: DiffusionPipeline, name: str = "model") -> "Backbone":
-        """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point."""
+        """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point.
+
+        ValueError for a U-Net that takes more than a latent (inpainting), and one that predicts neither noise nor v.
+        """
+        takes, has = pipe.unet.config.in_channels, pipe.vae.config.latent_channels
+        if takes != has:
+            raise ValueError(
+                f"expected a U-Net that takes the {has} channels of a latent, got one that takes {takes}; "
+                "take a text-to-image model, not one for inpainting or depth"
+            )
         alphas = pipe.scheduler.alphas_cumprod.to(pipe.unet.device, torch.promote_types(pipe.unet.dtype, torch.float32))
         to_one = pipe.scheduler.config.get("set_alpha_to_one", False)
         prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
+        if prediction not in ddim.PREDICTIONS:
+            raise ValueError(f"expected a model that predicts {' or '.join(ddim.PREDICTIONS)}, got {prediction!r}")
         final = torch.ones_like(alphas[0]) if to_one else alphas[0]
         return cls(pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, alphas, final, prediction, name)
 
@@ -135,8 +151,13 @@ class Backbone:
 
     @torch.no_grad()
     def decode(self, z: Latent) -> Image.Image:
-        """The picture of a latent."""
+        """The picture of a latent; FloatingPointError where the autoencoder overflows."""
         x = self.vae.decode((z / self.vae.config.scaling_factor + self._shift).to(self.vae.dtype)).sample[0]
+        if not x.isfinite().all():
+            raise FloatingPointError(
+                f"expected a finite picture, got NaN or infinity from an autoencoder in {self.vae.dtype}; "
+                "load the model in float32 or bfloat16"
+            )
         return Image.fromarray(((x.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy())
 
     @property

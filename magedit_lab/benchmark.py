@@ -205,7 +205,8 @@ def _success(case: Case, after: Image.Image, result: Image.Image, mask: np.ndarr
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each setting and column the mean over all cases that have it, with its 95 % interval."""
+    """For each setting and column the mean with its 95 % interval, over all cases that have it and where it is finite
+    (the PSNR of an untouched background is not)."""
     table = []
     for setting in dict.fromkeys(row["setting"] for row in rows):
         own = [row for row in rows if row["setting"] == setting]

@@ -1,7 +1,7 @@
 """Latent blending: outside a mask the target takes the source's latent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .attention import guided
 from .backbone import Backbone, Latent
-from .edit import Maps, Now, Step
+from .edit import Hooks, Maps, Now, Step
 from .inversion import Path
 from .masks import dilate, to_cells
 from .task import Task
@@ -36,9 +36,6 @@ class MaskBlend:
             return step.source + mask * (step.target - step.source) if now.i >= first else step.target
 
         return blend
-
-
-LATE = MaskBlend(start=0.7, grow=1)  # MAG-Edit's own, which the paper gives to its mask-based baselines too
 
 
 @dataclass(frozen=True)
@@ -83,3 +80,22 @@ class LocalBlend:
         pooled = F.max_pool2d(heat.reshape(1, 1, height, width), 3, 1, 1)
         large = F.interpolate(pooled, z.shape[-2:], mode="nearest")
         return (large / large.amax() > self.threshold).to(z)
+
+
+Blends = str | MaskBlend | LocalBlend | None  # a method's setting: "mask", "attention", or one with numbers of its own
+BLENDS = {"mask": MaskBlend, "attention": LocalBlend}
+
+
+def known(blend: Blends) -> None:
+    """ValueError for a name that is none."""
+    if isinstance(blend, str) and blend not in BLENDS:
+        raise ValueError(f"expected blend {' or '.join(map(repr, BLENDS))} or None, got {blend!r}")
+
+
+def added(hooks: Hooks, blend: Blends, net: Backbone, task: Task, path: Path) -> Hooks:
+    """A method's hooks with its blend, if it has one."""
+    made = BLENDS[blend]() if isinstance(blend, str) else blend
+    return replace(hooks, blend=made.bind(net, task, path)) if made else hooks
+
+
+LATE = MaskBlend(start=0.7, grow=1)  # MAG-Edit's own, which the paper gives to its mask-based baselines too

@@ -168,7 +168,7 @@ def pie_bench(path: str | Path) -> Iterator[Case]:
             mask = run_length(entry["mask"], image.height, image.width)
             source, target = (re.sub(r"[\[\]]", "", entry[k]) for k in ("original_prompt", "editing_prompt"))
             marked = re.findall(r"\[([^\]]+)\]", entry["editing_prompt"]) or words.split(target)
-            new = [w for w in marked if w not in source]
+            new = [w for w in dict.fromkeys(marked) if not words.occurrences(source, w)]
             if new and mask.min() < 0.5 <= mask.max():
                 yield Case(name, Task(image, mask, source, target, new), str(entry["editing_type_id"]), target)
 

@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
+PREDICTIONS = ("epsilon", "v_prediction")  # what a U-Net may put out
+
 
 def timesteps(steps: int, train_steps: int = 1000) -> list[int]:
     """`steps` timesteps from noise to image, evenly spaced and ending at 0 (as Prompt-to-Prompt's scheduler)."""
@@ -18,7 +20,7 @@ def to_eps(out: Float[Tensor, "*z"], z: Float[Tensor, "*z"], alpha: Tensor, pred
         return out
     if prediction == "v_prediction":
         return alpha.sqrt() * out + (1 - alpha).sqrt() * z
-    raise ValueError(f"expected a model that predicts epsilon or v, got {prediction!r}")
+    raise ValueError(f"expected a model that predicts {' or '.join(PREDICTIONS)}, got {prediction!r}")
 
 
 def to_x0(z: Float[Tensor, "*z"], eps: Float[Tensor, "*z"], alpha: Tensor) -> Float[Tensor, "*z"]:

@@ -179,25 +179,25 @@ def _denoise(
     maps: Maps = {}
     heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
     uncond, scale = now.path.uncond[now.i : now.i + 1], now.path.guidance_scale
-    words = now.net.predict(now.target, now.t, cond, {**taps, **heard})
+    told = now.net.predict(now.target, now.t, cond, {**taps, **heard})
     base = now.net.predict(now.target, now.t, uncond, uncond_taps)
     proximal = now.path.proximal
-    eps = base + scale * proximal.kept(words - base) if proximal else guidance(base, words, scale)
+    eps = base + scale * proximal.kept(told - base) if proximal else guidance(base, told, scale)
     here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
     if now.path.pin:
         source = now.path.latents[now.i + 1 : now.i + 2]
     else:
-        told, untold = source_eps
-        assert told is not None  # a branch that is not pinned was run
-        assert untold is not None
-        source = ddim.move(now.source, guidance(untold, told, scale), here, there)
+        source_told, source_base = source_eps
+        assert source_told is not None  # a branch that is not pinned was run
+        assert source_base is not None
+        source = ddim.move(now.source, guidance(source_base, source_told, scale), here, there)
     target = ddim.move(now.target, eps, here, there)
     if proximal and now.t < proximal.below:
-        target = proximal.pulled(target, now.path.latents[now.i + 1 : now.i + 2], words - base)
+        target = proximal.pulled(target, now.path.latents[now.i + 1 : now.i + 2], told - base)
     x0 = ddim.to_x0(now.target, eps, here)
     return Step(now, now.target, eps, source, target, x0, {}, maps, ())
 
 
-def guidance(base: Latent, words: Latent, scale: float) -> Latent:
+def guidance(base: Latent, told: Latent, scale: float) -> Latent:
     """Classifier-free guidance: the unconditional noise plus `scale` times what the words add."""
-    return base + scale * (words - base)
+    return base + scale * (told - base)

@@ -34,6 +34,8 @@ class Proximal:
     def __post_init__(self) -> None:
         if self.norm not in ("l0", "l1"):
             raise ValueError(f"expected norm 'l0' or 'l1', got {self.norm!r}")
+        if not 0 <= self.quantile <= 1:
+            raise ValueError(f"expected a quantile in 0-1, got {self.quantile}")
 
     def kept(self, delta: Latent) -> Latent:
         """The proximal map of the difference that guidance multiplies."""
@@ -203,6 +205,13 @@ class NullText:
 
     def __post_init__(self) -> None:
         _counted(self.fixed_point)
+        if self.inner < 0:
+            raise ValueError(f"expected 0 or more updates a step, got inner={self.inner}")
+        if self.steps > 100:
+            raise ValueError(
+                f"expected at most 100 steps, since the published rate falls to nothing at the hundredth, "
+                f"got {self.steps}; take fewer steps or another inversion"
+            )
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps, self.fixed_point)

@@ -93,7 +93,7 @@ def _mean(maps: Maps, columns: Sequence[int], cells: tuple[int, int]) -> Float[n
 
 
 def _heads(probs: Tensor, columns: Sequence[int], cells: tuple[int, int]) -> Float[np.ndarray, "columns heads h w"]:
-    return _planes(probs[0, ..., list(columns)].permute(2, 0, 1), cells)
+    return _planes(probs[0, ..., list(columns)].float().permute(2, 0, 1), cells)
 
 
 def _planes(maps: Float[Tensor, "*planes pixels"], cells: tuple[int, int]) -> Float[np.ndarray, "*planes h w"]:

@@ -18,7 +18,8 @@ Mask = Float[Tensor, " pixels"]
 def token_ratio(
     probs: Probs, mask: Mask, word: Sequence[int], over: Sequence[int] | None = None, per_head: bool = True
 ) -> Float[Tensor, ""]:
-    """Eq. 1: (1 - mean over the mask of A_word / sum over tokens of A)^2; 0 where the word takes all attention.
+    """Eq. 1: (1 - mean over the mask of A_word / sum over tokens of A)^2; 0 where a word of one token takes
+    all attention, (1 - 1/k)^2 for one of k.
 
     over: the tokens of the denominator, the paper's edit and common tokens; None takes all columns, with the start
         token and the padding, as the official code does.

@@ -54,12 +54,14 @@ def _grey(image: Image.Image) -> Image.Image:
 def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
     """A picture, an array or a tensor as a float mask in 0-1.
 
-    Pictures and integer arrays are read as 0-255 (a picture of one colour with alpha by its alpha), booleans as 0, 1.
+    Pictures and arrays of bytes are read as 0-255 (a picture of one colour with alpha by its alpha), all others as 0-1.
     """
     if isinstance(mask, Image.Image):
         mask = np.asarray(_grey(mask))
     array = torch.as_tensor(np.array(mask) if isinstance(mask, np.ndarray) else mask)
     if array.dtype == torch.uint8:
+        if array.max() == 1:
+            raise ValueError("expected bytes of 0-255, got 0 and 1; pass mask.astype(bool), or 255 * mask")
         array = array / 255
     array = array.detach().cpu().float()
     if array.ndim != 2:

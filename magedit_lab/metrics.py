@@ -96,7 +96,8 @@ class Structure:
 
     Keys of the last layer, cosine of every pair of tokens, mean squared difference of the two tables. By name:
     facebook/dino-vitb8 for photographs (pictures scaled to 0-1 and normalised, where PIE-Bench's code feeds 0-255), or
-    a CLIP's picture half: the shipped `tabletop-clip` stands in offline. Numbers of different models do not compare.
+    a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop that is no square is squeezed into one,
+    where published code scales its short side. Numbers of different models do not compare.
     """
 
     def __init__(self, name: str = "tabletop-clip") -> None:
@@ -108,7 +109,10 @@ class Structure:
         except (OSError, ValueError) as error:
             reason = str(error).strip().split("\n")[0][:160]
             raise ValueError(f"cannot load ViT {name!r}: {reason}; expected a shipped model, folder or name") from None
-        self.model = model.vision_model if config.model_type == "clip" else model
+        self.model, self.mean, self.std = model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        if config.model_type == "clip":
+            eye = CLIPProcessor.from_pretrained(folder).image_processor
+            self.model, self.mean, self.std = model.vision_model, eye.image_mean, eye.image_std
         self.side = self.model.config.image_size
 
     @cached_property
@@ -137,7 +141,5 @@ class Structure:
     def _pixels(self, image: Image.Image) -> Tensor:
         square = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)
         x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
-        if self.model.config.model_type == "clip_vision_model":
-            return (x - 0.5) / 0.5
-        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        return (x - mean[:, None, None]) / std[:, None, None]
+        mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
+        return (x - mean) / std

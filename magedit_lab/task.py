@@ -86,7 +86,11 @@ class Task:
         return union([g.mask for g in self.goals])
 
     def fit(self, width: int, height: int) -> tuple["Task", "Frame"]:
-        """The task at a model's size: image and masks cropped alike to its aspect, around the mask, and resized."""
+        """The task at a model's size: image and masks cropped alike to its aspect, around the mask, and resized.
+
+        A mask that is thinner than the model's pixels is raised until its brightest is covered. ValueError where the
+        masks do not fit into the largest window of that aspect.
+        """
         frame = Frame.around(self.region, width, height)
         masks = tuple(frame.cut_mask(g.mask, width, height) for g in self.goals)
         return replace(self, image=frame.cut(self.image, width, height), mask=masks), frame
@@ -97,6 +101,8 @@ def refusals(
 ) -> list[str]:
     """All that Task refuses in its prompts and words, a line each."""
     found = [] if words else ["expected at least one edit word, got none; name a word of the target prompt"]
+    if twice := [word for word in dict.fromkeys(words) if list(words).count(word) > 1]:
+        found.append(f"expected each edit word once, got {twice[0]!r} twice; join its masks into one")
     found += [line for word in words for line in w.refusals(w.require, target, word)]
     if (negative is None) != (not negative_words):
         found.append("expected a negative prompt and its words together, got one of the two")
@@ -119,6 +125,12 @@ class Frame:
         scale = min(w_ / width, h / height)
         wide, high = max(1, round(width * scale)), max(1, round(height * scale))
         rows, columns = torch.nonzero(mask >= 0.5, as_tuple=True)
+        across, down = (int(places.max() - places.min()) + 1 for places in (columns, rows))
+        if across > wide or down > high:
+            raise ValueError(
+                f"expected a mask within {wide}x{high}, the largest part of this picture that the model sees at once, "
+                f"got one of {across}x{down}; mask less, or widen the picture to {max(w_, h)}x{max(w_, h)}"
+            )
         left = _placed((int(columns.min()) + int(columns.max()) + 1) / 2, wide, w_)
         top = _placed((int(rows.min()) + int(rows.max()) + 1) / 2, high, h)
         return cls(left, top, left + wide, top + high)

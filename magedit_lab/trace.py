@@ -118,11 +118,17 @@ class Trace:
 
         Also of START, the start token, and END, the end token and all padding behind it.
         """
-        return self._stack(f"{branch}_attention")[:, self.columns(word, branch)].sum(1)
+        columns = self.columns(word, branch)
+        if not self.keeps(f"{branch}_attention"):
+            return np.full((len(self._rows), *self._cells), np.nan)
+        return self._stack(f"{branch}_attention")[:, columns].sum(1)
 
     def nudge_attention(self, word: str) -> Float[np.ndarray, "steps 2 h w"]:
-        """A word's map before the first nudge of each step, and before the last."""
-        return self._stack("nudge_attention")[:, :, self.columns(word)].sum(2)
+        """A word's map before the first nudge of each step, and before the last; NaN where there was none."""
+        columns = self.columns(word)
+        if not self.keeps("nudge_attention"):
+            return np.full((len(self._rows), 2, *self._cells), np.nan)
+        return self._stack("nudge_attention")[:, :, columns].sum(2)
 
     def inner_attention(self, word: str) -> Float[np.ndarray, "steps iterations h w"]:
         """An edit word's map before every nudge; ValueError for other words, and where it wasn't kept."""

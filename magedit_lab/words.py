@@ -67,7 +67,7 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
     """For each target token the source token that it repeats, or -1 where it is new.
 
     Needleman-Wunsch as in Prompt-to-Prompt's refinement: gap 0, match 1, mismatch -1, so a replaced word counts as
-    one left out and one put in.
+    one left out and one put in. Of equally good alignments the one that repeats the earliest occurrences, as there.
     """
     rows, columns = len(source) + 1, len(target) + 1
     score = [[0] * columns for _ in range(rows)]
@@ -77,19 +77,21 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
             score[i][j] = max(score[i - 1][j - 1] + same, score[i - 1][j], score[i][j - 1])
     found, i, j = [-1] * len(target), rows - 1, columns - 1
     while i and j:
-        same = source[i - 1] == target[j - 1]
-        if same and score[i][j] == score[i - 1][j - 1] + 1:
+        if score[i][j] == score[i][j - 1]:
+            j -= 1
+        elif score[i][j] == score[i - 1][j]:
+            i -= 1
+        else:  # a match: the only way to gain
             i, j = i - 1, j - 1
             found[j] = i
-        elif score[i][j] == score[i][j - 1]:
-            j -= 1
-        else:
-            i -= 1
     return found
 
 
 def refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Int[Tensor, " tokens"]:
-    """`align` of two prompts at full length: padding corresponds to padding."""
+    """`align` of two prompts at full length: padding corresponds to padding, counted from the end token.
+
+    Prompt-to-Prompt's code counts it from the start, so that a longer prompt's first padding has the place of none.
+    """
     a, b = encode(tokenizer, source), encode(tokenizer, target)
     most = tokenizer.model_max_length
     padding = [min(len(a) + k, most - 1) for k in range(most - len(b))]
@@ -103,9 +105,10 @@ def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list
 
 
 def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
-    """`positions` of a word of the target, or a ValueError where all of it stands in the source too."""
-    columns = positions(tokenizer, target, word)
-    if {*columns} <= {*common(tokenizer, source, target)}:
+    """`positions` of a word of the target that are not the source's too; ValueError where all of them are."""
+    shared = common(tokenizer, source, target)
+    columns = [column for column in positions(tokenizer, target, word) if column not in shared]
+    if not columns:
         raise ValueError(
             f"word {word!r} stands in both prompts, so its attention is the source's and can't be guided; "
             f"choose a word that is new in {target!r}"

@@ -6,6 +6,7 @@ square, delta = 2.5 sigma_t, blending in the last 15 of 50 steps with a mask gro
 """
 
 import copy
+from functools import cache
 
 import torch
 
@@ -35,6 +36,22 @@ class Attention:
         return process
 
 
+def refined(tokenizer, source, target):
+    """For each column of the target the source's column that it repeats, or -1: a longest common subsequence that
+    takes the earliest; padding by its distance from the end token."""
+    a, b = (tuple(tokenizer(prompt).input_ids) for prompt in (source, target))
+
+    @cache
+    def pairs(i, j):
+        if not i or not j:
+            return ()
+        shorter = [pairs(i, j - 1), pairs(i - 1, j)]
+        return max(shorter + [(*pairs(i - 1, j - 1), (i - 1, j - 1))] * (a[i - 1] == b[j - 1]), key=len)
+
+    found, most = {j: i for i, j in pairs(len(a), len(b))}, tokenizer.model_max_length
+    return [found.get(j, -1) if j < len(b) else min(j - len(b) + len(a), most - 1) for j in range(most)]
+
+
 class Literal:
     def __init__(
         self, unet, alphas, final, path, target_text, mapper, word, common, mask16, mask64, prediction, settings
@@ -51,7 +68,7 @@ class Literal:
         end = len(tokenizer(task.target).input_ids) - 1
         return cls(
             copy.deepcopy(net.unet).requires_grad_(False), net.alphas, net.final_alpha, path, net.embed(task.target),
-            words.refinement(tokenizer, task.source, task.target).tolist(), word,
+            refined(tokenizer, task.source, task.target), word,
             [k for k in range(1, end) if k != word], to_cells(task.region, site.height, site.width).flatten().to(z),
             to_cells(task.region, *z.shape[2:]).to(z), net.prediction, settings,
         )  # fmt: skip

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +100,29 @@ def test_diffusers_loads_the_shipped_folder_unchanged_and_generates():
     ).images[0]
     assert image.size == (256, 256)
     assert np.asarray(image).std() > 5
+
+
+def test_half_precision_keeps_all_that_there_is_to_see(pipe, task):
+    half = mag.Backbone.of(copy.deepcopy(pipe).to(torch.bfloat16))
+    trace = mag.run(half, task, mag.invert(half, task, mag.DDIM(steps=2)), mag.MagEdit(iterations=1))
+    for name in trace.sites:
+        assert np.isfinite(trace.head_attention("yellow")[name]).all()
+
+
+def test_an_inpainting_model_and_an_unknown_prediction_are_refused(pipe):
+    for part, name, value, message in (
+        (pipe.unet, "in_channels", 9, "takes the 4 channels of a latent, got one that takes 9"),
+        (pipe.scheduler, "prediction_type", "sample", "predicts epsilon or v_prediction, got 'sample'"),
+    ):
+        before = part.config[name]
+        part.register_to_config(**{name: value})
+        try:
+            with pytest.raises(ValueError, match=message):
+                mag.Backbone.of(pipe)
+        finally:
+            part.register_to_config(**{name: before})
+
+
+def test_a_picture_that_is_not_finite_is_no_black_one(net):
+    with pytest.raises(FloatingPointError, match=r"expected a finite picture.*torch.float32"):
+        net.decode(torch.full((1, 4, 8, 8), float("nan")))

@@ -154,13 +154,16 @@ def pie(tmp_path):
     }  # fmt: skip
     whole = entry | {"mask": [0, 512 * 512]}
     gone = entry | {"editing_prompt": "a table"}
-    (tmp_path / "mapping_file.json").write_text(json.dumps({"a": entry, "b": whole, "c": gone}))
+    within = entry | {"original_prompt": "a covered Ball", "editing_prompt": "a [red] covered ball"}
+    entries = {"a": entry, "b": whole, "c": gone, "d": within}
+    (tmp_path / "mapping_file.json").write_text(json.dumps(entries))
     return tmp_path
 
 
 def test_pie_bench_is_read_as_published(pie):
-    (case,) = cases.pie_bench(pie)
+    case, within = cases.pie_bench(pie)
     assert (case.name, case.change, case.task.words) == ("a", "6", ("green",))
+    assert within.task.words == ("red",)  # which "covered" holds as letters, not as a word
     assert case.task.target == "a green ball on a table"
     expected = np.zeros((512, 512), np.float32)
     expected[100:102, 40:70] = 1

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import magedit_lab as mag
@@ -53,6 +56,8 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
         (["--image", "nowhere.png"], "no such file: 'nowhere.png'"),
         (["--model", "/nowhere"], "cannot load model '/nowhere'"),
         (["--words", "ball"], "stands in both prompts"),
+        (["--device", "nowhere"], "cannot use device 'nowhere'"),
+        (["--method", "pnp", "--iterations", "1"], "for MAG-Edit only (…+mag-edit), got method 'pnp'"),
         (["--step-size", "1e30"], "expected finite latents, got NaN or infinity at step 0"),
     ],
 )
@@ -62,6 +67,36 @@ def test_bad_input_is_one_line_and_status_2(files, model, more, message, capsys)
     assert error.startswith("magedit-lab: error: ")
     assert message in error
     assert not (files / "out" / "result.png").exists()
+
+
+@pytest.mark.parametrize("name", [n for n, m in mag.METHODS.items() if isinstance(m, mag.MagEdit)])
+def test_mag_edit_on_another_base_keeps_it(files, model, name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "rehearse", lambda net, task, way, method: asked.append(method))
+    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert cli.main(arguments(files, model, "--method", name)) == 130
+    assert asked[0] == replace(mag.METHODS[name], iterations=1)
+
+
+def test_only_the_mask_is_pasted_where_the_method_keeps_the_outside(files, model):
+    for name in ("blended", "diffedit+mask", "p2p+mask", "pnp+mag-edit"):
+        assert command._keeps_outside(mag.METHODS[name])
+    for name in ("plain", "diffedit", "pnp", "p2p", "attend-and-excite"):
+        assert not command._keeps_outside(mag.METHODS[name])
+
+
+def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model):
+    given = cli._parser().parse_args(arguments(files, model, "--negative", "a Blue ball, on a table"))
+    assert command._task(given).negative_words == ("blue",)
+
+
+def test_out_of_memory_is_one_line_and_status_2(files, model, capsys, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(command, "invert", full)
+    assert cli.main(arguments(files, model)) == 2
+    assert "error: CUDA out of memory; take --device cpu or a smaller model" in capsys.readouterr().err
 
 
 def test_a_mask_of_another_size_is_refused(files, model, capsys):

@@ -157,3 +157,36 @@ def test_a_stop_step_beyond_the_path_is_refused(net, task, path):
 def test_a_word_of_both_prompts_is_refused(net, same, path):
     with pytest.raises(ValueError, match="stands in both prompts"):
         next(mag.edit(net, same, path, mag.MagEdit()))
+
+
+def test_settings_of_words_that_the_negative_prompt_lacks_are_left_out_there(net, task, path):
+    base = mag.PromptToPrompt(cross_replace={"default": 0.8, "yellow": 0.2}, reweight={"yellow": 2.0})
+    against = replace(task, negative="a green ball, a ball and a box on a wooden table", negative_words=("green",))
+    step = next(mag.edit(net, against, path, mag.MagEdit(base=base, iterations=1)))
+    assert set(step.nudges[0].terms) == {"yellow", "green"}
+    with pytest.raises(ValueError, match="word 'mauve' is not in the target prompt"):
+        next(mag.edit(net, against, path, mag.MagEdit(base=replace(base, reweight={"mauve": 2.0}), iterations=1)))
+
+
+def test_a_swapping_base_leaves_the_edit_word_its_own_map_and_still_weighs_it(net, task):
+    swapped = mag.Task(task.image, task.mask, SOURCE, SOURCE.replace("a box", "a cone"), "cone")
+    path = mag.invert(net, swapped, mag.DDIM(3))
+    method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap", reweight=10.0))
+    now = mag.Now(net, swapped, path, 0, path.times[0], path.latents[:1], path.latents[:1])
+    site = next(s for s in net.sites(path.latents) if s.cross)
+    source, own = torch.rand(2, 1, 2, site.cells, 32).softmax(-1)
+    found = method.bind(net, swapped, path).taps(now, {site.name: source})[site.name](own)
+    (column,) = net.positions(swapped.target, "cone")
+    expected = torch.cat([source[..., :column], 10 * own[..., [column]], source[..., column + 1 :]], -1)
+    assert torch.allclose(found, expected)
+
+
+def test_a_loss_without_gradient_is_told(net, task, path):
+    with pytest.raises(ValueError, match=r"depends on the attention maps, got a constant; leave out detach\(\)"):
+        next(mag.edit(net, task, path, mag.MagEdit(loss=lambda p, m, w: losses.token_ratio(p, m, w).detach())))
+
+
+@pytest.mark.parametrize("size", [-1.0, float("nan"), float("inf")])
+def test_a_step_size_that_is_none_is_refused(size):
+    with pytest.raises(ValueError, match="expected a finite step size of 0 or more"):
+        mag.MagEdit(step_size=size)

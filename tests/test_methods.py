@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import magedit_lab as mag
-from magedit_lab import losses, masks
+from magedit_lab import benchmark, losses, masks
 from magedit_lab.edit import Hooks
 from magedit_lab.methods.attend_and_excite import AttendAndExcite
 from magedit_lab.methods.blended import BlendedLatentDiffusion
@@ -43,7 +43,7 @@ def test_blended_leaves_the_outside_exactly_equal(net, task, path, noise):
     step = last(net, task, path, BlendedLatentDiffusion(noise=noise))
     outside = masks.to_cells(task.region, *step.target.shape[-2:]) == 0
     assert torch.equal(step.target[..., outside], net.encode(task.image)[..., outside])
-    assert not torch.allclose(step.target[..., ~outside], path.latents[-1:][..., ~outside], atol=0.1)
+    assert not torch.allclose(step.target[..., ~outside], net.encode(task.image)[..., ~outside], atol=0.1)
 
 
 def test_blended_is_the_same_run_twice_and_another_with_another_seed(net, task, path):
@@ -213,6 +213,66 @@ def test_the_relatives_guide_in_their_published_share_of_the_steps(net, task, fi
     path = mag.invert(net, task, mag.DDIM(steps=10))
     guided = [s.now.i for s in mag.edit(net, task, path, method) if s.nudges]
     assert guided == list(range({"half": 5, "fifth": 2}[first]))
+
+
+def test_layout_guidance_steps_as_its_own_sampler_does(exact, task):
+    """Published in the coordinates x = z / sqrt(alpha): there it is 30 sigma^2 of the gradient by x."""
+    path = mag.invert(exact, task, mag.DDIM(steps=5))
+    step = next(mag.edit(exact, task, path, LayoutGuidance(iterations=1)))
+    (only,), alpha = step.nudges, exact.alpha(path.times[0])
+    x, by_x = step.now.target / alpha.sqrt(), only.gradient * alpha.sqrt()
+    expected = (x - 30 * (1 - alpha) / alpha * by_x) * alpha.sqrt()
+    assert torch.allclose(only.latent, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("threshold", "updates"), [(0.0, 1), (2.0, 4)])
+def test_attend_and_excite_refines_and_then_steps(net, task, path, threshold, updates):
+    """Where the word is excited enough there is the step's own update alone; where it never is, 3 and that one."""
+    method = AttendAndExcite(thresholds=((0.0, threshold),), refinements=3)
+    step = next(mag.edit(net, task, path, method))
+    assert len(step.nudges) == updates
+
+
+def test_attend_and_excite_steps_once_more_after_it_is_enough(net, task, path):
+    first = next(mag.edit(net, task, path, AttendAndExcite(thresholds=((0.0, 2.0),), refinements=6))).nudges
+    fell = [n.loss for n in first]
+    enough = next(i for i in range(1, 6) if fell[i] < fell[0])
+    stop = 1 - (min(fell[:enough]) + fell[enough]) / 2 if enough else None
+    step = next(mag.edit(net, task, path, AttendAndExcite(thresholds=((0.0, stop),), refinements=6)))
+    assert len(step.nudges) == enough + 2
+
+
+def test_diffedits_own_mask_does_not_depend_on_guidance_and_costs_two_calls_a_map(net, task, path):
+    own = DiffEdit(maps=3)
+    z, cond = path.image, [net.embed(p) for p in (task.source, task.target)]
+    generator, t, differences = torch.Generator().manual_seed(0), path.times[3], []
+    with torch.no_grad():
+        for _ in range(3):
+            noisy = mag.ddim.add_noise(z, torch.randn(z.shape, generator=generator), net.alpha(t))
+            base = net.predict(noisy, t, net.embed(""))
+            a, b = (base + 7.5 * (net.predict(noisy, t, text) - base) for text in cond)
+            differences.append((a - b).abs().mean((0, 1)))
+    heat = torch.stack(differences).mean(0)
+    most = 3 * heat.mean()
+    assert torch.equal(own.own_mask(net, task, path), (heat.clamp(0, most) / most > 0.5).float())
+    with benchmark.Calls(net) as calls:
+        own.own_mask(net, task, path)
+    assert calls.count == 6
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: DiffEdit(strength=0), "strengths above 0 and up to 1"),
+        (lambda: BlendedLatentDiffusion(skip=1.0), "skipped steps from 0 to below 1"),
+        (lambda: mag.Proximal(quantile=2.0), "a quantile in 0-1"),
+        (lambda: mag.NullText(inner=-1), "0 or more updates"),
+        (lambda: mag.NullText(steps=101), "at most 100 steps"),
+    ],
+)
+def test_settings_out_of_range_are_refused(made, message):
+    with pytest.raises(ValueError, match=message):
+        made()
 
 
 def test_pix2pix_zero_draws_the_maps_back_to_the_sources(net, task, path):

@@ -16,8 +16,10 @@ def test_a_table_put_back_changes_nothing(name):
 def test_every_setting_of_the_table_can_be_changed(name):
     for setting in settings.table(EVERY[name]):
         others = setting.choices if setting.kind == "choice" else (not setting.value,)
-        if setting.kind in ("number", "whole", "maybe-whole"):
+        if setting.kind in ("whole", "maybe-whole"):
             others = (3,)
+        elif setting.kind == "number":
+            others = (setting.value / 2 or 0.5,)
         for value in others:
             found = {s.name: s.value for s in settings.table(settings.change(EVERY[name], {setting.name: value}))}
             assert found[setting.name] == value

@@ -25,6 +25,8 @@ GOOD = {"image": IMAGE, "mask": MASK, "source": "a ball", "target": "a red ball"
         ({"mask": MASK * np.nan}, "values in 0-1"),
         ({"words": ["red", "ball"], "weights": [1.0]}, "one mask and one weight for each of 2 words"),
         ({"words": ["red", "ball"], "weights": [1.0, 1.0]}, "sum to 1, got"),
+        ({"mask": (MASK > 0).astype(np.uint8)}, r"bytes of 0-255, got 0 and 1; pass mask.astype\(bool\)"),
+        ({"words": ["red", "red"]}, "each edit word once, got 'red' twice"),
         ({"negative": "a blue ball"}, "a negative prompt and its words together"),
         ({"negative": "a blue ball", "negative_words": "green"}, "is not in the negative prompt"),
     ],
@@ -62,6 +64,13 @@ def test_the_window_holds_the_mask_at_the_edge():
     small, frame = task.fit(48, 48)
     assert frame.box == (16, 0, 64, 48)
     assert small.region.sum() == 200
+
+
+def test_a_mask_that_the_window_would_cut_is_refused():
+    wide = MASK.copy()
+    wide[20:24, 2:62] = 1
+    with pytest.raises(ValueError, match=r"expected a mask within 48x48, .* got one of 60x14"):
+        mag.Task(**GOOD | {"mask": wide}).fit(32, 32)
 
 
 def test_pasting_back_leaves_the_rest_exactly_as_it_was():

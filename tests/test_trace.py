@@ -128,6 +128,12 @@ def test_what_is_not_to_be_kept_is_not(net, task, path):
     assert {k for row in bare._rows for k in row} == {"loss", "inside", "outside", "step_size", "moved"}
     assert bare.result is not None
     assert bare.reconstruction is None
+    for maps in (bare.attention("yellow"), bare.attention("ball", "source"), bare.nudge_attention("yellow")):
+        assert maps.shape[0] == 6
+        assert maps.shape[-2:] == (8, 8)
+        assert np.isnan(maps).all()
+    with pytest.raises(ValueError, match="word 'green' is not in the target prompt"):
+        bare.attention("green")
     no_heads = mag.run(net, task, path, mag.MagEdit(iterations=1), mag.Keep(heads=False))
     assert no_heads.sites
     assert not any(k.startswith("heads") for row in no_heads._rows for k in row)

@@ -55,6 +55,8 @@ def test_hostile_prompts_are_read(tokenizer, prompt):
         ([0, 5, 6, 1], [0, 9, 5, 6, 1], [0, -1, 1, 2, 3]),
         ([0, 5, 6, 1], [0, 5, 7, 1], [0, 1, -1, 3]),
         ([0, 5, 6, 1], [0, 6, 1], [0, 2, 3]),
+        ([0, 5, 1], [0, 5, 8, 5, 1], [0, 1, -1, -1, 2]),  # the earliest of equally good ones, as Prompt-to-Prompt
+        ([0, 5, 8, 5, 1], [0, 5, 1], [0, 1, 4]),
     ],
 )
 def test_alignment_finds_what_is_common(source, target, expected):
@@ -91,3 +93,9 @@ def test_a_word_of_both_prompts_is_refused_and_a_new_one_found(tokenizer):
     with pytest.raises(ValueError, match=r"word 'ball' stands in both prompts"):
         words.require_new(tokenizer, source, target, "ball")
     assert words.common(tokenizer, source, target) == [1, 3, 4, 5, 6]
+
+
+def test_of_a_word_that_stands_twice_only_the_new_one_counts(tokenizer):
+    source, target = "a red ball and a box", "a red ball and a red box"
+    assert words.positions(tokenizer, target, "red") == [2, 6]
+    assert words.require_new(tokenizer, source, target, "red") == [6]

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+import torch
+
 from . import applications, bench, demo, doctor, edit, study, train
 
 
@@ -13,6 +15,10 @@ def main(argv: list[str] | None = None) -> int:
         arguments.run(arguments)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"magedit-lab: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError as error:
+        reason = str(error).split(".")[0]
+        print(f"magedit-lab: error: {reason}; take --device cpu or a smaller model", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("magedit-lab: interrupted; every file that is there is whole", file=sys.stderr)

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import files, masks, plots
+from .. import files, masks, plots, words
 from ..backbone import Backbone
 from ..edit import Method
 from ..inversion import INVERSIONS, invert
 from ..inversion import Path as Route
 from ..losses import LOSSES
 from ..methods import METHODS
+from ..methods.blended import BlendedLatentDiffusion
+from ..methods.diffedit import DiffEdit
 from ..methods.mag_edit import MagEdit
-from ..methods.prompt_to_prompt import PromptToPrompt
 from ..rehearsal import rehearse
 from ..task import Frame, Task
 from ..trace import Trace, run
@@ -80,7 +81,8 @@ def _task(arguments: argparse.Namespace) -> Task:
         raise ValueError("expected a target prompt that differs from the source, got equal ones; add a word")
     if a.negative_words and a.negative is None:
         raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
-    negative = a.negative_words or [w for w in (a.negative or "").split() if w not in a.target.split()]
+    kept = words.split(a.target)
+    negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
     planes = [masks.open_mask(path) for path in a.mask]
     image = masks.open_image(a.image)
     return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
@@ -90,10 +92,12 @@ def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
     method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     if isinstance(method, MagEdit):
+        if method != METHODS["p2p+mag-edit"]:
+            given["base"] = method.base
         return getattr(MagEdit, given.pop("preset", "official"))(**given)
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ValueError(f"{names}: for p2p+mag-edit only, got method {arguments.method!r}; leave it out")
+        raise ValueError(f"{names}: for MAG-Edit only (…+mag-edit), got method {arguments.method!r}; leave it out")
     return method
 
 
@@ -108,7 +112,7 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
 
 def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
-    result = frame.paste(task.image, trace.result, task.region if _blends(METHODS[name]) else None)
+    result = frame.paste(task.image, trace.result, task.region if _keeps_outside(METHODS[name]) else None)
     files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
     plots.comparison({name: trace}).save(out / "comparison.png")
@@ -119,6 +123,8 @@ def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iter
     yield trace.save(out / "trace"), "the whole run, for Trace.load"
 
 
-def _blends(method: Method) -> bool:
+def _keeps_outside(method: Method) -> bool:
+    """Whether the method itself puts the source back outside the task's mask, so that only the inside is pasted."""
     base = method.base if isinstance(method, MagEdit) else method
-    return isinstance(base, PromptToPrompt) and base.blend is not None
+    given = isinstance(base, BlendedLatentDiffusion) or (isinstance(base, DiffEdit) and base.mask == "given")
+    return given or getattr(base, "blend", None) is not None

@@ -47,12 +47,15 @@ class AttendAndExcite:
 
             if now.i >= int(self.share * path.steps):
                 return
-            enough = 1 - aims.get(now.i, 0.0)
-            for _ in range(1 + (self.refinements if now.i in aims else 0)):
-                step = nudge(now, constraint, sizes[now.i].item())
+            size, enough = sizes[now.i].item(), 1 - aims.get(now.i, 0.0)
+            for count in range(self.refinements if now.i in aims else 0):
+                step = nudge(now, constraint, size)
                 yield step
                 now = replace(now, target=step.latent)
+                if step.loss <= enough and count == 0:
+                    return  # there was nothing to refine: this was the step's own update
                 if step.loss <= enough:
                     break
+            yield nudge(now, constraint, size)
 
         return replace(hooks, guide=guide)

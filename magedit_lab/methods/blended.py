@@ -29,6 +29,8 @@ class BlendedLatentDiffusion:
     def __post_init__(self) -> None:
         if self.noise not in ("fresh", "pure"):
             raise ValueError(f"expected noise 'fresh' or 'pure', got {self.noise!r}")
+        if not 0 <= self.skip < 1:
+            raise ValueError(f"expected a share of skipped steps from 0 to below 1, got {self.skip}")
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         first, picture = int(self.skip * path.steps), path.image

@@ -19,7 +19,8 @@ from .plain import Plain
 
 @dataclass(frozen=True)
 class BoxDiff:
-    """In the first half of the steps one update a step of 20 sqrt(1 ... 0.5), in Attend-and-Excite's frame.
+    """In the first half of the steps one update a step of 20 sqrt(1 ... 0.5), in Attend-and-Excite's frame, but without
+    its refinements at thresholds, which the published settings keep.
 
     top: the share of cells that the inner and the outer constraint look at. The mask stands where the box did.
     """

@@ -1,14 +1,15 @@
 """DiffEdit (Couairon et al. 2023): edit where the two prompts' noise differs, keep the inverted latents elsewhere."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .. import ddim
-from ..backbone import Backbone, Latent, Text
-from ..edit import Hooks, Now, Step, guidance
+from ..backbone import Backbone, Latent
+from ..edit import Hooks, Now, Step
 from ..inversion import Path
 from ..masks import to_cells
 from ..task import Task
@@ -19,7 +20,8 @@ class DiffEdit:
     """Starts at `strength` of the noise, and puts the path's latents back outside the mask after each step.
 
     mask: "own" is made from the model's noise under source and target prompt: `maps` noisy copies at `mask_strength`,
-        mean absolute difference, clamped at `clamp` times its mean, scaled to 1 and cut at .5; "given" is the task's.
+        mean absolute difference, clamped at `clamp` times its mean, scaled to 1 by that and cut at .5; "given" is the
+        task's. Guidance would scale all differences alike, so the conditional noise is compared.
     """
 
     mask: str = "own"
@@ -32,15 +34,17 @@ class DiffEdit:
     def __post_init__(self) -> None:
         if self.mask not in ("own", "given"):
             raise ValueError(f"expected mask 'own' or 'given', got {self.mask!r}")
+        if not (0 < self.strength <= 1 and 0 < self.mask_strength <= 1):
+            raise ValueError(f"expected strengths above 0 and up to 1, got {self.strength} and {self.mask_strength}")
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         first, cells = round((1 - self.strength) * path.steps), path.latents.shape[-2:]
         given = to_cells(task.region, *cells).to(path.latents)
-        mask = given if self.mask == "given" else self.own_mask(net, task, path)
+        own = cache(lambda: self.own_mask(net, task, path))  # made when the first step needs it
 
         def blend(now: Now, step: Step) -> Latent:
             kept = path.latents[now.i + 1 : now.i + 2]
-            return kept + mask * (step.target - kept)
+            return kept + (given if self.mask == "given" else own()) * (step.target - kept)
 
         return replace(Hooks(), blend=blend, first=first)
 
@@ -54,11 +58,8 @@ class DiffEdit:
         for _ in range(self.maps):
             noise = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
             noisy = ddim.add_noise(z, noise, net.alpha(t))
-            source, target = (self._noise(net, noisy, t, text, path) for text in texts)
+            source, target = (net.predict(noisy, t, text) for text in texts)
             differences.append((source - target).abs().mean((0, 1)))
         heat = torch.stack(differences).mean(0)
-        heat = heat.clamp(max=self.clamp * heat.mean().item())
-        return (heat / heat.max() > 0.5).to(z)
-
-    def _noise(self, net: Backbone, z: Latent, t: int, text: Text, path: Path) -> Latent:
-        return guidance(net.predict(z, t, net.embed("")), net.predict(z, t, text), path.guidance_scale)
+        most = self.clamp * heat.mean()
+        return (heat.clamp(max=most) / most > 0.5).to(z)

@@ -18,6 +18,8 @@ def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 
     """z* <- z* - mask size grad L (Eq. 4). The constraint gives the loss, its terms, and the maps that it saw."""
     z = now.target.detach().requires_grad_(True)
     loss, terms, maps = constraint(replace(now, target=z))
+    if not loss.requires_grad:
+        raise ValueError("expected a loss that depends on the attention maps, got a constant; leave out detach()")
     (gradient,) = torch.autograd.grad(loss, z)
     update = mask * size * gradient
     seen = {name: probs.detach() for name, probs in maps.items()}

@@ -1,6 +1,6 @@
 """Source maps in the place of the target's, and their weights: Prompt-to-Prompt's edits of cross attention."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -24,7 +24,7 @@ class Injection:
 
     def __init__(
         self, net: Backbone, task: Task, mode: str, cross_replace: Span | Mapping[str, Span],
-        reweight: Mapping[str, float] | float, inside: bool,
+        reweight: Mapping[str, float] | float, inside: bool, own_maps: Sequence[str],
     ) -> None:  # fmt: skip
         columns = partial(net.positions, task.target)
         spans = cross_replace if isinstance(cross_replace, Mapping) else {"default": cross_replace}
@@ -36,6 +36,7 @@ class Injection:
         build = words.swap if mode == "swap" else _refinement
         self.mapper = build(net.tokenizer, task.source, task.target).to(net.device)
         self.common = self.mapper.sum(0) > 0
+        self.common[[column for word in own_maps for column in columns(word)]] = False
 
     def active(self, now: Now) -> Tensor:
         """Which target columns are within their range at this step."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .. import ddim, losses
+from .. import losses
 from ..attention import guided
 from ..backbone import Backbone
 from ..edit import Hooks, Maps, Method, Now, Nudge
@@ -19,8 +19,10 @@ from .plain import Plain
 
 @dataclass(frozen=True)
 class LayoutGuidance:
-    """In the first fifth of the steps up to 5 updates a step of 30 sigma_t^2, until the loss is below .2.
+    """In the first fifth of the steps up to 5 updates a step of 30 (1 - alpha_t), until the loss is below .2.
 
+    That step is the published 30 sigma_t^2 of a sampler whose latent is z / sqrt(alpha_t). Each guided step makes at
+    least one update; the published code ends guidance for good at the first loss below the threshold.
     Published on the middle block and the first up block; here on the middle block's cross attention, if it has any,
     and the up blocks' guided sites. The mask stands where the box did.
     """
@@ -47,7 +49,7 @@ class LayoutGuidance:
             return loss, {w: term.item() for w, term in each.items()}, maps
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            size = self.step_size * ddim.sigma(net.alpha(now.t)).item() ** 2
+            size = self.step_size * (1 - net.alpha(now.t)).item()
             for _ in range(self.iterations if now.i < int(self.share * path.steps) else 0):
                 step = nudge(now, lambda at: constraint(at, seen), size)
                 yield step

@@ -1,6 +1,6 @@
 """MAG-Edit (Mao et al., ACM MM 2024): nudge the noise latent until the edit word's attention fills the mask."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,6 +59,8 @@ class MagEdit:
             raise ValueError(f"expected 0 or more iterations, got {self.iterations}")
         if isinstance(self.base, MagEdit):
             raise ValueError("expected a base method that is not MagEdit itself")
+        if not 0 <= self.step_size < float("inf"):
+            raise ValueError(f"expected a finite step size of 0 or more, got {self.step_size}")
 
     def stop(self, steps: int) -> int:
         """The first step that is not guided, in a run of so many steps."""
@@ -91,7 +93,7 @@ class MagEdit:
         if task.negative is not None:
             against = replace(task, target=task.negative, words=task.negative_words, negative=None, negative_words=(),
                               mask=task.region, weights=None)  # fmt: skip
-            aims.append(Aim(self, net, against, path, self._exempt(against).bind(net, against, path)))
+            aims.append(Aim(self, net, against, path, self._against(against).bind(net, against, path)))
         names = [s.name for s in sites]
         mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
 
@@ -106,9 +108,12 @@ class MagEdit:
     def _exempt(self, task: Task) -> Method:
         if not isinstance(self.base, PromptToPrompt) or self.base.mode != "swap":
             return self.base
-        spans = self.base.cross_replace
-        spans = dict(spans) if isinstance(spans, Mapping) else {"default": spans}
-        return replace(self.base, cross_replace=spans | dict.fromkeys(task.words, 0.0))
+        return replace(self.base, own_maps=(*self.base.own_maps, *task.words))
+
+    def _against(self, task: Task) -> Method:
+        """The base for the negative prompt, which may lack words that the settings name."""
+        base = self._exempt(task)
+        return base.within(task.target) if isinstance(base, PromptToPrompt) else base
 
     def _constraint(self, aims: list[Aim], seen: Maps, names: list[str]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""

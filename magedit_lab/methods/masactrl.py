@@ -1,6 +1,6 @@
 """MasaCtrl (Cao et al. 2023): the target asks, the source answers; self attention takes the source's k and v."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..attention import Site, guided
 from ..backbone import Backbone
-from ..blend import MaskBlend
+from ..blend import Blends, added, known
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..masks import to_cells
@@ -28,7 +28,10 @@ class MasaCtrl:
 
     start: float = 0.08
     masked: bool = False
-    blend: MaskBlend | None = None
+    blend: Blends = None
+
+    def __post_init__(self) -> None:
+        known(self.blend)
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
@@ -48,7 +51,7 @@ class MasaCtrl:
             return {name: instead(seen, name) for name in names} | keeps
 
         hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
-        return replace(hooks, blend=self.blend.bind(net, task, path)) if self.blend else hooks
+        return added(hooks, self.blend, net, task, path)
 
 
 def _sides(task: Task, site: Site) -> Float[Tensor, "pixels pixels"]:

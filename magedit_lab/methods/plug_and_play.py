@@ -1,10 +1,10 @@
 """Plug-and-Play (Tumanyan et al. 2023): the target takes the source's features, and its self-attention's q and k."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..attention import guided
 from ..backbone import Backbone
-from ..blend import MaskBlend
+from ..blend import Blends, added, known
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..taps import Taps, instead
@@ -27,7 +27,10 @@ class PlugAndPlay:
     features: float = 0.8
     attention: float = 0.5
     shared: bool = False
-    blend: MaskBlend | None = None
+    blend: Blends = None
+
+    def __post_init__(self) -> None:
+        known(self.blend)
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
@@ -46,4 +49,4 @@ class PlugAndPlay:
             hooks = Hooks(wanted, taps, uncond_taps=lambda now, seen, _: taps(now, seen))
         else:
             hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
-        return replace(hooks, blend=self.blend.bind(net, task, path)) if self.blend else hooks
+        return added(hooks, self.blend, net, task, path)

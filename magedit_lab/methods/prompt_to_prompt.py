@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from .. import words
 from ..backbone import Backbone
-from ..blend import LocalBlend, MaskBlend
+from ..blend import Blends, LocalBlend, added, known
 from ..edit import Hooks, Maps, Now
 from ..inversion import Path
 from ..taps import Taps, instead
@@ -20,8 +22,10 @@ class PromptToPrompt:
         (equally many words).
     cross_replace: share of the steps, or (start, end), in which cross attention is injected; a dict gives words of
         the target prompt a range of their own, "default" the others'. A word with range 0 keeps its own map.
+    own_maps: target words that take no map of the source whatever `cross_replace` says; they are still re-weighted.
     self_replace: the same for self attention, at sites of at most `self_cells` cells (32x32, as null-text and MAG-Edit
-        use; 16x16 in Prompt-to-Prompt's first notebook).
+        use; 16x16 in Prompt-to-Prompt's first notebook). Counted in cells, as there: a model of 768 pixels has one of
+        48x48, which is left alone, where one of 512 has its 32x32 replaced.
     reweight: factors for target words' columns, after injection and not renormalised; one number is for the task's
         edit words. With `reweight_inside` they act inside the task's mask only.
     blend: "mask" keeps the source outside the task's mask, "attention" outside masks made from attention
@@ -30,25 +34,35 @@ class PromptToPrompt:
 
     mode: str = "refine"
     cross_replace: Span | Mapping[str, Span] = 0.8
+    own_maps: tuple[str, ...] = ()
     self_replace: Span = 0.5
     self_cells: int = 32 * 32
     reweight: Mapping[str, float] | float = field(default_factory=dict)
     reweight_inside: bool = False
-    blend: str | MaskBlend | LocalBlend | None = None
+    blend: Blends = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("refine", "swap"):
             raise ValueError(f"expected mode 'refine' or 'swap', got {self.mode!r}")
-        if isinstance(self.blend, str) and self.blend not in _BLENDS:
-            raise ValueError(f"expected blend {' or '.join(map(repr, _BLENDS))} or None, got {self.blend!r}")
+        known(self.blend)
+
+    def within(self, prompt: str) -> "PromptToPrompt":
+        """The same for another prompt: without the settings of words that it lacks."""
+        there = {*words.split(prompt), "default"}
+
+        def left(part: Any) -> Any:
+            own = isinstance(part, Mapping)
+            return {word: value for word, value in part.items() if {*words.split(word)} <= there} if own else part
+
+        return replace(self, cross_replace=left(self.cross_replace), reweight=left(self.reweight))
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
-        inject = Injection(net, task, self.mode, self.cross_replace, self.reweight, self.reweight_inside)
-        blend = _BLENDS[self.blend]() if isinstance(self.blend, str) else self.blend
+        inject = Injection(net, task, self.mode, self.cross_replace, self.reweight, self.reweight_inside, self.own_maps)
+        heard = isinstance(self.blend, LocalBlend) and self.blend.source_words  # its masks need the source's maps
 
         def wanted(now: Now) -> frozenset[str]:
-            cross = inject.taken(now).any().item() or (isinstance(blend, LocalBlend) and blend.source_words)
+            cross = inject.taken(now).any().item() or heard
             itself = now.within(self.self_replace)
             return frozenset(s.name for s in sites if (cross if s.cross else itself and s.cells <= self.self_cells))
 
@@ -61,8 +75,4 @@ class PromptToPrompt:
                 found |= {s.name: inject.tap(s, now, seen) for s in sites if s.cross}
             return found
 
-        hooks = Hooks(source_sites=wanted, taps=taps)
-        return replace(hooks, blend=blend.bind(net, task, path)) if blend else hooks
-
-
-_BLENDS = {"mask": MaskBlend, "attention": LocalBlend}
+        return added(Hooks(source_sites=wanted, taps=taps), self.blend, net, task, path)
