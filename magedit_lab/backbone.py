@@ -68,8 +68,8 @@ class Backbone:
             pipe = StableDiffusionPipeline.from_pretrained(
                 folder, dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
             )
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:160]
+        except Exception as error:  # the libraries raise all kinds for broken folders
+            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
             shipped = ", ".join(sorted(p.name for p in SHIPPED.glob("*") if (p / "model_index.json").exists()))
             raise ValueError(
                 f"cannot load model {name!r}: {reason}; expected a shipped model ({shipped}), a folder in diffusers' "
@@ -100,6 +100,11 @@ class Backbone:
         if prediction not in ddim.PREDICTIONS:
             raise ValueError(f"expected a model that predicts {' or '.join(ddim.PREDICTIONS)}, got {prediction!r}")
         final = torch.ones_like(alphas[0]) if to_one else alphas[0]
+        if pipe.tokenizer.model_max_length > 10_000:
+            raise ValueError(
+                "expected a tokenizer that knows how many tokens the model reads, got one without; "
+                "set model_max_length in tokenizer_config.json"
+            )
         return cls(pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, alphas, final, prediction, name)
 
     @property

@@ -79,15 +79,24 @@ def measure(
 
     A line is written when its edit is done and scored, so an interrupt loses at most the one under way. The inversion
     is shared by neighbouring settings that have the same; its seconds and calls count for each. ValueError where `out`
-    holds rows of another model, other judges or other settings of the same name.
+    holds rows of another model, other judges, or other settings or cases of the same name.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _require_same(out / "settings.json", _facts(net, settings, judges))
     done = {(row["case"], row["setting"]): row for row in load(out)}
+    _require_same(out / "settings.json", _facts(net, settings, judges), {setting for _, setting in done})
+    names: set[str] = set()
     for case in cases:
+        if case.name in names:
+            raise ValueError(f"expected a name of its own for each case, got {case.name!r} twice; rename one")
+        names.add(case.name)
         inverted: tuple[Inversion, Route, float, int] | None = None
         for setting in settings:
             if row := done.get((case.name, setting.name)):
+                if row.get("task") != case.digest:
+                    raise ValueError(
+                        f"expected rows of this case {case.name!r} in {str(out)!r}, got one of another task of that "
+                        "name; take another --out"
+                    )
                 yield row
                 continue
             if inverted is None or inverted[0] != setting.inversion:
@@ -117,19 +126,22 @@ def identity(net: Backbone) -> str:
     return f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"
 
 
+ALWAYS = ("model", "clip", "structure")  # what all rows depend on
+
+
 def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
     """What the rows depend on, besides the cases."""
-    facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
+    facts = dict(zip(ALWAYS, (identity(net), judges.clip.name, judges.structure.name), strict=True))
     return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
 
 
-def _require_same(path: Path, facts: Mapping[str, str]) -> None:
-    """Keep the facts beside the rows; ValueError where the rows that are there go back to others."""
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in facts.keys() & kept.keys():
-        if facts[name] != kept[name]:
+def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:
+    """Keep the facts beside the rows; ValueError where the rows of the measured settings go back to others."""
+    kept = files.read_json(path) if path.exists() else {}
+    for name in facts:
+        if (name in measured or (measured and name in ALWAYS)) and facts[name] != kept.get(name):
             raise ValueError(
-                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept[name]}; "
+                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept.get(name)}; "
                 "take another --out, or remove that folder"
             )
     files.write_text(path, json.dumps({**kept, **facts}, indent=1) + "\n")
@@ -140,11 +152,24 @@ def load(out: Path) -> list[dict[str, Any]]:
     path = out / "rows.jsonl"
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         files.write_text(path, whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    return [_read(line, f"{path}, line {i}") for i, line in enumerate(whole.split("\n")[:-1], 1)]
+
+
+def _read(line: str, where: str) -> dict[str, Any]:
+    """One row; ValueError that says where it stands for what is none."""
+    try:
+        row = json.loads(line)
+        texts = [row[key] for key in ("case", "setting", "change")]
+        scores = [value for key, value in row.items() if key in COLUMNS]
+        if all(isinstance(x, str) for x in texts) and all(isinstance(x, int | float | None) for x in scores):
+            return row
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{where}: expected a row of scores, got {line[:50]!r}; remove that line")
 
 
 def _invert(net: Backbone, case: Case, inversion: Inversion) -> tuple[Inversion, Route, float, int]:
@@ -170,7 +195,7 @@ def _row(
     result = trace.result
     assert result is not None
     files.write(out / "pictures" / f"{case.name}.{setting.name}.png", lambda p: result.save(p, format="PNG"))
-    return named(case, setting.name) | scores(case, task, result, judges) | cost
+    return named(case, setting.name) | {"task": case.digest} | scores(case, task, result, judges) | cost
 
 
 def named(case: Case, setting: str) -> dict[str, Any]:

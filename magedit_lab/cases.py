@@ -1,6 +1,8 @@
 """What a benchmark edits: TabletopBench, drawn with its ideal edits, and folders in published formats."""
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import masks, scenes, words
+from . import files, masks, scenes, words
 from .task import Task
 
 FIRST = scenes.HELD_OUT + 10_000  # TabletopBench's first scene; seeds below are for tuning
@@ -37,6 +39,18 @@ class Case:
     ideal: Image.Image | None = None
     rivals: tuple[str, ...] = ()
     negative: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[^/\\\x00-\x1f]{1,100}", self.name) or not self.name.strip(". "):
+            raise ValueError(f"expected a name that can begin a file's, of 1 to 100 characters, got {self.name[:60]!r}")
+
+    @property
+    def digest(self) -> str:
+        """Of all that the task consists of."""
+        task = self.task
+        texts = json.dumps([task.source, task.target, task.words, self.change, self.phrase])
+        parts = (texts.encode(), task.image.tobytes(), task.region.numpy().tobytes())
+        return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 # ---------------------------------------------------------------- TabletopBench
@@ -145,10 +159,13 @@ def folder(path: str | Path) -> Iterator[Case]:
     Optional: name, change, complex, phrase. ValueError in one line, naming the entry, where something is missing.
     """
     path = Path(path)
-    for number, entry in enumerate(_json(path / "tasks.json")):
+    for number, entry in enumerate(files.read_json(path / "tasks.json", list)):
         with _named_entry(path / "tasks.json", number):
-            image, mask = masks.open_image(path / entry["image"]), masks.open_mask(path / entry["mask"])
-            task = Task(image, mask, entry["source"], entry["target"], entry["words"])
+            _require_texts(entry, ("image", "mask", "source", "target"), ("name", "change", "phrase"))
+            image = masks.open_image(_within(path, entry["image"]))
+            task = Task(
+                image, masks.open_mask(_within(path, entry["mask"])), entry["source"], entry["target"], entry["words"]
+            )
             yield Case(
                 entry.get("name", f"{number:03d}"), task, entry.get("change", "edit"),
                 entry.get("phrase", entry["target"]), entry.get("complex"),
@@ -162,9 +179,10 @@ def pie_bench(path: str | Path) -> Iterator[Case]:
     picture, or whose prompt adds no word, is no localised edit and left out.
     """
     path = Path(path)
-    for name, entry in _json(path / "mapping_file.json").items():
+    for name, entry in files.read_json(path / "mapping_file.json").items():
         with _named_entry(path / "mapping_file.json", name):
-            image = masks.open_image(path / "annotation_images" / entry["image_path"])
+            _require_texts(entry, ("image_path", "original_prompt", "editing_prompt"))
+            image = masks.open_image(_within(path / "annotation_images", entry["image_path"]))
             mask = run_length(entry["mask"], image.height, image.width)
             source, target = (re.sub(r"[\[\]]", "", entry[k]) for k in ("original_prompt", "editing_prompt"))
             marked = re.findall(r"\[([^\]]+)\]", entry["editing_prompt"]) or words.split(target)
@@ -176,7 +194,10 @@ def pie_bench(path: str | Path) -> Iterator[Case]:
 def run_length(pairs: list[int], height: int, width: int) -> np.ndarray:
     """PIE-Bench's masks; like its own decoder, the border of one pixel counts as edited."""
     flat = np.zeros(height * width, np.float32)
-    for start, length in zip(pairs[::2], pairs[1::2], strict=True):
+    runs = list(zip(pairs[::2], pairs[1::2], strict=True))
+    if any(start < 0 or length < 0 or start + length > len(flat) for start, length in runs):
+        raise ValueError(f"expected a mask within {width}x{height} = {len(flat)} pixels, got runs beyond it")
+    for start, length in runs:
         flat[start : start + length] = 1
     mask = flat.reshape(height, width)
     mask[[0, -1]] = mask[:, [0, -1]] = 1
@@ -190,24 +211,36 @@ def ted_bench(path: str | Path) -> Iterator[Case]:
     and `sources.json` ({img_name: {source, words}}) in the same folder.
     """
     path = Path(path)
-    sources = _json(path / "sources.json")
-    for number, entry in enumerate(_json(path / "input_list.json")):
+    sources = files.read_json(path / "sources.json")
+    for number, entry in enumerate(files.read_json(path / "input_list.json", list)):
         with _named_entry(path / "input_list.json", number):
+            _require_texts(entry, ("img_name", "target_text"))
             name = entry["img_name"]
             mask = masks.open_mask(path / "masks" / f"{Path(name).stem}.png")
             more, target = sources[name], entry["target_text"]
-            task = Task(masks.open_image(path / name), mask, more["source"], target, more["words"])
+            _require_texts(more, ("source",))
+            task = Task(masks.open_image(_within(path, name)), mask, more["source"], target, more["words"])
             yield Case(f"{Path(name).stem}-{number:03d}", task, "edit", target)
 
 
 FORMATS = {"folder": folder, "pie-bench": pie_bench, "ted-bench": ted_bench}
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {str(path)!r}: {error}") from None
+def _require_texts(entry: Any, needed: tuple[str, ...], possible: tuple[str, ...] = ()) -> None:
+    """An object whose needed keys, and possible ones where they are there, hold texts."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"expected an object, got {type(entry).__name__}")
+    for key in (*needed, *(key for key in possible if key in entry)):
+        if not isinstance(entry[key], str):
+            raise ValueError(f"expected a text as {key!r}, got {type(entry[key]).__name__}")
+
+
+def _within(folder: Path, name: str) -> Path:
+    """A file of the folder; ValueError for one that lies elsewhere."""
+    found, top = (Path(os.path.normpath(path)) for path in (folder / name, folder))
+    if not found.is_relative_to(top):
+        raise ValueError(f"expected a file within {str(folder)!r}, got {name!r}")
+    return found
 
 
 class _named_entry:
@@ -222,5 +255,5 @@ class _named_entry:
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         if isinstance(error, KeyError):
             raise ValueError(f"{self.where}: expected a key {error}, got none") from None
-        if isinstance(error, ValueError | TypeError):
+        if isinstance(error, ValueError | TypeError | AttributeError):
             raise ValueError(f"{self.where}: {error}") from None

@@ -1,8 +1,10 @@
 """Files that are whole at any moment."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 Save = Callable[[Path], object]
 
@@ -34,3 +36,14 @@ def write_all(folder: Path, saves: Mapping[str, Save | None]) -> None:
 def write_text(path: Path, text: str) -> None:
     """A text in UTF-8."""
     write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path, kind: type = dict) -> Any:
+    """What a JSON file holds; ValueError in one line where it can't be read or holds no `kind`."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"cannot read {str(path)!r} as JSON: {type(error).__name__}: {error}") from None
+    if not isinstance(found, kind):
+        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(found).__name__}")
+    return found

@@ -1,5 +1,6 @@
 """From a picture to the noise that it could have come from, and the route back."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
@@ -123,9 +124,11 @@ def _noisier(net: Backbone, z: Latent, cond: Text, here: int, t: int, fixed_poin
     return up
 
 
-def _counted(fixed_point: int) -> None:
+def _checked(fixed_point: int, guidance_scale: float) -> None:
     if fixed_point < 0:
         raise ValueError(f"expected fixed_point of 0 or more, got {fixed_point}")
+    if not math.isfinite(guidance_scale):
+        raise ValueError(f"expected a finite guidance scale, got {guidance_scale}")
 
 
 def previous(times: tuple[int, ...], i: int) -> int:
@@ -146,7 +149,7 @@ class DDIM:
     fixed_point: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
-        _counted(self.fixed_point)
+        _checked(self.fixed_point, self.guidance_scale)
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         return self._path(net, self._route(net, z0, cond, progress), cond, net.embed(""))
@@ -204,7 +207,7 @@ class NullText:
     fixed_point: int = 0
 
     def __post_init__(self) -> None:
-        _counted(self.fixed_point)
+        _checked(self.fixed_point, self.guidance_scale)
         if self.inner < 0:
             raise ValueError(f"expected 0 or more updates a step, got inner={self.inner}")
         if self.steps > 100:

@@ -4,12 +4,14 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from torch import Tensor
@@ -22,6 +24,7 @@ from .words import occurrences
 INSIDE, OUTSIDE = "#0072B2", "#E69F00"
 LINES = ((INSIDE, "-"), (OUTSIDE, "--"), ("black", "-."), ("#CC79A7", ":"), ("#56B4E9", (0, (9, 2))))
 TITLE, TEXT, SMALL = 17, 14, 12
+OURS = (r"$\mathdefault{", r"$\mathbf{", r"\$")  # ticks, words in bold, and dollars in a text with bold words
 
 
 class Plot(Figure):
@@ -31,6 +34,18 @@ class Plot(Figure):
     def sentence(self) -> str:
         """What there is to see."""
         return str(self.get_label())
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """As in matplotlib; a `$` in a user's text is drawn as it stands, and is no formula."""
+        dollars = [text for text in self.findobj(Text) if "$" in text.get_text()]
+        for text in dollars:
+            text.set_parse_math(any(mark in text.get_text() for mark in OURS))
+        try:
+            super().savefig(*arguments, **options)
+        except ValueError:  # a letter that the bold face lacks
+            for text in dollars:
+                text.set_parse_math(text.get_text().startswith(OURS[0]))
+            super().savefig(*arguments, **options)
 
     def png(self) -> bytes:
         """The figure as a PNG of at most 256 colours, a third of the size of a full one."""

@@ -69,8 +69,8 @@ class Clip:
         try:
             self.model = CLIPModel.from_pretrained(located(name), use_safetensors=True, dtype=torch.float32).eval()
             self.processor = CLIPProcessor.from_pretrained(located(name))
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:160]
+        except Exception as error:  # the libraries raise all kinds for broken folders
+            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
             raise ValueError(f"cannot load CLIP {name!r}: {reason}; expected a shipped model, folder or name") from None
 
     @torch.no_grad()
@@ -106,8 +106,8 @@ class Structure:
             config = AutoConfig.from_pretrained(folder)
             loader: Any = CLIPModel if config.model_type == "clip" else AutoModel
             model = loader.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0][:160]
+        except Exception as error:  # the libraries raise all kinds for broken folders
+            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
             raise ValueError(f"cannot load ViT {name!r}: {reason}; expected a shipped model, folder or name") from None
         self.model, self.mean, self.std = model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         if config.model_type == "clip":

@@ -139,7 +139,7 @@ def measure(held: Held, names: Iterable[str], out: Path) -> Iterator[Score]:
         if not path.exists():
             made = [asdict(score) for score in BARS[name](held)]
             files.write_text(path, json.dumps({**facts, "scores": made}, indent=1) + "\n")
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = files.read_json(path)
         if differs := [f"{k} = {kept.get(k)}" for k in facts if kept.get(k) != facts[k]]:
             wanted = ", ".join(f"{k} = {v}" for k, v in facts.items())
             raise ValueError(f"expected {str(path)!r} with {wanted}; got {', '.join(differs)}; remove that file")

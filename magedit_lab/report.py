@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import files
+from . import files, masks
 from .benchmark import COLUMNS, summary
 from .cases import Case
 
@@ -33,9 +33,10 @@ def write(
         groups["solved cases only, each method's own"] = some
     tables = {name: summary(some) for name, some in groups.items()}
     settings = list(dict.fromkeys(row["setting"] for row in rows))
-    text = [f"# {title}", *notes, *(f"## {name}\n\n{markdown(table)}" for name, table in tables.items())]
+    sections = [f"## {html.escape(name, quote=False)}\n\n{markdown(table)}" for name, table in tables.items()]
+    text = [f"# {title}", *notes, *sections]
     files.write_text(out / "report.md", "\n\n".join(text) + "\n")
-    parts = [f"<h2>{name}</h2>{_table(table)}" for name, table in tables.items()]
+    parts = [f"<h2>{html.escape(name)}</h2>{_table(table)}" for name, table in tables.items()]
     parts.append(f"<h2>pictures</h2>{_grid(cases, settings, measured or out)}")
     page = _page(title, notes, parts)
     files.write_text(out / "report.html", page)
@@ -47,7 +48,7 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| method | cases | " + " | ".join(_heading(c) for c in shown) + " |", "|---" * (len(shown) + 2) + "|"]
     best = _best(table, shown)
     for line in table:
-        cells = [_cell(line, c, line["setting"] == best[c], "**{}**") for c in shown]
+        cells = [_cell(line, c, line["setting"] == best.get(c), "**{}**") for c in shown]
         lines.append(f"| {line['setting']} | {line['cases']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -61,7 +62,8 @@ def _best(table: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[st
     found = {}
     for column in columns:
         means = {line["setting"]: line[column][0] for line in table if column in line and line["setting"][0] != "("}
-        found[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
+        if means:
+            found[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
     return found
 
 
@@ -80,7 +82,7 @@ def _table(table: Sequence[Mapping[str, Any]]) -> str:
     head = "".join(f"<th>{html.escape(_heading(c))}</th>" for c in shown)
     body = ""
     for line in table:
-        cells = "".join(f"<td>{_cell(line, c, line['setting'] == best[c], '<b>{}</b>')}</td>" for c in shown)
+        cells = "".join(f"<td>{_cell(line, c, line['setting'] == best.get(c), '<b>{}</b>')}</td>" for c in shown)
         body += f"<tr><th>{html.escape(line['setting'])}</th><td>{line['cases']}</td>{cells}</tr>"
     return f"<table><tr><th>method</th><th>cases</th>{head}</tr>{body}</table>"
 
@@ -93,8 +95,7 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
         cells = [_picture(outlined(case), f"source: {case.task.source}", "source")]
         for name, path in zip(settings, found, strict=True):
             if path.exists():
-                with Image.open(path) as image:
-                    cells.append(_picture(image.convert("RGB"), f"{name}: {case.task.target}", name))
+                cells.append(_picture(masks.open_image(path), f"{name}: {case.task.target}", name))
         if case.ideal is not None:
             cells.append(_picture(case.ideal, f"ideal edit: {case.task.target}", "ideal"))
         caption = f"{case.task.source} → {case.task.target}"
@@ -107,7 +108,7 @@ def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path)
     for case in sorted(cases, key=lambda case: not case.complex):
         paths = [measured / "pictures" / f"{case.name}.{name}.png" for name in settings]
         if all(path.exists() for path in paths):
-            results = [Image.open(path).convert("RGB") for path in paths]
+            results = [masks.open_image(path) for path in paths]
             yield [outlined(case).resize(results[0].size, Image.Resampling.LANCZOS), *results]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from . import files
+from . import files, masks
 
 Rows = list[dict[str, np.ndarray]]
 
@@ -33,7 +33,7 @@ def write(
 
 def read_meta(folder: Path, newest: int) -> dict[str, Any]:
     """trace.json; ValueError where its schema is newer than `newest`."""
-    meta = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
+    meta = files.read_json(folder / "trace.json")
     if meta["schema"] > newest:
         raise ValueError(f"schema {meta['schema']} is newer than {newest}; update magedit-lab")
     return meta
@@ -55,5 +55,4 @@ def read_picture(path: Path) -> Image.Image | None:
     """A picture in RGB, or nothing where there is none."""
     if not path.exists():
         return None
-    with Image.open(path) as image:
-        return image.convert("RGB")
+    return masks.open_image(path)

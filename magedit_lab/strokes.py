@@ -8,7 +8,6 @@ belongs to, where there are several; invert and clear are of that part alone.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +25,9 @@ SHAPES = ("brush", "lasso", "polygon", "box", "grow")
 PLANES = ("invert", "clear")
 FIRST = "mask"  # the region of strokes that name none
 LEAST = {"brush": 1, "grow": 1}  # points; other shapes need three
-LIMIT = 20_000  # points in all: hours of painting, and still drawn within seconds
+LIMIT = 20_000  # points in all: hours of painting
+MOST = 5_000  # strokes
+FAR = 1e6  # no stroke leads farther out of the picture
 
 
 def rasterise(
@@ -53,6 +54,8 @@ def check(strokes: object) -> list[dict[str, Any]]:
     """The strokes as plain dicts with only the keys that they need; ValueError names the first that is not one."""
     if not isinstance(strokes, list | tuple):
         raise ValueError(f"expected a list of strokes, got {type(strokes).__name__}; pass a list of dicts")
+    if len(strokes) > MOST:
+        raise ValueError(f"expected at most {MOST} strokes, got {len(strokes)}; join some")
     checked = [_checked(i, stroke) for i, stroke in enumerate(strokes)]
     count = sum(len(s.get("points", ())) for s in checked)
     if count > LIMIT:
@@ -69,7 +72,7 @@ def loads(text: str) -> list[dict[str, Any]]:
     """Strokes from what `dumps` wrote; ValueError in one line for anything else."""
     try:
         read = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"expected strokes as JSON, got a text that is not: {error}") from None
     if not isinstance(read, dict) or read.get("schema") != 1 or "strokes" not in read:
         raise ValueError("expected strokes of schema 1, got another JSON; save them with strokes.dumps")
@@ -116,7 +119,7 @@ def _region(index: int, name: object) -> str:
 def _numbers(index: int, given: Any, count: int) -> list[float]:
     """`count` finite numbers; those beyond the picture are fine, a stroke may leave it."""
     good = isinstance(given, list | tuple) and len(given) == count
-    if not good or not all(isinstance(x, int | float) and math.isfinite(x) for x in given):
+    if not good or not all(isinstance(x, int | float) and abs(x) < FAR for x in given):
         raise ValueError(f"expected stroke {index} with {count} finite numbers from 0 to 1, got {_short(given)}")
     return [float(x) for x in given]
 
@@ -177,6 +180,8 @@ def _brushed(points: np.ndarray, radius: float, width: int, height: int) -> np.n
     for start, end in zip(points, np.concatenate([points[1:], points[-1:]]), strict=True):
         low = np.floor(np.minimum(start, end) - radius).clip(0, (width, height)).astype(int)
         high = np.ceil(np.maximum(start, end) + radius).clip(0, (width, height)).astype(int)
+        if mask[low[1] : high[1], low[0] : high[0]].all():
+            continue  # painted already, or beyond the picture
         y, x = np.mgrid[low[1] : high[1], low[0] : high[0]] + 0.5
         along, length = end - start, ((end - start) ** 2).sum()
         share = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / max(length, 1e-12)

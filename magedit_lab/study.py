@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import files
+from . import files, masks
 
 QUESTIONS = {
     "text": "Which follows the text better?",
@@ -56,8 +56,7 @@ def page(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path
         shown = {"case": pair.case, "prompt": pair.prompt, "left": left, "right": right}
         images = [_data(sources[pair.case])]
         for name in (left, right):
-            with Image.open(pictures / f"{pair.case}.{name}.png") as image:
-                images.append(_data(image.convert("RGB")))
+            images.append(_data(masks.open_image(pictures / f"{pair.case}.{name}.png")))
         items.append(shown | {"images": images})
     # "<" would let a prompt close the script element
     data = json.dumps({"questions": QUESTIONS, "items": items}).replace("<", "\\u003c")
@@ -80,18 +79,28 @@ def votes(paths: Sequence[Path]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in paths:
         try:
-            listed = json.loads(path.read_text(encoding="utf-8"))["votes"]
-            found += [{k: vote[k] for k in ("question", "left", "right", "choice")} for vote in listed]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found += [_vote(vote) for vote in files.read_json(path)["votes"]]
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"cannot read votes from {str(path)!r}: {type(error).__name__}: {error}") from None
+    return found
+
+
+def _vote(vote: Any) -> dict[str, Any]:
+    """What counts of a vote: texts, of a question that there is."""
+    found = {k: vote[k] for k in ("question", "left", "right", "choice")}
+    if not all(isinstance(v, str) and v.isprintable() for v in found.values()) or found["question"] not in QUESTIONS:
+        raise ValueError(f"expected a vote on one of {', '.join(QUESTIONS)}, got {str(vote)[:80]!r}")
     return found
 
 
 def shares(cast: Sequence[dict[str, Any]], ours: str, draws: int = 2000) -> list[dict[str, Any]]:
     """For each rival and question: the share of votes for `ours` (a tie is half a vote), with its 95 % interval."""
     table = []
+    names = {v[side] for v in cast for side in ("left", "right")}
+    if ours not in names:
+        raise ValueError(f"expected votes on {ours!r}, got none; methods there: {', '.join(sorted(names)) or 'none'}")
     for question in QUESTIONS:
-        for other in sorted({v[side] for v in cast for side in ("left", "right")} - {ours}):
+        for other in sorted(names - {ours}):
             own = [v for v in cast if v["question"] == question and {v["left"], v["right"]} == {ours, other}]
             values = np.array([_points(v, ours) for v in own])
             if len(values):
@@ -112,7 +121,8 @@ def markdown(table: Sequence[dict[str, Any]], ours: str) -> str:
     lines = [f"| question | against | votes | share for {html.escape(ours)} [95 %] |", "|---|---|---|---|"]
     for line in table:
         share = f"{line['share']:.0%} [{line['low']:.0%}, {line['high']:.0%}]"
-        lines.append(f"| {QUESTIONS[line['question']]} | {html.escape(line['against'])} | {line['votes']} | {share} |")
+        against = html.escape(line["against"]).replace("|", "&#124;")
+        lines.append(f"| {QUESTIONS[line['question']]} | {against} | {line['votes']} | {share} |")
     return "\n".join(lines)
 
 

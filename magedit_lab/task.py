@@ -68,10 +68,8 @@ class Task:
                 f"expected one mask and one weight for each of {len(self.words)} words, "
                 f"got {len(masks)} masks and {len(weights)} weights"
             )
-        if min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
-            raise ValueError(
-                f"expected weights of at least 0 that sum to 1, got {weights}; divide them by {sum(weights):g}"
-            )
+        if not all(0 <= weight <= 1 for weight in weights) or abs(sum(weights) - 1) > 1e-6:
+            raise ValueError(f"expected weights of at least 0 that sum to 1, got {weights}; divide them by their sum")
         for mask in masks:
             if tuple(mask.shape) != (self.image.height, self.image.width):
                 raise ValueError(

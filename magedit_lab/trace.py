@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
-from safetensors import SafetensorError
 
 from . import saved
 from . import words as w
@@ -203,6 +202,15 @@ class Trace:
                      "weights": [g.weight for g in t.goals], "negative_words": list(t.negative_words)},
         }  # fmt: skip
 
+    def _read_once(self) -> None:
+        """Whatever a harmed file spoils fails here, and not when it is looked at."""
+        found = (repr(self), self.losses, self.gradients, self.gradient_maps, self.previews, self.term_words)
+        for branch in ("target", "source"):
+            for word in self.words(branch):
+                self.attention(word, branch)
+        if not len(self.times) == len(self.terms) == len(self._rows) or found[1].shape[0] != len(self.times):
+            raise ValueError(f"expected {len(self.times)} steps, got {len(self.terms)} and {len(self._rows)}")
+
     @classmethod
     def load(cls, folder: str | FilePath) -> "Trace":
         """Read what `save` wrote; ValueError in one line where that can't be done."""
@@ -210,14 +218,19 @@ class Trace:
         try:
             meta = saved.read_meta(folder, SCHEMA)
             rows, masks = saved.read_arrays(folder, len(meta["times"]))
-            task = Task(image=Image.open(folder / "image.png"), mask=masks, **meta["task"])
+            image = saved.read_picture(folder / "image.png")
+            if image is None:
+                raise FileNotFoundError("no image.png")
+            task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (saved.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
-            return cls(
+            trace = cls(
                 task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
-        except (OSError, KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
+            trace._read_once()
+            return trace
+        except Exception as error:  # a harmed file fails in many ways
             raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {error}") from None
 
 
@@ -227,7 +240,7 @@ def run(
 ) -> Trace:  # fmt: skip
     """The whole edit in one call; `progress(done, of)` is called after each step.
 
-    Where a step is not finite the FloatingPointError has the trace so far as its `trace`.
+    A FloatingPointError, where a step is not finite, and a KeyboardInterrupt have the trace so far as their `trace`.
     """
     trace = Trace(task, keep or Keep())
     try:
@@ -235,7 +248,7 @@ def run(
             trace.add(step)
             if progress:
                 progress(step.now.i + 1, path.steps)
-    except FloatingPointError as error:
-        error.trace = trace  # type: ignore[attr-defined]
+    except (FloatingPointError, KeyboardInterrupt) as error:
+        error.trace = trace  # type: ignore[union-attr]
         raise
     return trace

@@ -42,6 +42,8 @@ def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
     """Token ids with the start and end tokens and without padding; ValueError where the model can't read them all."""
+    if any("\ud800" <= c <= "\udfff" for c in prompt):
+        raise ValueError(f"expected a prompt in Unicode, got {prompt[:60]!a}; type it anew")
     ids = list(tokenizer(prompt).input_ids)
     if len(ids) > tokenizer.model_max_length:
         most = tokenizer.model_max_length

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,6 +258,47 @@ def test_a_folder_measured_with_other_settings_is_refused_and_kept(net, judges, 
     assert (tmp_path / "rows.jsonl").read_bytes() == before
 
 
+def test_a_start_that_measured_nothing_does_not_bind_the_folder(net, judges, tmp_path):
+    other = [benchmark.Setting("p2p", mag.PromptToPrompt(), mag.DDIM(steps=3))]
+    next(benchmark.measure(net, list(cases.tabletop(1)), other, judges, tmp_path))
+    (tmp_path / "rows.jsonl").unlink()
+    assert len(run(net, tmp_path, judges, 1)) == len(SHOWN)
+
+
+def test_rows_without_the_settings_that_they_go_back_to_are_refused(net, judges, tmp_path):
+    run(net, tmp_path, judges, 1)
+    for content, message in (("{}", "measured with model = .*, got None"), ("[]", "to hold a dict, got list")):
+        (tmp_path / "settings.json").write_text(content)
+        with pytest.raises(ValueError, match=message):
+            run(net, tmp_path, judges, 1)
+
+
+def test_rows_of_another_task_of_the_same_name_are_refused(net, judges, tmp_path):
+    run(net, tmp_path, judges, 1)
+    (case,) = cases.tabletop(1)
+    other = replace(case, task=replace(case.task, target=case.task.target.replace(" on ", " upon ")))
+    with pytest.raises(ValueError, match="got one of another task of that name; take another --out"):
+        list(benchmark.measure(net, [other], SHOWN, judges, tmp_path))
+    with pytest.raises(ValueError, match="a name of its own for each case, got 'tabletop-000' twice"):
+        list(benchmark.measure(net, [case, case], SHOWN, judges, tmp_path))
+
+
+@pytest.mark.parametrize("line", ["{", "null", "[]", "{}", '{"case": [], "setting": "a", "change": "b"}', "",
+                                  '{"case": "a", "setting": "a", "change": "b", "clip": "high"}'])  # fmt: skip
+def test_a_broken_row_is_named(tmp_path, line):
+    good = '{"case": "a", "setting": "p2p", "change": "colour", "clip": 3}'
+    (tmp_path / "rows.jsonl").write_text(f"{good}\n{line}\n{good}\n")
+    with pytest.raises(ValueError, match=r"rows.jsonl, line 2: expected a row of scores, got .*; remove that line"):
+        benchmark.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/b", "a\\b", "", "..", "x" * 200, "a\0b", "a\nb"])
+def test_a_case_can_not_be_written_elsewhere(name):
+    (case,) = cases.tabletop(1)
+    with pytest.raises(ValueError, match="expected a name that can begin a file's"):
+        replace(case, name=name)
+
+
 def test_references_are_the_source_and_the_ideal_edit(net, judges):
     listed = list(cases.tabletop(4))
     rows = list(benchmark.references(net, listed, judges))
@@ -306,6 +348,17 @@ def test_the_report_has_every_group_and_escapes_prompts(net, judges, tmp_path):
     assert "**21.0**" in text
     assert "<b>rude" not in page
     assert page.count("<img alt=") == 2 * 8
+
+
+def test_a_report_is_written_where_no_method_solved_a_case(tmp_path):
+    listed = list(cases.tabletop(1))
+    rows = [
+        {"case": "tabletop-000", "setting": s, "change": "<img src=x>", "complex": False, "clip": 20.0, "success": v}
+        for s, v in (("p2p", 0.0), ("(ideal edit)", 1.0))
+    ]
+    report.write(rows, listed, tmp_path, "Table 1", [])
+    assert "<img src=x>" not in (tmp_path / "report.html").read_text()
+    assert "<img src=x>" not in (tmp_path / "report.md").read_text()
 
 
 def test_every_ablation_turns_one_setting_only():

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +56,10 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
         (["--iterations", "-1"], "0 or more iterations"),
         (["--image", "nowhere.png"], "no such file: 'nowhere.png'"),
         (["--model", "/nowhere"], "cannot load model '/nowhere'"),
+        (["--guidance-scale", "nan"], "expected a finite guidance scale, got nan"),
+        (["--weights", "nan"], "weights of at least 0 that sum to 1, got [nan]"),
+        (["--target", "a red \ud800 ball"], "expected a prompt in Unicode"),
+        (["--negative", "a ball"], "a word that the target lacks, got none"),
         (["--words", "ball"], "stands in both prompts"),
         (["--device", "nowhere"], "cannot use device 'nowhere'"),
         (["--method", "pnp", "--iterations", "1"], "for MAG-Edit only (…+mag-edit), got method 'pnp'"),
@@ -88,6 +93,52 @@ def test_only_the_mask_is_pasted_where_the_method_keeps_the_outside(files, model
 def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model):
     given = cli._parser().parse_args(arguments(files, model, "--negative", "a Blue ball, on a table"))
     assert command._task(given).negative_words == ("blue",)
+
+
+def test_a_run_that_fails_leaves_an_earlier_one_as_it_is(files, model, capsys):
+    assert cli.main(arguments(files, model)) == 0
+    before = {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()}
+    assert cli.main(arguments(files, model, "--step-size", "1e30")) == 2
+    assert {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()} == before
+    assert "trace-unfinished" not in capsys.readouterr().err  # not a step was finished
+
+
+def test_an_interrupted_edit_keeps_its_steps(files, model, capsys, monkeypatch):
+    whole = mag.Trace.add
+
+    def stopped(trace, step):
+        if step.now.i == 1:
+            raise KeyboardInterrupt
+        whole(trace, step)
+
+    monkeypatch.setattr(mag.Trace, "add", stopped)
+    assert cli.main(arguments(files, model)) == 130
+    assert "interrupted; the 1 steps before it are in" in capsys.readouterr().err
+    assert len(mag.Trace.load(files / "out" / "trace-unfinished").times) == 1
+
+
+def test_a_place_that_can_not_be_written_is_told_before_the_run(files, model, capsys, monkeypatch):
+    (files / "out" / "result.png").mkdir(parents=True)
+    monkeypatch.setattr(command, "invert", None)
+    assert cli.main(arguments(files, model)) == 2
+    assert "expected a file or nothing at" in capsys.readouterr().err
+
+
+def test_a_figure_of_an_earlier_run_does_not_stay(files, model):
+    assert cli.main(arguments(files, model)) == 0
+    assert (files / "out" / "loss.png").exists()
+    assert cli.main(arguments(files, model, "--iterations", "0")) == 0
+    assert not (files / "out" / "loss.png").exists()
+
+
+@pytest.mark.parametrize("part", ["unet/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "null"])
+def test_a_broken_model_folder_is_one_line_and_status_2(files, model, part, content, capsys, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(model, broken)
+    (broken / part).write_text(content)
+    assert cli.main(arguments(files, str(broken))) == 2
+    assert capsys.readouterr().err.strip().split("\n")[-1].startswith("magedit-lab: error: ")
 
 
 def test_out_of_memory_is_one_line_and_status_2(files, model, capsys, monkeypatch):

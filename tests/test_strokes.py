@@ -54,6 +54,9 @@ WRONG = {
     "no mode": [BOX | {"mode": "burn"}],
     "no place": [{"tool": "brush", "points": [[0, math.nan]], "radius": 0.1}],
     "no radius": [{"tool": "brush", "points": [[0, 0]], "radius": "wide"}],
+    "a huge number": [{"tool": "brush", "points": [[10**400, 0]], "radius": 0.1}],
+    "far away": [{"tool": "brush", "points": [[1e300, 0]], "radius": 0.1}],
+    "too many strokes": [BOX] * 10_000,
     "too many": [{"tool": "brush", "points": [[0, 0]] * 30_000, "radius": 0.1}],
 }
 

@@ -62,6 +62,12 @@ def test_votes_of_several_voters_are_read_together(tmp_path):
     (tmp_path / "c").write_text("[1")
     with pytest.raises(ValueError, match="cannot read votes from"):
         study.votes([tmp_path / "c"])
+    for wrong in ({"left": 5}, {"question": "taste"}, {"right": "p2p\n| evil |"}):
+        (tmp_path / "c").write_text(json.dumps({"votes": [vote("left") | wrong]}))
+        with pytest.raises(ValueError, match=r"cannot read votes from .* expected a vote on one of text, structure"):
+            study.votes([tmp_path / "c"])
+    with pytest.raises(ValueError, match="expected votes on 'mine', got none; methods there: ours, p2p"):
+        study.shares([vote("left")], "mine")
     with pytest.raises(ValueError, match="expected a choice of left, right or tie"):
         study.shares([vote("both")], "ours")
 

@@ -1,10 +1,12 @@
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab import masks
+from magedit_lab import masks, words
 
 IMAGE = Image.new("RGB", (64, 48), "navy")
 MASK = np.zeros((48, 64), np.float32)
@@ -132,3 +134,18 @@ def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path):
     Image.fromarray(grey).save(tmp_path / "deep.png")
     seen = np.asarray(masks.open_image(tmp_path / "deep.png"))[..., 0]
     assert np.array_equal(seen.ravel(), np.arange(256))
+
+
+def test_pictures_broken_in_any_way_are_refused_in_one_line(tmp_path):
+    """Every byte of a small picture's head changed in turn: Pillow raises all kinds of errors."""
+    whole = io.BytesIO()
+    picture = Image.new("RGB", (9, 7), "navy")
+    picture.getexif()[0x0112] = 6
+    picture.save(whole, "TIFF", exif=picture.getexif())
+    told = []
+    for place in range(len(whole.getvalue())):
+        content = bytearray(whole.getvalue())
+        content[place] ^= 0xFF
+        told += words.refusals(masks.read_image, bytes(content), "x.tif")
+    assert len(told) > 10
+    assert all("cannot read 'x.tif' as a picture" in line for line in told)

@@ -162,7 +162,20 @@ def lose_image(folder):
     (folder / "image.png").unlink()
 
 
-@pytest.mark.parametrize("harm", [break_json, break_tensors, make_newer, lose_image])
+def changed(**change):
+    def harm(folder):
+        meta = json.loads((folder / "trace.json").read_text())
+        (folder / "trace.json").write_text(json.dumps(meta | change))
+
+    return harm
+
+
+@pytest.mark.parametrize("harm", [
+    break_json, break_tensors, make_newer, lose_image, changed(terms=None), changed(cells=["a", "b"]),
+    changed(times=[1]),
+    changed(columns=[["target", "yellow", [999]]]), changed(task={"source": "a", "target": "a b", "words": [5]}),
+    changed(times="x" * 9), lambda folder: (folder / "trace.json").write_text("[" * 100_000),
+])  # fmt: skip
 def test_a_harmed_trace_is_refused_in_one_line(trace, tmp_path, harm):
     folder = trace.save(tmp_path / "run")
     harm(folder)

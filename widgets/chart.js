@@ -2,7 +2,7 @@
 
 import { element, vector } from "./dom.js";
 
-const HEIGHT = 132, LEFT = 62, RIGHT = 10, HEAD = 10, FOOT = 26;
+const HEIGHT = 132, LEFT = 76, RIGHT = 10, HEAD = 10, FOOT = 26;
 
 /** Unbroken runs of a curve with gaps: lists of [index, value]. */
 export function runs(values) {

@@ -20,8 +20,8 @@ def main(argv: list[str] | None = None) -> int:
         reason = str(error).split(".")[0]
         print(f"magedit-lab: error: {reason}; take --device cpu or a smaller model", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("magedit-lab: interrupted; every file that is there is whole", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"magedit-lab: interrupted; {stop or 'every file that is there is whole'}", file=sys.stderr)
         return 130
     return 0
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import ablations, cases, files, metrics, plots, report
+from ..backbone import Backbone
 from ..benchmark import Judges, Setting, measure, references, summary
 from ..inversion import DDIM, INVERSIONS, NullText
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
-from .common import Bar, command, inversion, load
+from ..rehearsal import rehearse
+from .common import Bar, command, inversion, load, require_both
 
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
@@ -104,13 +106,16 @@ def _set(method: Any, arguments: argparse.Namespace) -> Any:
 def _measure(
     arguments: argparse.Namespace, settings: Sequence[Setting]
 ) -> tuple[list[dict[str, Any]], list[cases.Case]]:
-    if (arguments.format is None) != (arguments.data is None):
-        raise ValueError("expected --format and --data together, got one of the two")
+    require_both(arguments)
     if arguments.tuning and arguments.format:
         raise ValueError("expected --tuning or --format, got both; leave one of them out")
     drawn = cases.tuning if arguments.tuning else cases.tabletop
     listed = list(cases.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
+    if not listed:
+        raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
+    if arguments.format:
+        _rehearse(net, listed, settings)
     rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
     first = len(rows)
     with Bar("cases x settings") as bar:
@@ -118,6 +123,18 @@ def _measure(
             rows.append(row)
             bar(len(rows) - first, of)
     return rows, listed
+
+
+def _rehearse(net: Backbone, listed: Sequence[cases.Case], settings: Sequence[Setting]) -> None:
+    """ValueError that names the first case of a dataset that a method can't edit, before any is measured."""
+    for case in listed:
+        try:
+            task, _ = case.task.fit(net.size, net.size)
+            for setting in settings:
+                if isinstance(setting.inversion, DDIM | NullText):
+                    rehearse(net, task, setting.inversion, setting.method)
+        except ValueError as error:
+            raise ValueError(f"case {case.name!r}: {error}") from None
 
 
 def _notes(arguments: argparse.Namespace, count: int) -> list[str]:

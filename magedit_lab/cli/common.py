@@ -30,6 +30,12 @@ def inversion(arguments: argparse.Namespace) -> DDIM | NullText:
     return replace(usual, steps=a.steps, guidance_scale=a.guidance_scale, fixed_point=a.fixed_point)
 
 
+def require_both(arguments: argparse.Namespace) -> None:
+    """ValueError for a dataset's format without its folder, and the other way round."""
+    if (arguments.format is None) != (arguments.data is None):
+        raise ValueError("expected --format and --data together, got one of the two")
+
+
 def report(written: Iterator[tuple[Path, str]]) -> None:
     for path, words in written:
         print(f"{path}: {words}")

@@ -67,7 +67,7 @@ def edit(arguments: argparse.Namespace) -> None:
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
     rehearse(net, small, way, method)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    _claim(arguments.out)
     with Bar("invert") as bar:
         path = invert(net, small, way, bar)
     with Bar("edit") as bar:
@@ -83,6 +83,8 @@ def _task(arguments: argparse.Namespace) -> Task:
         raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
     kept = words.split(a.target)
     negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
+    if a.negative and not negative:
+        raise ValueError("expected a negative prompt with a word that the target lacks, got none; add --negative-words")
     planes = [masks.open_mask(path) for path in a.mask]
     image = masks.open_image(a.image)
     return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
@@ -101,17 +103,32 @@ def _method(arguments: argparse.Namespace) -> Method:
     return method
 
 
+def _claim(out: Path) -> None:
+    """An error now, and not after the run, where its results could not be written."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("result.png", "comparison.png", "loss.png"):
+        if (out / name).is_dir():
+            raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
+    (out / "trace").mkdir(exist_ok=True)
+    files.write(out / "trace" / "probe", lambda path: path.write_bytes(b""))
+    (out / "trace" / "probe").unlink()
+
+
 def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
-    """The edit's trace; what was traced before something was not finite is saved."""
+    """The edit's trace; the steps before an interrupt, or before something was not finite, are saved beside it."""
     try:
         return run(net, task, path, method, progress=bar)
-    except FloatingPointError as error:
-        where = error.trace.save(out)  # type: ignore[attr-defined]
-        raise FloatingPointError(f"{error}; the steps before it are in {where}") from None
+    except (FloatingPointError, KeyboardInterrupt) as error:
+        trace: Trace = error.trace  # type: ignore[union-attr]
+        if not trace.times:
+            raise
+        where = trace.save(out.with_name("trace-unfinished"))
+        raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
 
 
 def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
+    yield trace.save(out / "trace"), "the whole run, for Trace.load"
     result = frame.paste(task.image, trace.result, task.region if _keeps_outside(METHODS[name]) else None)
     files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
@@ -120,7 +137,8 @@ def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iter
     if any(trace.terms):
         plots.loss_curves(trace).save(out / "loss.png")
         yield out / "loss.png", "the loss at every nudge"
-    yield trace.save(out / "trace"), "the whole run, for Trace.load"
+    else:
+        (out / "loss.png").unlink(missing_ok=True)  # of an earlier run
 
 
 def _keeps_outside(method: Method) -> bool:

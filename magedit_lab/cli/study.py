@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import benchmark, cases
 from .. import study as votes
-from .common import command
+from .common import command, require_both
 
 
 def add(commands: Any) -> None:
@@ -25,6 +25,11 @@ def add(commands: Any) -> None:
 
 def study(arguments: argparse.Namespace) -> None:
     """Write `study.html` into the folder."""
+    require_both(arguments)
+    if arguments.pairs < 1:
+        raise ValueError(f"expected at least one pair, got {arguments.pairs}")
+    if not (arguments.folder / "rows.jsonl").exists():
+        raise ValueError(f"expected the --out of a bench table1, got {str(arguments.folder)!r}, which has no rows")
     rows = benchmark.load(arguments.folder)
     names = {row["case"] for row in rows}
     every = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop()
