@@ -231,7 +231,8 @@ class Trace:
             trace._read_once()
             return trace
         except Exception as error:  # a harmed file fails in many ways
-            raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {error}") from None
+            reason = " ".join(str(error).split())[:300]
+            raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {reason}") from None
 
 
 def run(
