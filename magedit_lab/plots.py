@@ -1,5 +1,6 @@
 """Figures from traces. Each function returns a Plot: a matplotlib Figure that knows its own alt text."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -188,17 +189,21 @@ def ablation(table: Sequence[Mapping[str, Any]], name: str, rows: Sequence[Seque
         raise ValueError(f"expected rows of a source and {len(values)} edits, got one of {wrong[0]} pictures")
     label = f"Success and structure distance over {name}: {', '.join(values)}"
     wide = max(10.0, 1.7 * (1 + len(values)))
-    figure = look.figure(wide, 4.6 + 1.8 * len(rows), label + (f"; {len(rows)} sources and their edits" * bool(rows)))
-    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(max(1.8 * len(rows), 0.01), 4.6))[:, 0]
+    side = min(2.6, wide / (1 + len(values)))  # of a picture
+    figure = look.figure(wide, 4.6 + side * len(rows), label + (f"; {len(rows)} sources and their edits" * bool(rows)))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(max(side * len(rows), 0.01), 4.6))[:, 0]
     if rows:
         grid = above.subplots(len(rows), 1 + len(values), squeeze=False)
         for axes, picture in zip(grid.flat, (p for row in rows for p in row), strict=True):
             look.show(axes, picture, "")
         for axes, value in zip(grid[0], ("source", *values), strict=True):
             axes.set_title(value, fontsize=TEXT)
+    joined = all(re.fullmatch(r"[\d.]+", value) for value in values)  # no line from one name to another
     for axes, column, (colour, style) in zip(look.row(below, 2), ("success", "structure"), LINES, strict=False):
         means, low, high = (np.array([line[column][i] for line in table]) for i in range(3))
-        axes.errorbar(values, means, [means - low, high - means], color=colour, ls=style, lw=2.4, marker="o", capsize=5)
+        drawn: dict[str, Any] = {"ls": style if joined else "none", "marker": "o", "lw": 2.4, "capsize": 5}
+        axes.errorbar(values, means, [means - low, high - means], color=colour, **drawn)
+        axes.margins(x=0.05 if joined else 0.25)
         axes.set_ylim(0)
         axes.tick_params(labelsize=look.SMALL)
         axes.set_xlabel(name, fontsize=TEXT)

@@ -94,7 +94,7 @@ def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
     method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     if isinstance(method, MagEdit):
-        if method != METHODS["p2p+mag-edit"]:
+        if method != METHODS["p2p+mag-edit"]:  # there the preset says how the base blends
             given["base"] = method.base
         return getattr(MagEdit, given.pop("preset", "official"))(**given)
     if given:
