@@ -195,12 +195,13 @@ def _row(
     result = trace.result
     assert result is not None
     files.write(out / "pictures" / f"{case.name}.{setting.name}.png", lambda p: result.save(p, format="PNG"))
-    return named(case, setting.name) | {"task": case.digest} | scores(case, task, result, judges) | cost
+    return named(case, setting.name) | scores(case, task, result, judges) | cost
 
 
 def named(case: Case, setting: str) -> dict[str, Any]:
     """What a row is called by."""
-    return {"case": case.name, "setting": setting, "change": case.change, "complex": case.complex}
+    about = {"case": case.name, "task": case.digest, "change": case.change, "complex": case.complex}
+    return about | {"setting": setting}
 
 
 def scores(case: Case, task: Task, result: Image.Image, judges: Judges) -> dict[str, float]:
