@@ -203,7 +203,7 @@ def ablation(table: Sequence[Mapping[str, Any]], name: str, rows: Sequence[Seque
         means, low, high = (np.array([line[column][i] for line in table]) for i in range(3))
         drawn: dict[str, Any] = {"ls": style if joined else "none", "marker": "o", "lw": 2.4, "capsize": 5}
         axes.errorbar(values, means, [means - low, high - means], color=colour, **drawn)
-        axes.margins(x=0.05 if joined else 0.25)
+        axes.margins(x=0.05 if joined else 0.5 / len(values))
         axes.set_ylim(0)
         axes.tick_params(labelsize=look.SMALL)
         axes.set_xlabel(name, fontsize=TEXT)
