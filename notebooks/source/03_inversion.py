@@ -11,6 +11,7 @@
 # **You need** notebook 01. **Time** {time}.
 
 # %%
+from dataclasses import replace
 from widgets.lesson import start
 from widgets.exercises import check_drift, check_exact
 import magedit_lab as mag
@@ -53,7 +54,8 @@ ways = {
 
 # %%
 paths = {name: lab.invert(task, way) for name, way in ways.items()}
-same = {name: lab.run(task, path, mag.METHODS["plain"]) for name, path in paths.items()}
+keep = mag.Keep(previews=False)
+same = {name: lab.run(task, path, mag.METHODS["plain"], keep) for name, path in paths.items()}
 
 # %% tags=["title"]
 shown = {"picture": task.image, **{name: trace.reconstruction for name, trace in same.items()}}
@@ -118,15 +120,15 @@ for name, path in paths.items():
 # **Predict:** at scale 1, how many decibels of the autoencoder's does that win back? And how many at scale 4?
 
 # %%
-for often in (0, 1, 5, 20):
+for often in (1, 5, 20):
     path = lab.invert(task, mag.DDIM(steps, 1.0, fixed_point=often))
-    back = lab.run(task, path, mag.METHODS["plain"]).reconstruction
+    back = lab.run(task, path, mag.METHODS["plain"], keep).reconstruction
     print(f"each step up anew {often:>2} times at most: {metrics.psnr(picture, metrics.unit(back)):.1f} dB")
 
 # %%
-path = lab.invert(task, mag.DDIM(steps, 4.0, fixed_point=20))
-back = lab.run(task, path, mag.METHODS["plain"]).reconstruction
-print(f"20 times, then guided at scale 4: {metrics.psnr(picture, metrics.unit(back)):.1f} dB")
+guided = replace(path, guidance_scale=4.0)  # the same way up
+back = lab.run(task, guided, mag.METHODS["plain"], keep).reconstruction
+print(f"20 times, then down with guidance at scale 4: {metrics.psnr(picture, metrics.unit(back)):.1f} dB")
 
 # %% [markdown]
 # **Look:** without guidance the picture comes back as well as the autoencoder allows. With guidance it does not: the
@@ -140,7 +142,7 @@ print(f"20 times, then guided at scale 4: {metrics.psnr(picture, metrics.unit(ba
 
 # %%
 method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True, blend="mask")
-edits = {name: lab.run(task, paths[name], method) for name in list(ways)[1:]}
+edits = {name: lab.run(task, paths[name], method, keep) for name in list(ways)[1:]}
 mag.plots.comparison(edits)
 
 # %% [markdown]
