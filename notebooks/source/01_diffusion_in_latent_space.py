@@ -147,7 +147,7 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 # $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
 #
-# **In code** (`edit.py`): `return base + scale * (words - base)`
+# **In code** (`edit.py`): `return base + scale * (told - base)`
 
 # %%
 def guided(text, scale, steps):

@@ -29,7 +29,7 @@ net = lab.net
 # column = token. A column, put back into its grid, is the word's map. (A *token* is a word or a sign; `</w>` marks its
 # end. A prompt is filled up to 32 tokens, the *padding*.)
 #
-# **In code** (`attention.py`): `scores = q @ k.transpose(-1, -2) * attn.scale`
+# **In code** (`attention.py`): `scores = (q * attn.scale) @ k.transpose(-1, -2)`
 #
 # To have something to look at, take the task of notebook 00, find its noise (`mag.Direct` is the quickest way; notebook
 # 03 explains it), and denoise under the target prompt, with the layout kept as Prompt-to-Prompt does (notebook 04). A

@@ -123,12 +123,14 @@ for name, path in paths.items():
 for often in (1, 5, 20):
     path = lab.invert(task, mag.DDIM(steps, 1.0, fixed_point=often))
     back = lab.run(task, path, mag.METHODS["plain"], keep).reconstruction
-    print(f"each step up anew {often:>2} times at most: {metrics.psnr(picture, metrics.unit(back)):.1f} dB")
+    value = metrics.psnr(picture, metrics.unit(back))
+    print(f"each step up anew {often:>2} times at most: {value:.1f} dB")
 
 # %%
 guided = replace(path, guidance_scale=4.0)  # the same way up
 back = lab.run(task, guided, mag.METHODS["plain"], keep).reconstruction
-print(f"20 times, then down with guidance at scale 4: {metrics.psnr(picture, metrics.unit(back)):.1f} dB")
+value = metrics.psnr(picture, metrics.unit(back))
+print(f"20 times, then down with guidance at scale 4: {value:.1f} dB")
 
 # %% [markdown]
 # **Look:** without guidance the picture comes back as well as the autoencoder allows. With guidance it does not: the
