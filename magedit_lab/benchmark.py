@@ -131,15 +131,16 @@ ALWAYS = ("model", "clip", "structure")  # what all rows depend on
 
 def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
     """What the rows depend on, besides the cases."""
-    facts = dict(zip(ALWAYS, (identity(net), judges.clip.name, judges.structure.name), strict=True))
+    facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
     return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
 
 
 def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:
     """Keep the facts beside the rows; ValueError where the rows of the measured settings go back to others."""
     kept = files.read_json(path) if path.exists() else {}
+    bound = {*measured, *ALWAYS} if measured else set()
     for name in facts:
-        if (name in measured or (measured and name in ALWAYS)) and facts[name] != kept.get(name):
+        if name in bound and facts[name] != kept.get(name):
             raise ValueError(
                 f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept.get(name)}; "
                 "take another --out, or remove that folder"
@@ -200,8 +201,9 @@ def _row(
 
 def named(case: Case, setting: str) -> dict[str, Any]:
     """What a row is called by."""
-    about = {"case": case.name, "task": case.digest, "change": case.change, "complex": case.complex}
-    return about | {"setting": setting}
+    return {
+        "case": case.name, "setting": setting, "change": case.change, "complex": case.complex, "task": case.digest,
+    }  # fmt: skip
 
 
 def scores(case: Case, task: Task, result: Image.Image, judges: Judges) -> dict[str, float]:

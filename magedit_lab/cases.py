@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Case:
         if not re.fullmatch(r"[^/\\\x00-\x1f]{1,100}", self.name) or not self.name.strip(". "):
             raise ValueError(f"expected a name that can begin a file's, of 1 to 100 characters, got {self.name[:60]!r}")
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of all that the task consists of."""
         task = self.task

@@ -16,9 +16,8 @@ from .inversion import NullText
 
 SCALES = (1.5, 3.0, 5.0)  # guidance scales tried
 EDITS, EXACT_EDITS = 16, 4  # scenes for what needs an inversion, a short one and the exact one
-EXACT = NullText(
-    inner=30, rate=0.1, slack=0.0, fixed_point=30
-)  # what the shipped model needs; NullText() is as published
+# What the shipped model needs; NullText() is as published.
+EXACT = NullText(inner=30, rate=0.1, slack=0.0, fixed_point=30)
 
 
 @dataclass(frozen=True)

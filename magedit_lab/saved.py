@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from . import files, masks
+from . import files
+from .masks import open_image
 
 Rows = list[dict[str, np.ndarray]]
 
@@ -55,4 +56,4 @@ def read_picture(path: Path) -> Image.Image | None:
     """A picture in RGB, or nothing where there is none."""
     if not path.exists():
         return None
-    return masks.open_image(path)
+    return open_image(path)

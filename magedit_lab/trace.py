@@ -117,17 +117,17 @@ class Trace:
 
         Also of START, the start token, and END, the end token and all padding behind it.
         """
-        columns = self.columns(word, branch)
-        if not self.keeps(f"{branch}_attention"):
-            return np.full((len(self._rows), *self._cells), np.nan)
-        return self._stack(f"{branch}_attention")[:, columns].sum(1)
+        return self._added(f"{branch}_attention", self.columns(word, branch))
 
     def nudge_attention(self, word: str) -> Float[np.ndarray, "steps 2 h w"]:
         """A word's map before the first nudge of each step, and before the last; NaN where there was none."""
-        columns = self.columns(word)
-        if not self.keeps("nudge_attention"):
-            return np.full((len(self._rows), 2, *self._cells), np.nan)
-        return self._stack("nudge_attention")[:, :, columns].sum(2)
+        return self._added("nudge_attention", self.columns(word), 2)
+
+    def _added(self, name: str, columns: list[int], *ends: int) -> np.ndarray:
+        """The columns' maps added up at each step, and at each of its ends; NaN where no step has any."""
+        if not self.keeps(name):
+            return np.full((len(self._rows), *ends, *self._cells), np.nan)
+        return self._stack(name).take(columns, -3).sum(-3)
 
     def inner_attention(self, word: str) -> Float[np.ndarray, "steps iterations h w"]:
         """An edit word's map before every nudge; ValueError for other words, and where it wasn't kept."""
@@ -204,11 +204,11 @@ class Trace:
 
     def _read_once(self) -> None:
         """Whatever a harmed file spoils fails here, and not when it is looked at."""
-        found = (repr(self), self.losses, self.gradients, self.gradient_maps, self.previews, self.term_words)
+        _ = (repr(self), self.losses, self.gradients, self.gradient_maps, self.previews, self.term_words)
         for branch in ("target", "source"):
             for word in self.words(branch):
                 self.attention(word, branch)
-        if not len(self.times) == len(self.terms) == len(self._rows) or found[1].shape[0] != len(self.times):
+        if not len(self.times) == len(self.terms) == len(self._rows):
             raise ValueError(f"expected {len(self.times)} steps, got {len(self.terms)} and {len(self._rows)}")
 
     @classmethod

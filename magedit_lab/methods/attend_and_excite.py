@@ -52,9 +52,9 @@ class AttendAndExcite:
                 step = nudge(now, constraint, size)
                 yield step
                 now = replace(now, target=step.latent)
-                if step.loss <= enough and count == 0:
-                    return  # there was nothing to refine: this was the step's own update
                 if step.loss <= enough:
+                    if count == 0:
+                        return  # there was nothing to refine: this was the step's own update
                     break
             yield nudge(now, constraint, size)
 
