@@ -76,7 +76,8 @@ export function makeChart(title, pick) {
     const foot = HEIGHT - FOOT, parts = [];
     for (const at of borders)
       parts.push(vector("path", { d: `M${across(at - 0.5)} ${HEAD}V${foot}`, stroke: "var(--line)", "stroke-opacity": 0.35 }));
-    parts.push(vector("path", { d: `M${LEFT} ${HEAD}V${foot}H${wide - RIGHT}`, fill: "none", stroke: "var(--line)" }));
+    parts.push(vector("path", { d: `M${LEFT} ${HEAD}V${foot}H${wide - RIGHT}`, fill: "none", stroke: "var(--line)",
+      class: "axes" }));
     for (const [value, y] of [[axis.high, HEAD + 6], [axis.low, foot]])
       parts.push(vector("text", { x: LEFT - 6, y, "text-anchor": "end" }, format(value)));
     ends.forEach((text, i) => parts.push(vector("text",

@@ -25,8 +25,9 @@ def shown(book, index):
 def chart_at(widget, nth, share):
     """Click a chart at a share of its axis, from its first place to the last."""
     chart = widget.locator("svg.chart").nth(nth)
-    box = chart.bounding_box()
-    chart.click(position={"x": 62 + share * (box["width"] - 72), "y": box["height"] / 2})
+    whole, axes = chart.bounding_box(), chart.locator("path.axes").bounding_box()
+    across = axes["x"] - whole["x"] + share * axes["width"]
+    chart.click(position={"x": across, "y": whole["height"] / 2})
 
 
 def test_attention_by_step_nudge_layer_head_and_special_token(opened, runs):
