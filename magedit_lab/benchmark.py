@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import files, metrics, scenes
+from . import files
 from .backbone import Backbone
 from .cases import Case
 from .edit import Method
 from .inversion import Inversion, invert
 from .inversion import Path as Route
+from .judging import Judges
 from .keep import SCORED
-from .task import Task
 from .trace import run
 
 COLUMNS = {
@@ -39,18 +39,6 @@ class Setting:
     method: Method
     inversion: Inversion
     negative: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Judges:
-    """The models that score: local CLIP, structure distance, and for rivals the same CLIP."""
-
-    clip: metrics.Clip
-    structure: metrics.Structure
-
-    @classmethod
-    def load(cls, clip: str = "tabletop-clip", structure: str = "tabletop-clip") -> "Judges":
-        return cls(metrics.Clip(clip), metrics.Structure(structure))
 
 
 @dataclass
@@ -115,7 +103,7 @@ def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator
         for name, picture in (("(source)", task.image), ("(ideal edit)", case.ideal)):
             if picture is not None:
                 result = picture.resize(task.image.size, Image.Resampling.LANCZOS)
-                yield named(case, name) | scores(case, task, result, judges)
+                yield named(case, name) | judges.scores(case, task, result)
 
 
 def identity(net: Backbone) -> str:
@@ -196,7 +184,7 @@ def _row(
     result = trace.result
     assert result is not None
     files.write(out / "pictures" / f"{case.name}.{setting.name}.png", lambda p: result.save(p, format="PNG"))
-    return named(case, setting.name) | scores(case, task, result, judges) | cost
+    return named(case, setting.name) | judges.scores(case, task, result) | cost
 
 
 def named(case: Case, setting: str) -> dict[str, Any]:
@@ -204,29 +192,6 @@ def named(case: Case, setting: str) -> dict[str, Any]:
     return {
         "case": case.name, "setting": setting, "change": case.change, "complex": case.complex, "task": case.digest,
     }  # fmt: skip
-
-
-def scores(case: Case, task: Task, result: Image.Image, judges: Judges) -> dict[str, float]:
-    """A finished edit's scores; `success` and `ideal` only where the case knows its ideal edit."""
-    mask = task.region.numpy()
-    before, after = (metrics.crop(image, mask) for image in (task.image, result))
-    found = {
-        "clip": judges.clip.score(after, case.phrase),
-        "structure": judges.structure.distance(before, after),
-        **metrics.background(task.image, result, mask),
-    }
-    if case.ideal is not None:
-        ideal = case.ideal.resize(result.size, Image.Resampling.LANCZOS)
-        found["ideal"] = metrics.error_to_ideal(result, ideal, mask)
-        found["success"] = float(_success(case, after, result, mask, judges))
-    return found
-
-
-def _success(case: Case, after: Image.Image, result: Image.Image, mask: np.ndarray, judges: Judges) -> bool:
-    """A colour by its mean in the mask, a texture or a kind by CLIP's choice among all there are."""
-    if case.change == "colour":
-        return scenes.nearest_colour(result, mask) == case.task.words[0]
-    return judges.clip.choose(after, [case.phrase, *case.rivals]) == 0
 
 
 # ---------------------------------------------------------------- what the rows come to

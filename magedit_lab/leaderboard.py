@@ -6,23 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from . import cases, scenes
+from . import scenes, tabletop
 from .backbone import Backbone
-from .benchmark import Judges, named, scores, summary
+from .benchmark import named, summary
 from .cases import Case
 from .edit import Method
 from .inversion import Inversion, Progress, invert
+from .judging import Judges
 from .keep import SCORED
 from .plots import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 from .trace import run
 
-FIRST = scenes.HELD_OUT + 1_000  # the first scene; TabletopBench begins at cases.FIRST
-LOOK_ALIKES = (4, 5)  # the numbers for which cases.tabletop_case changes a colour, or a texture, beside a look-alike
+FIRST = scenes.HELD_OUT + 1_000  # the first scene; TabletopBench begins at tabletop.FIRST
+LOOK_ALIKES = (4, 5)  # the numbers for which tabletop.case changes a colour, or a texture, beside a look-alike
 
 
 def tasks(count: int = 20) -> list[Case]:
     """Colour and texture edits by turns, in scenes with look-alikes, which need guidance; the ideal edits are known."""
-    made = [cases.tabletop_case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
+    made = [tabletop.case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
     return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(made)]
 
 
@@ -30,7 +31,7 @@ def measure(
     net: Backbone, entries: Mapping[str, Method], listed: Sequence[Case], inversion: Inversion,
     judges: Judges | None = None, progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """A row of scores for each case and entry, as `benchmark.scores` has them; each case is inverted once."""
+    """A row of scores for each case and entry, as `Judges.scores` has them; each case is inverted once."""
     judges, of = judges or Judges.load(), len(listed) * len(entries)
     for place, case in enumerate(listed):
         task, _ = case.task.fit(net.size, net.size)
@@ -38,7 +39,7 @@ def measure(
         for number, (name, method) in enumerate(entries.items(), 1):
             trace = run(net, task, path, method, SCORED)
             assert trace.result is not None
-            yield named(case, name) | scores(case, task, trace.result, judges)
+            yield named(case, name) | judges.scores(case, task, trace.result)
             if progress:
                 progress(place * len(entries) + number, of)
 

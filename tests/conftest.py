@@ -10,7 +10,8 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import magedit_lab as mag
-from magedit_lab import training
+from magedit_lab import judging, training
+from magedit_lab.training.clip import new_clip, new_processor
 
 SOURCE = "a ball, a ball and a box on a wooden table"
 TARGET = "a yellow ball, a ball and a box on a wooden table"
@@ -84,3 +85,17 @@ def picture(tmp_path):
     path = tmp_path / "picture.png"
     Image.new("RGB", (64, 48), "navy").save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory):
+    torch.manual_seed(0)
+    folder, tokenizer = tmp_path_factory.mktemp("clip"), training.new_tokenizer()
+    new_clip(tokenizer).save_pretrained(folder)
+    new_processor(tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def judges(clip_folder):
+    return judging.Judges.load(str(clip_folder), str(clip_folder))

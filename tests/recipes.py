@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from magedit_lab import backbone, cases, demo, files, inversion, metrics, model_bars, probes, trace, training
+from magedit_lab import backbone, demo, files, inversion, metrics, model_bars, probes, tabletop, trace, training
 from magedit_lab.cli.common import load
 from magedit_lab.methods import METHODS
 
@@ -58,7 +58,7 @@ def judged(net, count):
     found = {score.name: score.value for score in (*model_bars.vae(held), *model_bars.attention(held))}
     found["causal, guidance 1"] = probes.causal(net, count, 1.0)
     numbers, way = range(4, 8 * count, 8), demo.Demo().inversion
-    listed = [cases.tabletop_case(n, cases.FIRST_TUNING + n) for n in numbers]
+    listed = [tabletop.case(n, tabletop.FIRST_TUNING + n) for n in numbers]
     chosen = {"P2P+Mask": METHODS["p2p+mask"], "P2P+MAG-Edit": demo.Demo().guided}
     for name, method in chosen.items():
         hits = []

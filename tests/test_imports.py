@@ -32,6 +32,7 @@ ORDER = [
     {"trace"},
     {"metrics"},
     {"cases"},
+    {"tabletop", "datasets", "judging"},
     {"benchmark"},
     {"look", "gradient_plots", "scores"},
     {"plots", "side_by_side", "report", "study", "ablations", "applications", "leaderboard", "curves"},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import magedit_lab as mag
-from magedit_lab import benchmark, cases, curves, leaderboard
+from magedit_lab import benchmark, curves, leaderboard, tabletop
 
 
 def rows(**entries):
@@ -18,8 +18,8 @@ def test_its_tasks_are_edits_beside_look_alikes_that_no_benchmark_has():
     assert len({case.name for case in listed}) == 20
     assert [case.change for case in listed] == ["colour", "texture"] * 10
     assert all(case.complex for case in listed)
-    assert leaderboard.FIRST + 1_000 < cases.FIRST
-    taken = {case.task.image.tobytes() for case in cases.tabletop(16)}
+    assert leaderboard.FIRST + 1_000 < tabletop.FIRST
+    taken = {case.task.image.tobytes() for case in tabletop.cases(16)}
     assert not taken & {case.task.image.tobytes() for case in listed}
 
 

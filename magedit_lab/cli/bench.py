@@ -8,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .. import ablations, cases, files, metrics, plots, report
+from .. import ablations, datasets, files, metrics, plots, report, tabletop
 from ..backbone import Backbone
-from ..benchmark import Judges, Setting, measure, references, summary
+from ..benchmark import Setting, measure, references, summary
+from ..cases import Case
 from ..inversion import DDIM, INVERSIONS, NullText
+from ..judging import Judges
 from ..methods import METHODS
 from ..methods.mag_edit import MagEdit
 from ..rehearsal import rehearse
@@ -48,7 +50,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--model", default="tabletop", help="shipped model, folder or hub name")
     add("--tasks", type=int, default=200, help="so many cases of TabletopBench, balanced at multiples of 8")
     add("--tuning", action="store_true", help="cases like TabletopBench's on other scenes, to choose settings by")
-    add("--format", choices=cases.FORMATS, help="a dataset's folder in --data, in place of TabletopBench")
+    add("--format", choices=datasets.FORMATS, help="a dataset's folder in --data, in place of TabletopBench")
     add("--data", type=Path, help="the dataset's folder")
     add("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
     add("--steps", type=int, default=50, help="DDIM steps")
@@ -103,14 +105,12 @@ def _set(method: Any, arguments: argparse.Namespace) -> Any:
     return replace(method, step_size=arguments.step_size, iterations=arguments.iterations)
 
 
-def _measure(
-    arguments: argparse.Namespace, settings: Sequence[Setting]
-) -> tuple[list[dict[str, Any]], list[cases.Case]]:
+def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tuple[list[dict[str, Any]], list[Case]]:
     require_both(arguments)
     if arguments.tuning and arguments.format:
         raise ValueError("expected --tuning or --format, got both; leave one of them out")
-    drawn = cases.tuning if arguments.tuning else cases.tabletop
-    listed = list(cases.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
+    drawn = tabletop.tuning if arguments.tuning else tabletop.cases
+    listed = list(datasets.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
     if not listed:
         raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
@@ -125,7 +125,7 @@ def _measure(
     return rows, listed
 
 
-def _rehearse(net: Backbone, listed: Sequence[cases.Case], settings: Sequence[Setting]) -> None:
+def _rehearse(net: Backbone, listed: Sequence[Case], settings: Sequence[Setting]) -> None:
     """ValueError that names the first case of a dataset that a method can't edit, before any is measured."""
     for case in listed:
         try:

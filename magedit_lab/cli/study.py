@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .. import benchmark, cases
+from .. import benchmark, datasets, tabletop
 from .. import study as votes
 from .common import command, require_both
 
@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--pairs", type=int, default=20, help="comparisons on the page, each with three questions")
     parser.add_argument("--seed", type=int, default=0, help="of order and sides")
     add = parser.add_argument
-    add("--format", choices=cases.FORMATS, help="the dataset that was measured, in place of TabletopBench")
+    add("--format", choices=datasets.FORMATS, help="the dataset that was measured, in place of TabletopBench")
     add("--data", type=Path, help="the dataset's folder")
     shares = command(commands, "study-report", report, "shares of votes, with intervals")
     shares.add_argument("votes", type=Path, nargs="+", help="votes.json of one or more voters")
@@ -32,7 +32,7 @@ def study(arguments: argparse.Namespace) -> None:
         raise ValueError(f"expected the --out of a bench table1, got {str(arguments.folder)!r}, which has no rows")
     rows = benchmark.load(arguments.folder)
     names = {row["case"] for row in rows}
-    every = cases.FORMATS[arguments.format](arguments.data) if arguments.format else cases.tabletop()
+    every = datasets.FORMATS[arguments.format](arguments.data) if arguments.format else tabletop.cases()
     known = {case.name: case for case in every if case.name in names}
     rows = [row for row in rows if row["case"] in known]
     prompts = {name: case.task.target for name, case in known.items()}

@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 from widgets.lesson import start
 from widgets.exercises import check_fool, check_interval, check_psnr
-from magedit_lab import benchmark, cases, metrics, report, study
+from magedit_lab import benchmark, metrics, report, study, tabletop
+from magedit_lab.judging import Judges
 import magedit_lab as mag
 
 lab = start()
-judges = benchmark.Judges.load()
+judges = Judges.load()
 
 # %% [markdown]
 # ## 1 · A case whose answer is known
@@ -28,7 +29,7 @@ judges = benchmark.Judges.load()
 # Two things of this scene look alike, and one of them is to change.
 
 # %%
-case = cases.tabletop_case(4, cases.FIRST - 4)
+case = tabletop.case(4, tabletop.FIRST - 4)
 mask = case.task.region.numpy()
 mag.plots.task(case.task)
 
@@ -68,7 +69,7 @@ mag.plots.pictures(pictures, f"Six pictures that claim to be {case.phrase}: {', 
 # **In code** (`metrics.py`): `return float((self._table(a) - self._table(b)).square().mean())`
 
 # %%
-found = {name: benchmark.scores(case, case.task, picture, judges) for name, picture in pictures.items()}
+found = {name: judges.scores(case, case.task, picture) for name, picture in pictures.items()}
 print(f"{'':<13} CLIP  structure    PSNR   SSIM  to ideal  success")
 for name, s in found.items():
     print(f"{name:<13} {s['clip']:4.1f}  {s['structure']:9.4f}  {s['psnr']:6.1f}  {s['ssim']:5.2f}  "
@@ -101,7 +102,7 @@ for cosine, phrase in sorted(zip(cosines, phrases), reverse=True)[:4]:
 # complex ones. `benchmark.measure` writes a row for each as soon as it is there, so an interrupt loses at most one.
 
 # %%
-few = list(cases.tabletop(8))[:: 1 if lab.profile == "lesson" else 2]
+few = list(tabletop.cases(8))[:: 1 if lab.profile == "lesson" else 2]
 hard = few[len(few) // 2]  # the first in a complex scene
 known = {"Blended": "blended", "P2P": "p2p", "P2P+Mask": "p2p+mask"}
 methods = {name: mag.METHODS[key] for name, key in known.items()}

@@ -198,7 +198,7 @@ check_entry(rows, "my loss", len(tasks), "token ratio")
 #
 # Your function, its step size, the board, and a page: what the loss asks for, in which scenes it fails, and what the
 # board cannot see. Then measure it once, and once only, on tasks that you did not tune on: `from magedit_lab
-# import cases`, then `list(cases.tabletop(40))` instead of `leaderboard.tasks()`. Does your place hold?
+# import tabletop`, then `list(tabletop.cases(40))` instead of `leaderboard.tasks()`. Does your place hold?
 #
 # ## If something goes wrong
 #

@@ -5,6 +5,7 @@ from PIL import Image
 
 from magedit_lab import benchmark, metrics
 from magedit_lab.cases import Case
+from magedit_lab.judging import Judges
 
 from .verdict import Verdict, called, number, right, wrong
 
@@ -54,13 +55,13 @@ def check_interval(answer: object) -> Verdict:
     return wrong(f"expected about [{least:.2f}, {most:.2f}] on the test's values, got [{low:.2f}, {high:.2f}]")
 
 
-def check_fool(answer: object, case: Case, judges: benchmark.Judges) -> Verdict:
+def check_fool(answer: object, case: Case, judges: Judges) -> Verdict:
     """A picture with a perfect background and a perfect structure that is no edit."""
     if answer is None:
         return wrong("fool is still None; it should be a picture of the case's size")
     if not isinstance(answer, Image.Image) or answer.size != case.task.image.size:
         return wrong(f"fool should be a picture of {case.task.image.size[0]}x{case.task.image.size[1]}")
-    scores = benchmark.scores(case, case.task, answer.convert("RGB"), judges)
+    scores = judges.scores(case, case.task, answer.convert("RGB"))
     if np.isfinite(scores["psnr"]):
         return wrong(f"its background PSNR is {scores['psnr']:.1f} dB; a perfect background is left as it was")
     if scores["structure"] > 1e-6:
