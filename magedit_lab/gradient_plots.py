@@ -29,7 +29,9 @@ def gradient_inside_outside(trace: Trace) -> Plot:
         heat = np.nanmean(trace.gradient_maps[steps], (0, 1))
         image = look.heat(panel, heat, trace.task.region, heat.max())
         panel.set_title("mean over all nudges", fontsize=TEXT)
-        figure.colorbar(image, ax=panel, shrink=0.7).ax.ticklabel_format(axis="y", scilimits=(-2, 3))
+        bar = figure.colorbar(image, ax=panel, shrink=0.7)
+        bar.set_label("root mean square", fontsize=TEXT)
+        bar.ax.ticklabel_format(axis="y", scilimits=(-2, 3))
     return figure
 
 

@@ -2,11 +2,12 @@
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 from torch import Tensor
@@ -34,8 +35,12 @@ def task(task: Task) -> Plot:
     return figure
 
 
-def pictures(shown: Mapping[str, Image.Image], sentence: str, columns: int = 6) -> Plot:
-    """Pictures in rows under their names; `sentence` says what there is to see."""
+def pictures(
+    shown: Mapping[str, Image.Image], sentence: str, columns: int = 6,
+    masks: Mapping[str, Iterable[np.ndarray]] | None = None,
+) -> Plot:  # fmt: skip
+    """Pictures in rows under their names; `sentence` says what there is to see. masks: by a picture's name, those that
+    are outlined on it."""
     if not shown:
         raise ValueError("expected at least one picture, got none; pass a dict of names and pictures")
     width, rows = min(columns, len(shown)), -(-len(shown) // columns)
@@ -45,6 +50,9 @@ def pictures(shown: Mapping[str, Image.Image], sentence: str, columns: int = 6) 
         axes.imshow(picture, interpolation="nearest" if max(picture.size) < 64 else "lanczos")
         axes.set(xticks=[], yticks=[])
         axes.set_title(name, fontsize=TEXT)
+        for mask in (masks or {}).get(name, ()):
+            if mask.any():
+                outline(axes, torch.from_numpy(mask), picture.size)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     return figure

@@ -34,11 +34,17 @@ def refusals(
     tokenizer: PreTrainedTokenizerBase, source: str, target: str, edit_words: Sequence[str],
     negative: str | None = None, negative_words: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
-    """All that Task, the model and MAG-Edit's refinement would refuse in these prompts, a line each."""
+    """All that Task and the model would refuse in these prompts, a line each."""
     prompts = [source, target] + ([] if negative is None else [negative])
     found = [line for p in prompts for line in words.refusals(words.encode, tokenizer, p)]
-    found += task.refusals(target, edit_words, negative, negative_words)
-    if found:
-        return found
+    return found + task.refusals(target, edit_words, negative, negative_words)
+
+
+def unguided(
+    tokenizer: PreTrainedTokenizerBase, source: str, target: str, edit_words: Sequence[str],
+    negative: str | None = None, negative_words: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """What MAG-Edit would refuse besides, over Prompt-to-Prompt's refinement: words that the source prompt has too,
+    whose maps are the source's own. Other methods take them."""
     aims = [(target, w) for w in edit_words] + [(negative or "", w) for w in negative_words]
     return [line for p, w in aims for line in words.refusals(words.require_new, tokenizer, source, p, w)]

@@ -120,7 +120,7 @@ def test_what_fails_is_told(net):
     assert list(ablate.runs) == [2.5]
     late = Ablate(net, mag.demo.complex_task(3), METHOD, mag.Direct(steps=3), "stop_step", (1, 40))
     late.run()
-    assert late.wait() == "failed"
+    assert (late.state, late.refused) == ("idle", True)
     assert "expected a stop step of 0 to 3, got 40" in late.status
     assert late.runs == {}
 

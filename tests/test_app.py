@@ -4,6 +4,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import until
 
 import magedit_lab as mag
 from widgets.app import EXAMPLES, App
@@ -49,6 +50,27 @@ def test_a_run_shows_its_result_and_its_attention(app):
     assert (app.results, inside.explorer, inside.ablate, inside.selected_index) == ({}, None, None, 0)
 
 
+def test_a_run_of_a_picture_that_is_gone_is_not_shown(app):
+    app.live.settings = {**app.live.settings, "iterations": 200}
+    app.live.run()
+    until(lambda: len(app.live.losses) > 1)
+    app.take(Image.new("RGB", (3000, 2000), "navy"))
+    assert app.live.wait() == "cancelled"
+    assert (app.results, app.inside.explorer) == ({}, None)
+    assert app.painter.image.size == (1024, 683)
+
+
+def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
+    name = app._examples.value
+    drawn = io.BytesIO()
+    Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
+    app._uploaded([{"name": "room.png", "content": memoryview(drawn.getvalue())}])
+    assert (app._examples.value, app.status) == (None, "")
+    app._examples.value = name
+    assert app.painter.image.size == (256, 256)
+    assert app.status == ""
+
+
 def test_a_run_without_nudges_says_why_there_is_no_gradient(app):
     app.live.set_state({"way": "p2p"})
     app.live.run()
@@ -72,6 +94,10 @@ def test_one_setting_is_moved_from_the_run_that_there_is(app):
     assert other.wait() == "done"
     assert other.inversion is app.live.used[1]
     np.testing.assert_array_equal(np.asarray(other.runs[1].result), np.asarray(app.live.trace.result))
+    chosen.value = "iterations"
+    assert app.inside.ablate.runs == {2: app.live.trace}
+    chosen.value = "stop_step"
+    assert app.inside.ablate.runs == other.runs  # what was run took its time
     app.inside.forget()
     assert other.job.state == "done"
 

@@ -36,7 +36,7 @@ def test_the_scores_are_the_librarys(compare, traces):
 
 
 def test_scores_can_be_passed_and_pictures_have_none_of_their_own(task):
-    picture = Image.new("RGB", (20, 10), "navy")
+    picture = Image.new("RGB", (20, 20), "navy")
     compare = Compare({"mine": picture}, source=task.image, scores={"mine": {"votes": 12.0}})
     assert compare._meta["scores"] == {"mine": ["votes 12"]}
     assert compare._meta["mask"] == [0, 0]

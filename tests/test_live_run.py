@@ -7,8 +7,11 @@ import torch
 from waiting import until
 
 import magedit_lab as mag
+from widgets import palette
+from widgets.explained import EXPLAINED, explained
 from widgets.job import BUSY, Job
 from widgets.live_run import LiveRun
+from widgets.runner import units
 
 
 @pytest.fixture
@@ -158,9 +161,70 @@ def test_nested_settings_of_the_form_reach_the_method(live):
 def test_what_does_not_fit_the_model_is_refused_before_the_inversion(live):
     live.settings = {**live.settings, "stop_step": 40}
     live.run()
-    assert live.wait() == live.state == "failed"
+    assert (live.state, live.refused) == ("idle", True)
     assert "expected a stop step of 0 to 4, got 40" in live.status
     assert live._path is None
+    live.settings = {**live.settings, "stop_step": 1}
+    live.run()
+    assert live.wait() == "done"
+    assert not live.refused
+    trace, losses = live.trace, live.losses
+    live.settings = {**live.settings, "stop_step": 40}
+    live.run()
+    assert live.refused
+    assert live.trace is trace  # what was there is there still
+    np.testing.assert_array_equal(live.losses, losses)
+
+
+def test_the_same_refusal_is_told_again(live):
+    told = []
+    live.observe(lambda change: told.append(change.new), "status")
+    for _ in range(2):
+        live.set_state({"seed": -1})
+    assert [bool(text) for text in told] == [False, True, False, True]
+    assert told[1] == told[3]
+
+
+def test_a_pause_that_comes_as_the_run_ends_changes_nothing(live):
+    live.observe(lambda change: live.pause() if change.new == "done" else None, "state")
+    live.run()
+    assert live.wait() == live.state == "done"
+    live.resume()
+    assert live.state == "done"
+
+
+def test_a_pause_before_the_first_step_holds(live):
+    live.run()
+    live.pause()
+    assert live.state == "paused"
+    time.sleep(0.3)
+    assert live.trace.times == []
+    live.resume()
+    assert live.wait() == "done"
+
+
+def test_what_is_shown_says_what_it_is(live):
+    said = [live._caption]
+    live.observe(lambda change: said.append(change.new), "_caption")
+    live.run()
+    live.wait()
+    assert said == ["the source", "the finished picture, as this step foresees it", "the result"]
+    assert live._preview == palette.small(live.trace.result)
+
+
+def test_time_left_counts_nudges_and_no_pause(live):
+    live._began, live._start, live.job.held, live._held = time.monotonic() - 30, 0, 25.0, 5.0
+    live._show("running", "", 10, 40, force=True)
+    assert live.left == pytest.approx(30.0, abs=0.5)  # 10 seconds for 10 of 40
+    assert units(mag.MagEdit(iterations=3), 4) == [5, 5, 2, 2]
+    assert units(mag.MagEdit(iterations=3, stop_step=1), 4) == [5, 2, 2, 2]
+    assert units(mag.PromptToPrompt(), 3) == [2, 2, 2]
+    seen = []
+    live.observe(lambda change: seen.append(change.new), "done")
+    live.run()
+    live.wait()
+    assert live.done == live.of == 14
+    assert seen[-1] == 14
 
 
 def test_the_seed_decides_what_a_method_draws(live):
@@ -244,3 +308,11 @@ def test_without_a_browser_there_is_a_picture_and_a_sentence(live):
     assert data["text/plain"].startswith("A run of “")
     assert "done: 4 steps, 6 nudges" in data["text/plain"]
     assert data["image/png"]
+
+
+def test_every_setting_of_every_method_and_inversion_is_explained():
+    names = {s.name for made in (*mag.METHODS.values(), *mag.INVERSIONS.values()) for s in mag.settings.table(made)}
+    assert [name for name in sorted(names) if not explained(name)] == []
+    assert explained("base.blend.grow") == EXPLAINED["blend.grow"] != explained("proximal.grow")
+    parts = {".".join(name.split(".")[i:]) for name in names for i in range(name.count(".") + 1)}
+    assert set(EXPLAINED) <= parts  # and nothing that no method has

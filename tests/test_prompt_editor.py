@@ -28,7 +28,6 @@ def test_what_is_shown_is_the_librarys(editor, tokenizer):
         assert [t["text"] for t in editor._tokens[name]] == mag.words.tokens(tokenizer, prompt)
     assert [tuple(p) for p in editor._pairs] == prompts.pairs(tokenizer, SOURCE, TARGET)
     assert editor._tokens["negative"] == []
-    assert editor.new == ["red", "desk"]
 
 
 def test_a_task_takes_its_prompts(editor, task):
@@ -40,7 +39,7 @@ def test_a_task_takes_its_prompts(editor, task):
 
 def test_warnings_are_the_librarys_refusals_and_go_when_all_is_well(editor, tokenizer):
     assert editor.warnings == []
-    for change in ({"words": ["green"]}, {"words": []}, {"words": ["ball"]}, {"negative": "a cube"}, {"target": ""}):
+    for change in ({"words": ["green"]}, {"words": []}, {"negative": "a cube"}, {"target": ""}):
         before = {name: getattr(editor, name) for name in change}
         editor.set_state(change)
         given = (editor.source, editor.target, editor.words, editor.negative or None, editor.negative_words)
@@ -50,6 +49,16 @@ def test_warnings_are_the_librarys_refusals_and_go_when_all_is_well(editor, toke
             _ = editor.prompts
         editor.set_state(before)
         assert editor.warnings == []
+
+
+def test_a_word_of_both_prompts_is_for_other_methods_than_mag_edit(editor, tokenizer):
+    editor.set_state({"words": ["ball"]})
+    assert editor.warnings == prompts.unguided(tokenizer, SOURCE, TARGET, ["ball"])
+    assert "stands in both prompts" in editor.warnings[0]
+    assert editor.status.startswith("MAG-Edit would be refused: 1 reason above")
+    assert editor.prompts["words"] == ["ball"]
+    editor.set_state({"words": ["red"]})
+    assert (editor.warnings, editor.status) == ([], editor.sentence)
 
 
 def test_a_prompt_that_is_too_long_is_told_and_no_half_of_it_shown(editor):

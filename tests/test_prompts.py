@@ -54,7 +54,10 @@ def test_the_first_refusal_is_the_tasks_own(tokenizer, wrong):
 
 
 def test_what_only_the_model_refuses_is_told_too(tokenizer):
-    assert "stands in both prompts" in prompts.refusals(tokenizer, SOURCE, TARGET, ["ball"])[0]
+    assert prompts.refusals(tokenizer, SOURCE, TARGET, ["ball"]) == []
+    assert "stands in both prompts" in prompts.unguided(tokenizer, SOURCE, TARGET, ["ball"])[0]
+    assert "stands in both prompts" in prompts.unguided(tokenizer, SOURCE, TARGET, ["red"], "a ball", ["ball"])[0]
+    assert prompts.unguided(tokenizer, SOURCE, TARGET, ["red"], "a blue ball", ["blue"]) == []
     long = "ball " * 200
     assert "tokens, the model reads" in prompts.refusals(tokenizer, long, TARGET, ["red"])[0]
     several = prompts.refusals(tokenizer, SOURCE, TARGET, ["green", "blue"])

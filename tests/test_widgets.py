@@ -1,5 +1,7 @@
+import asyncio
 import base64
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -213,7 +215,7 @@ def test_a_page_without_a_kernel_shows_a_picture_and_a_sentence(trace, make):
 
 def test_what_a_cell_shows_is_the_widget_and_its_still_as_an_output_of_its_own(trace, monkeypatch):
     shown = []
-    monkeypatch.setattr(palette, "display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
+    monkeypatch.setattr(palette, "display", lambda data, metadata, raw, **_: shown.append((data, metadata, raw)))
     widget = MaskPainter(trace.task.image, [BOX])
     widget._ipython_display_()
     (live, _, _), (still, words, _) = shown
@@ -223,3 +225,36 @@ def test_what_a_cell_shows_is_the_widget_and_its_still_as_an_output_of_its_own(t
     assert still["image/png"] == widget._repr_mimebundle_()[0]["image/png"]
     assert words == {"image/png": {"alt": widget.sentence}, "needs_background": "light"}
     assert "img.jp-needs-light-background" in palette.CSS.read_text(encoding="utf-8")
+
+
+def test_the_still_follows_what_is_painted_once_the_kernel_has_time(painter, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(palette, "QUIET", 0.05)
+    monkeypatch.setattr(palette, "display", lambda data, **_: None)
+    monkeypatch.setattr(palette, "update_display", lambda data, **told: drawn.append((data, told)))
+
+    async def paint():
+        painter._ipython_display_()
+        painter._ipython_display_()  # a second view is of the same still
+        painter.add(BOX)
+        threading.Thread(target=painter.add, args=(DOT,)).start()
+        await asyncio.sleep(1)
+
+    asyncio.run(paint())
+    ((data, told),) = drawn
+    assert data == {"image/png": base64.b64encode(painter.still()).decode(), "text/plain": painter.sentence}
+    assert told["display_id"] == painter._place
+    assert told["metadata"]["image/png"]["alt"] == painter.sentence
+
+
+def test_a_still_shows_the_mask_also_on_an_object_of_its_tint():
+    blue = MaskPainter(Image.new("RGB", (80, 60), "#0072b2"))
+    bare = blue.still()
+    blue.add(BOX)
+    seen, before = (np.asarray(Image.open(io.BytesIO(x)).convert("L")).astype(int) for x in (blue.still(), bare))
+    assert abs(seen - before).max() > 100
+
+
+def test_pictures_of_unlike_shapes_are_not_compared(trace):
+    with pytest.raises(ValueError, match=r"expected pictures of one shape, got source 256x256, tall 40x80; crop"):
+        Compare({"tall": Image.new("RGB", (40, 80))}, source=trace.task.image)

@@ -8,7 +8,7 @@ export function curvesOf(cells, texts, at) {
   const curve = ({ losses, spots }, look) => ({ values: losses, spots, ...look });
   const others = cells.filter(({ losses }, i) => losses.length && i !== at);
   const lines = others.map((cell, n) =>
-    curve(cell, { name: n ? "" : "other values", colour: "var(--line)", width: 1.5 }));
+    curve(cell, { name: n ? "" : "other values", colour: "var(--soft)", width: 1.5 }));
   if (cells[at].losses.length) lines.push(curve(cells[at], { name: texts[at], colour: "var(--accent)", width: 3.5 }));
   return lines;
 }
@@ -95,7 +95,7 @@ function render({ model, el }) {
     [values, buttons, pictures].forEach((part) => part.refresh(at, cells));
     const lines = curvesOf(cells, model.get("_texts"), at), last = Math.max(0, ...lines.flatMap(({ spots }) => spots));
     chart.draw({ lines, count: last + 1, ends: lines.length ? ["step 0", `step ${Math.floor(last)}`] : [] });
-    const refused = status.startsWith("expected ");
+    const refused = model.get("refused");
     say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
   };
   const stop = listen(model, { change: refresh, "change:_pictures": () => { pictures.reload(); refresh(); } });

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import magedit_lab as mag
 from . import palette
 from .job import Job
 from .planes import rounded
-from .runner import Runner
+from .runner import Runner, units
 
 
 class Ablate(Runner):
@@ -48,6 +48,7 @@ class Ablate(Runner):
         self.runs: dict[Any, mag.Trace] = {v: t for v, t in (runs or {}).items() if t.result}
         self.inversion, self.keep = inversion, keep or mag.Keep(previews=False)
         self._losses: dict[int, list[float]] = {}
+        self._finished = lru_cache(None)(self._finished_cell)
         texts = [str(value) for value in self.values]
         super().__init__(net, task, _texts=texts, _setting=setting, _source=palette.png(task.image))
         self._shown()
@@ -68,13 +69,12 @@ class Ablate(Runner):
     def run(self, *values: Any) -> None:
         """Run these values, or all that are missing; where another run is under way `status` says so."""
         if strange := [v for v in values if v not in self.methods]:
-            self.status = f"expected values of {', '.join(map(str, self.values))}, got {strange[0]!r}"
-            return
+            return self.tell(f"expected values of {', '.join(map(str, self.values))}, got {strange[0]!r}")
         wanted = [v for v in (values or self.missing) if v not in self.runs]
         if wanted:
-            self.begin(partial(self._work, wanted))
+            self.begin(partial(self._work, wanted), partial(self._first, wanted))
         else:
-            self.status = "all of these were run"
+            self.tell("all of these were run")
 
     @traitlets.validate("at")
     def _value_is_one(self, proposal: Any) -> int:
@@ -88,41 +88,49 @@ class Ablate(Runner):
         places = asked.get("places")
         known = range(len(self.values))
         if not isinstance(places, list) or not all(type(i) is int and i in known for i in places):
-            self.status = f"expected places from 0 to {len(known) - 1} to run, from the browser"
+            self.tell(f"expected places from 0 to {len(known) - 1} to run, from the browser")
         else:
             self.run(*(self.values[i] for i in places))
 
     # ------------------------------------------------------------ what the thread does
 
+    def _first(self, wanted: list[Any]) -> None:
+        """ValueError where one of the values does not fit the task."""
+        if not isinstance(self.inversion, mag.Path):
+            for value in wanted:
+                mag.rehearse(self.net, self.task, self.inversion, self.methods[value])
+
     def _work(self, wanted: list[Any], job: Job) -> None:
-        self._began, self._losses = time.monotonic(), {}
+        self._losses = {}
+        self._clock()
         try:
-            self._show("running", "checking", 0, 1, force=True)
-            if not isinstance(self.inversion, mag.Path):
-                for value in wanted:
-                    mag.rehearse(self.net, self.task, self.inversion, self.methods[value])
+            self._show("running", "inverting", 0, 1, force=True)
             path = self._inverted(self.inversion, job)
-            self._began = time.monotonic()
-            for i, value in enumerate(wanted):
-                self._run_one(value, path, job, i * path.steps, len(wanted) * path.steps)
+            self._clock()
+            before, of = 0, sum(sum(units(self.methods[value], path.steps)) for value in wanted)
+            for value in wanted:
+                self._run_one(value, path, job, before, of)
+                before += sum(units(self.methods[value], path.steps))
         except BaseException as error:
-            self._running = None
+            with self._one:
+                self._running = None
             self._ended_early(error, f"{len(self.runs)} of {len(self.values)} values are there")
             raise
-        spent = time.monotonic() - self._began
+        spent = time.monotonic() - self._began - (job.held - self._held)
         self._show("done", f"{len(wanted)} run in {spent:.0f} s", self.of, self.of, force=True)
 
     def _run_one(self, value: Any, path: mag.Path, job: Job, before: int, of: int) -> None:
         trace, self._losses = mag.Trace(self.task, self.keep), {}
-        self._running = self.values.index(value)
+        with self._one:
+            self._running = self.values.index(value)
 
         def seen(now: mag.Now, nudge: mag.Nudge) -> None:
             self._losses.setdefault(now.i, []).append(nudge.loss)
 
         for _ in self._steps(job, path, self.methods[value], trace, seen, before, of, f"{self.setting} {value}: "):
             pass
-        self.runs[value], self._running = trace, None
         with self._one, self.hold_sync():
+            self.runs[value], self._running = trace, None
             self._pictures = [self._drawn(v) for v in self.values]
             self._shown()
 
@@ -132,10 +140,13 @@ class Ablate(Runner):
     def _cell(self, place: int, value: Any) -> dict[str, Any]:
         """A value's losses, where they lie on the axis of steps, and its scores."""
         if value in self.runs:
-            trace = self.runs[value]
-            losses = {i: row[np.isfinite(row)].tolist() for i, row in enumerate(trace.losses)}
-            return {"there": True, **_curve(losses), "scores": mag.scores.spoken(mag.scores.of(trace))}
+            return self._finished(value)
         return {"there": False, **_curve(self._losses if place == self._running else {}), "scores": []}
+
+    def _finished_cell(self, value: Any) -> dict[str, Any]:
+        trace = self.runs[value]
+        losses = {i: row[np.isfinite(row)].tolist() for i, row in enumerate(trace.losses)}
+        return {"there": True, **_curve(losses), "scores": mag.scores.spoken(mag.scores.of(trace))}
 
     def _drawn(self, value: Any) -> bytes:
         found = self.runs.get(value)

@@ -22,6 +22,7 @@ EXAMPLES = {
     "half of a ball": applications.example_region,
     "the shade of a lamp": applications.example_part,
 }
+LARGEST = 1024  # pixels of a side; no model here sees more
 HALF = {"flex": "1 1 560px", "min_width": "360px"}
 ROW = {"flex_flow": "row wrap", "align_items": "flex-start"}
 
@@ -44,10 +45,12 @@ class App(palette.Still, ipywidgets.VBox):
         self.painter = MaskPainter(first.image, layout=HALF)
         self.editor = PromptEditor(net.tokenizer)
         self._set(first)
-        self.live = LiveRun(net, lambda: self.task, demo.guided, demo.inversion)
+        self._of = self.painter.image  # the picture of the run that is shown
+        self.live = LiveRun(net, self._made, demo.guided, demo.inversion)
         right = ipywidgets.VBox([self.editor, self.live], layout=HALF)
         self.inside = Inside(ipywidgets.HBox([self.painter, right], layout=ROW))
         self._line = ipywidgets.Label()
+        self._line.add_class("magrefused")
         super().__init__([self._chooser(), self._line, self.inside])
         self.add_class("magapp")
         self.editor.observe(self._told(self._offer), "words")
@@ -63,9 +66,10 @@ class App(palette.Still, ipywidgets.VBox):
         """What picture to start from."""
         wide = {"description_width": "initial"}
         self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
+        self._examples.layout.width = "360px"
         self._upload = ipywidgets.FileUpload(accept="image/png,image/jpeg", description="a picture of your own")
-        self._upload.layout.width = "220px"
-        self._examples.observe(self._told(lambda change: self.start(EXAMPLES[change.new]())), "value")
+        self._upload.layout.width = "260px"
+        self._examples.observe(self._told(self._chosen), "value")
         self._upload.observe(self._told(lambda change: self._uploaded(change.new)), "value")
         title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
         title.style.font_size, title.style.font_weight = "20px", "bold"
@@ -86,13 +90,18 @@ class App(palette.Still, ipywidgets.VBox):
     # ------------------------------------------------------------ what is to be edited
 
     def start(self, task: mag.Task) -> None:
-        """Begin anew from a task: its picture, masks as strokes, prompts and words."""
+        """Begin anew from a task: its picture, masks as strokes, prompts and words. A run under way is cancelled."""
+        self.live.cancel()
         self._set(task)
         self.inside.forget()
 
     def take(self, image: Image.Image) -> None:
-        """A picture of one's own, with nothing painted yet; the prompts stay."""
-        self.painter.show(image)
+        """A picture of one's own, made smaller where it is large, with nothing painted yet; the prompts stay. A run
+        under way is cancelled."""
+        self.live.cancel()
+        small = image.convert("RGB")
+        small.thumbnail((LARGEST, LARGEST))
+        self.painter.show(small)
         self.inside.forget()
 
     def _set(self, task: mag.Task) -> None:
@@ -110,9 +119,15 @@ class App(palette.Still, ipywidgets.VBox):
         self.painter.show(task.image, painted, shown)
         self.painter.words = list(task.words)
 
+    def _chosen(self, change: Any) -> None:
+        if change.new:
+            self.start(EXAMPLES[change.new]())
+
     def _uploaded(self, files: Any) -> None:
         for file in files:
             self.take(mag.masks.read_image(bytes(file["content"]), str(file["name"])))
+            self._examples.value = None  # so that an example can be chosen again
+        self._upload.value = ()
 
     def _offer(self, change: Any) -> None:
         """The painter offers the edit words; its only region takes the only word."""
@@ -136,9 +151,14 @@ class App(palette.Still, ipywidgets.VBox):
 
     # ------------------------------------------------------------ what came of it
 
+    def _made(self) -> mag.Task:
+        """The task of a run, which knows the picture that it is of."""
+        task, self._of = self.task, self.painter.image
+        return task
+
     def _ended(self, change: Any) -> None:
-        """What was run can be looked into, also where it was cancelled."""
-        if change.new in ("done", "cancelled") and self.live.trace.times:
+        """What was run can be looked into, also where it was cancelled, unless another picture was chosen since."""
+        if change.new in ("done", "cancelled") and self.live.trace.times and self._of is self.painter.image:
             self.inside.show(self.live)
 
     @property

@@ -155,8 +155,9 @@ function render({ model, el }) {
     stages.refresh(at, shown, lots);
     scale.say(`${lots[main].top.toPrecision(3)}, the same at every step: attention probability`);
     drawShares(chart, within, data, shown, asked, lots, at);
-    const thin = data.every > 1 && shown.sites[now.site] ? ` Layers and heads: every ${data.every}th step.` : "";
-    say(told(main, shown, at, lots[main]) + thin, lots[main].at === undefined || lots[main].at < 0);
+    const thin = data.every > 1 && shown.sites[now.site]
+      ? ` Layers and heads are kept at one step in ${data.every}: the map is that of step ${at.step - (at.step % data.every)}.` : "";
+    say(asked.map((b) => told(b, shown, at, lots[b])).join(" ") + thin, !(lots[main].at >= 0));
   }
   const complain = () => model.get("status") && say(model.get("status"), true);
   const stop = listen(model, { ...Object.fromEntries(WATCHED.map((name) => [`change:${name}`, refresh])),

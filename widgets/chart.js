@@ -56,7 +56,7 @@ function legend(lines) {
 
 /** {figure, draw}. pick(place) is called on a click or drag. */
 export function makeChart(title, pick) {
-  const svg = vector("svg", { role: "img", height: HEIGHT, class: "chart" });
+  const svg = vector("svg", { role: "img", height: HEIGHT, class: pick ? "chart leads" : "chart" });
   const keys = element("span", { className: "row keys" });
   const figure = element("figure", { className: "charted" },
     element("figcaption", {}, element("strong", { textContent: title }), keys), svg);
@@ -118,8 +118,9 @@ function cursor(lines, here, across, up, foot) {
   return parts;
 }
 
-function inWords(title, lines, here, format) {
-  const told = lines.filter(({ values }) => values[here] !== null && values[here] !== undefined)
-    .map(({ name, values }) => `${name ?? ""} ${format(values[here])}`.trim());
-  return told.length ? `${title}: here ${told.join(", ")}` : title;
+/** The chart for whoever does not see it: what its curves are at the place shown, or at their end. */
+export function inWords(title, lines, here, format) {
+  const seen = ({ values }) => (here === undefined ? values.findLast((v) => v !== null) : values[here]) ?? null;
+  const told = lines.filter((line) => seen(line) !== null).map((line) => `${line.name ?? ""} ${format(seen(line))}`.trim());
+  return told.length ? `${title}: ${here === undefined ? "at the end" : "here"} ${told.join(", ")}` : title;
 }

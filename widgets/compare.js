@@ -3,6 +3,7 @@
 import { addresses, button, element, listen, panel, range, row, select, sender, statusLine } from "./dom.js";
 import { bytes, outlineCanvas } from "./maps.js";
 
+const KEYS = ": arrow keys move all pictures, + and - zoom, 0 shows the whole";
 const STEP = 0.1, MOST = 8; // of the visible part, for an arrow key; the largest zoom
 
 /** The nearest centre at which a zoomed picture still fills its frame. */
@@ -35,14 +36,17 @@ function makeView(model, put) {
   const frame = (label, ...children) => {
     const sheet = element("div", { className: "sheet" }, ...children);
     const made = element("div", { className: "frame", tabIndex: 0 }, sheet);
-    made.setAttribute("role", "img");
-    made.setAttribute("aria-label", label);
+    made.setAttribute("role", "application");
+    made.setAttribute("aria-label", `${label}${KEYS}`);
     made.style.aspectRatio = `${model.get("_meta").width} / ${model.get("_meta").height}`;
     sheets.push(sheet);
     follow(made, look, to);
     return made;
   };
-  const draw = () => sheets.forEach((sheet) => { sheet.style.transform = transform(...look()); });
+  const draw = () => sheets.forEach((sheet) => {
+    sheet.style.transform = transform(...look());
+    sheet.parentElement.style.touchAction = look()[1] > 1 ? "none" : "pan-y"; // a finger scrolls the page until one zooms
+  });
   return { frame, draw, to };
 }
 
@@ -94,7 +98,8 @@ function makeSlider(model, view, urls, outline, put) {
     upper.style.clipPath = `inset(0 ${100 - 100 * position}% 0 0)`;
     edge.style.left = percent;
     [names[0].textContent, names[1].textContent] = [left, right];
-    lower.setAttribute("aria-label", `${left} on the left of ${Math.round(100 * position)} percent, ${right} on the right`);
+    const place = `${left} on the left of ${Math.round(100 * position)} percent, ${right} on the right`;
+    lower.setAttribute("aria-label", `${place}${KEYS}`);
     input.value = position;
     input.setAttribute("aria-valuetext", `${Math.round(100 * position)} percent ${left}`);
   };

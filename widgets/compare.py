@@ -48,6 +48,10 @@ class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
         for trace in self.traces.values():
             given.setdefault(SOURCE, trace.task.image)
         self.pictures = {**given, **{name: _picture(name, result) for name, result in results.items()}}
+        shapes = {round(picture.width / picture.height, 2) for picture in self.pictures.values()}
+        if len(shapes) > 1:
+            sizes = ", ".join(f"{name} {p.width}x{p.height}" for name, p in self.pictures.items())
+            raise ValueError(f"expected pictures of one shape, got {sizes}; crop or resize them")
         if strange := set(scores or ()) - set(self.pictures):
             raise ValueError(f"expected scores of {', '.join(self.pictures)}, got some of {min(strange)!r}")
         self.scores = {name: mag.scores.of(trace) for name, trace in self.traces.items()} | dict(scores or {})

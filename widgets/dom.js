@@ -66,7 +66,7 @@ export function statusLine() {
   line.setAttribute("role", "status");
   line.setAttribute("aria-live", "polite");
   const say = (text, error = false) => {
-    line.textContent = text;
+    if (line.textContent !== text) line.textContent = text; // else it is read out anew
     line.classList.toggle("error", error);
   };
   return [line, say];

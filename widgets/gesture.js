@@ -3,6 +3,8 @@
 import { drawCross, drawMasks, drawOutline } from "./paint_stage.js";
 import { inside, moved, seed, strokeOf } from "./strokes.js";
 
+const NEAR = 0.002; // of the picture's side: half a pixel of 256
+
 /** The gesture under way: points so far, the cursor, and what finishes or drops it. */
 export function makeGesture(model, parts, truth, erases, say) {
   const { width, height, paint, scroll, stage } = parts;
@@ -36,7 +38,7 @@ export function makeGesture(model, parts, truth, erases, say) {
     redraw();
   }
   function begin(at, erasing) {
-    [cursor, keys, erase] = [at, false, erasing || erases()];
+    [cursor, keys, erase] = [at, false, erasing || (erases() && !round())]; // a brush has its eraser
     if (tool() === "polygon") points = [...points, at];
     else [drawing, points] = [true, [at]];
     redraw();
@@ -45,12 +47,12 @@ export function makeGesture(model, parts, truth, erases, say) {
     if (!drawing && !(points.length && tool() === "polygon")) return;
     for (const at of places) {
       cursor = at;
-      if (drawing) points = tool() === "box" ? [points[0], at] : tool() === "grow" ? [at] : [...points, at];
+      if (drawing) points = tool() === "box" ? [points[0], at] : tool() === "grow" ? [at] : along(points, at);
     }
     redraw();
   }
   function space() {
-    erase = erases();
+    erase = erases() && !round();
     points = [...points, cursor];
     if (round() || tool() === "grow" || (tool() === "box" && points.length === 2)) return finish();
     say(tool() === "box" ? "First corner set; move and press space for the other." : `${points.length} corners set.`);
@@ -82,25 +84,40 @@ export function makeGesture(model, parts, truth, erases, say) {
     } };
 }
 
-/** Mouse, pen and finger. */
+/** Points with one more, where it is far enough from the last to be seen. */
+export function along(points, at) {
+  const [x, y] = points.at(-1);
+  return Math.hypot(at[0] - x, at[1] - y) < NEAR ? points : [...points, at];
+}
+
+/** Mouse, pen and finger; while one of them draws, a palm or a second finger does nothing. */
 export function point(paint, gesture) {
+  let active;
   const at = (event) => {
     const box = paint.getBoundingClientRect();
     return [inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height)];
   };
   paint.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 && event.button !== 5) return;
+    if (active !== undefined || (event.button !== 0 && event.button !== 5)) return;
+    active = event.pointerId;
     event.preventDefault();
     paint.focus({ preventScroll: true });
     paint.setPointerCapture(event.pointerId);
     gesture.begin(at(event), event.altKey || event.button === 5); // 5: a pen's other end
   });
   paint.addEventListener("pointermove", (event) => {
+    if (active !== undefined && event.pointerId !== active) return;
     const moves = event.getCoalescedEvents?.() ?? [];
     gesture.follow((moves.length ? moves : [event]).map(at));
   });
-  paint.addEventListener("pointerup", gesture.up);
-  paint.addEventListener("pointercancel", gesture.cancel);
+  const ends = (action) => (event) => {
+    if (event.pointerId !== active) return;
+    active = undefined;
+    action();
+  };
+  paint.addEventListener("pointerup", ends(gesture.up));
+  paint.addEventListener("pointercancel", ends(gesture.cancel));
+  paint.addEventListener("lostpointercapture", ends(gesture.cancel));
   paint.addEventListener("dblclick", gesture.twiceClicked);
 }
 

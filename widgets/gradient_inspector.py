@@ -61,7 +61,7 @@ class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
         meta = {
             "places": [list(p) for p in places], "tops": rounded(np.array(tops)), "width": width, "height": height,
             "curves": {k: rounded(v) for k, v in curves.items()}, "terms": {k: rounded(v) for k, v in terms.items()},
-            "loss": rounded(self.trace.losses[rows, columns]), "times": list(self.trace.times),
+            "times": list(self.trace.times),
         }  # fmt: skip
         mask = mag.masks.to_cells(self.trace.task.region, height, width).numpy().astype(np.uint8)
         picture = palette.small(self.trace.task.image)

@@ -75,9 +75,13 @@ class Inside(ipywidgets.Tab):
         names = [name for name in SETTINGS if name in known]
         chosen = ipywidgets.Dropdown(options=names, description="setting")
         box = ipywidgets.VBox([chosen])
+        moved: dict[str, Ablate] = {}  # those that were closed have runs that took their time
 
         def fill(change: Any) -> None:
-            self._ablate_over(live, method, path, chosen.value, box, chosen)
+            known = moved[chosen.value].runs if chosen.value in moved else {}
+            self._ablate_over(live, method, path, chosen.value, box, chosen, known)
+            assert self.ablate
+            moved[chosen.value] = self.ablate
 
         chosen.observe(fill, "value")
         fill(None)
@@ -85,11 +89,12 @@ class Inside(ipywidgets.Tab):
 
     def _ablate_over(
         self, live: LiveRun, method: mag.MagEdit, path: mag.Path, setting: str, box: ipywidgets.VBox,
-        chosen: ipywidgets.Dropdown,
+        chosen: ipywidgets.Dropdown, known: dict[Any, mag.Trace],
     ) -> None:  # fmt: skip
         values = mag.ablations.around(method, setting, path.steps)
         trace = live.trace
         runs = {mag.ablations.own(method, setting, path.steps): trace} if trace.result else {}
+        runs |= known
         old = box.children[1:]
         self.ablate = Ablate(live.net, trace.task, method, path, setting, values, runs)
         self.ablate.at = values.index(next(iter(runs))) if runs else 0

@@ -1,6 +1,7 @@
 """One piece of work at a time on a thread of its own, that can be paused, and cancelled wherever it asks."""
 
 import threading
+import time
 from collections.abc import Callable
 
 BUSY = threading.Lock()  # a model is run by one thread at a time
@@ -13,12 +14,14 @@ class Cancelled(BaseException):
 class Job:
     """Runs `work(job)` on a thread. The work calls `job.check()` often: there it is paused, or cancelled.
 
-    error: what it failed with. A kernel's interrupt stops no thread, but `wait` turns it into `cancel`.
+    error: what it failed with. held: seconds that it was paused. A kernel's interrupt stops no thread, but `wait` turns
+    it into `cancel`.
     """
 
     def __init__(self, work: Callable[["Job"], None]) -> None:
         self.work, self._state = work, "idle"
         self.error: BaseException | None = None
+        self.held = 0.0
         self._thread: threading.Thread | None = None
         self._go, self._stop = threading.Event(), threading.Event()
         self._go.set()
@@ -57,14 +60,18 @@ class Job:
 
     def check(self) -> None:
         """Called by the work: waits while paused, and raises Cancelled once cancelled."""
-        self._go.wait()
+        if not self._go.is_set():
+            since = time.monotonic()
+            self._go.wait()
+            self.held += time.monotonic() - since
         if self._stop.is_set():
             raise Cancelled
 
     def pause(self) -> None:
         """Hold at the next check; the model stays taken."""
-        if not self._stop.is_set():
-            self._go.clear()
+        self._go.clear()
+        if self._stop.is_set():  # cancelled: it must not wait
+            self._go.set()
 
     def resume(self) -> None:
         """Go on after `pause`."""

@@ -54,9 +54,9 @@ class Lab:
             return mag.invert(self.net, self.fit(task), inversion, after)
 
     def run(self, task: mag.Task, path: mag.Path, method: mag.Method, keep: mag.Keep | None = None) -> mag.Trace:
-        """`mag.run` at the model's size, with a line of progress."""
+        """`mag.run` at the model's size, with a line of progress; previews are kept only where `keep` asks for them."""
         with self.progress(type(method).__name__) as after:
-            return mag.run(self.net, self.fit(task), path, method, keep, after)
+            return mag.run(self.net, self.fit(task), path, method, keep or mag.Keep(previews=False), after)
 
 
 def start(model: str | None = None) -> Lab:

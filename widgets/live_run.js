@@ -23,11 +23,16 @@ export function spoken(value) {
   return value === null ? "as usual" : value === true ? "yes" : value === false ? "no" : String(value);
 }
 
-/** A labelled field for one setting. */
-function settingField({ name, kind, choices }, model, put) {
+/** A setting's name as its field has it: MAG-Edit's base is the only one there is. */
+export function labelled(name) {
+  return name === "seed" ? "method's seed" : name.replace(/^base\./, "").replaceAll(/[._]/g, " ");
+}
+
+/** A labelled field for one setting; what it does is told to whoever rests on it. */
+function settingField({ name, kind, choices, about }, model, put) {
   const list = kind === "choice" ? choices : kind === "yes" ? [true, false] : null;
   const input = list ? element("select") : element("input", { type: "number", step: kind === "number" ? "any" : 1 });
-  input.setAttribute("aria-label", name.replaceAll("_", " "));
+  input.setAttribute("aria-label", labelled(name));
   if (list) fill(input, list.map((value) => [String(value), spoken(value)]));
   if (kind === "maybe-whole") input.placeholder = "usual";
   input.addEventListener("change", () =>
@@ -37,7 +42,7 @@ function settingField({ name, kind, choices }, model, put) {
     const value = model.get("settings")[name];
     input.value = list ? String(value) : value ?? "";
   };
-  return { name, label: element("label", {}, name.replaceAll("_", " "), input), refresh };
+  return { name, label: element("label", { title: about }, labelled(name), input), refresh };
 }
 
 /** Method, preset, inversion and seed, and every setting that they have: {parts, refresh}. */
@@ -46,7 +51,7 @@ function makeForm(model, put) {
   const [presetLabel, preset] = select("preset", [], (value) => put({ preset: value }));
   const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_way: value }));
   const seed = element("input", { type: "number", min: 0, step: 1 });
-  seed.addEventListener("change", () => put({ seed: Math.max(0, Math.round(seed.valueAsNumber || 0)) }));
+  seed.addEventListener("change", () => put({ seed: Math.min(4294967295, Math.max(0, Math.round(seed.valueAsNumber || 0))) }));
   const often = row(), seldom = row();
   const more = element("details", {}, element("summary", { textContent: "every other setting" }), seldom);
   let fields = [];
@@ -95,8 +100,7 @@ function render({ model, el }) {
   const bar = element("progress", { max: 1, value: 0 });
   bar.setAttribute("aria-label", "progress of the run");
   const time = element("span");
-  const picture = element("img", { alt: "the finished picture as this step foresees it" });
-  const caption = element("figcaption", { textContent: "the finished picture, as this step foresees it" });
+  const picture = element("img"), caption = element("figcaption");
   el.append(panel("run", form.parts, row(...Object.values(buttons), bar, time), line,
     element("div", { className: "split" }, element("figure", { className: "preview" }, picture, caption), charts.box)));
 
@@ -109,7 +113,8 @@ function render({ model, el }) {
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
     time.textContent = busy ? left(model.get("left")) : "";
-    const refused = !busy && state !== "failed" && /^(expected|word) /.test(status);
+    const refused = model.get("refused");
+    picture.alt = caption.textContent = model.get("_caption");
     say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
     charts.draw(model.get("_curves"));
   };

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import torch
 import traitlets
-from PIL import Image
 
 import magedit_lab as mag
 
 from . import palette
+from .explained import explained
 from .job import Job
 from .runner import Runner
 
 GIVEN = "as given"
 PRESETS = (GIVEN, "official", "paper")
+MOST_SEED = 2**32 - 1  # torch takes no larger one here
+SOURCE, RESULT = "the source", "the result"
+FORESEEN = "the finished picture, as this step foresees it"
 KEPT = ("steps", "guidance_scale")  # through a change of the inversion
 
 
@@ -42,11 +45,12 @@ class LiveRun(Runner):
     way = traitlets.Enum((GIVEN, *mag.METHODS), GIVEN).tag(sync=True)
     inversion_way = traitlets.Enum((GIVEN, *mag.INVERSIONS), GIVEN).tag(sync=True)
     preset = traitlets.Enum(PRESETS, PRESETS[0]).tag(sync=True)
-    seed = traitlets.Int(0, min=0, max=2**32 - 1).tag(sync=True)
+    seed = traitlets.Int(0, min=0, max=MOST_SEED).tag(sync=True)
     _runs = traitlets.Int(0).tag(sync=True)  # a trait, as a message of its own would overtake settings on their way
     _form: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _curves: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _preview = traitlets.Bytes().tag(sync=True)
+    _caption = traitlets.Unicode(SOURCE).tag(sync=True)
 
     def __init__(
         self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
@@ -60,7 +64,8 @@ class LiveRun(Runner):
         self.trace = mag.Trace(first, self.keep)
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
-        super().__init__(net, first, _curves=self._now, _preview=palette.small(first.image))
+        self._seen = palette.small(first.image)
+        super().__init__(net, first, _curves=self._now, _preview=self._seen)
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen
@@ -90,8 +95,7 @@ class LiveRun(Runner):
             self._form = {
                 "ways": list(self.traits()["way"].values), "inversions": list(self.traits()["inversion_way"].values),
                 "presets": list(PRESETS) if isinstance(self.method, mag.MagEdit) else [],
-                **{part: [{"name": s.name, "kind": s.kind, "choices": list(s.choices)} for s in table]
-                   for part, table in tables.items()},
+                **{part: [_field(setting) for setting in table] for part, table in tables.items()},
             }  # fmt: skip
 
     def _chosen(self) -> tuple[mag.Method, mag.DDIM | mag.NullText]:
@@ -106,11 +110,11 @@ class LiveRun(Runner):
     def run(self) -> None:
         """Start. Where the settings are wrong, or another run is under way, `status` says so and nothing starts."""
         try:
-            work = partial(self._work, *self._chosen(), self.seed)
+            method, inversion = self._chosen()
+            work = partial(self._work, method, inversion, self.seed)
         except ValueError as error:
-            self.status = str(error)
-            return
-        self.begin(work, self._first)
+            return self.tell(str(error))
+        self.begin(work, partial(self._first, method, inversion))
 
     @traitlets.observe("_runs")
     def _run_asked(self, _: Any) -> None:
@@ -118,19 +122,22 @@ class LiveRun(Runner):
 
     # ------------------------------------------------------------ what the thread does
 
-    def _first(self) -> None:
-        """Once no other run can be under way: the task of this one."""
-        self.task = self._make_task()
+    def _first(self, method: mag.Method, inversion: mag.DDIM | mag.NullText) -> None:
+        """Once no other run can be under way: the task of this one, if all fits; what the last one left goes."""
+        task = self._make_task()
+        mag.rehearse(self.net, task, inversion, method)
+        self.task, self.trace = task, mag.Trace(task, self.keep)
+        self._now, self._seen = {"loss": [], "inside": [], "outside": []}, palette.small(task.image)
 
     def _work(self, method: mag.Method, inversion: mag.DDIM | mag.NullText, seed: int, job: Job) -> None:
-        self._began, self._now = time.monotonic(), {"loss": [], "inside": [], "outside": []}
-        self.trace = mag.Trace(self.task, self.keep)
+        began = time.monotonic()
+        self._clock()
         try:
             torch.manual_seed(seed)
-            self._show("running", "checking", 0, 1, force=True)
-            mag.rehearse(self.net, self.task, inversion, method)
+            self._show("running", "inverting", 0, 1, force=True)
             path = self._inverted(inversion, job)
-            self.used, self._began = (method, path), time.monotonic()
+            self.used = method, path
+            self._clock()
             mask = mag.masks.to_cells(self.task.region, *path.latents.shape[-2:]).to(path.latents)
 
             def seen(now: mag.Now, nudge: mag.Nudge) -> None:
@@ -139,21 +146,20 @@ class LiveRun(Runner):
 
             for _ in self._steps(job, path, method, self.trace, seen):
                 if self.keep.previews:
-                    self._picture(self.trace.previews[-1])
+                    self._seen = palette.small(self.trace.previews[-1])
         except BaseException as error:
             self._ended_early(error, f"{len(self.trace.times)} steps are kept in trace")
             raise
         if self.trace.result:
-            self._picture(self.trace.result)
-        spent = time.monotonic() - self._began
+            self._seen = palette.small(self.trace.result)
+        spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
-
-    def _picture(self, picture: Image.Image) -> None:
-        with self._one:
-            self._preview = palette.small(picture)
 
     def _shown(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
+        self._preview = self._seen
+        foreseen = self.trace.times and self.keep.previews
+        self._caption = RESULT if self.trace.result else FORESEEN if foreseen else SOURCE
 
     # ------------------------------------------------------------ without a browser
 
@@ -173,3 +179,9 @@ class LiveRun(Runner):
     def losses(self) -> np.ndarray:
         """The loss at each nudge so far, also of the step under way."""
         return np.array(self._now["loss"])
+
+
+def _field(setting: mag.settings.Setting) -> dict[str, Any]:
+    """What the browser needs to show a setting."""
+    about = explained(setting.name)
+    return {"name": setting.name, "kind": setting.kind, "choices": list(setting.choices), "about": about}

@@ -1,6 +1,6 @@
 // The browser's side of MaskPainter: it appends strokes in 0-1 coordinates and draws a preview of them.
 
-import { button, element, listen, panel, range, row, statusLine } from "./dom.js";
+import { button, element, listen, panel, range, row, sender, statusLine } from "./dom.js";
 import { makeGesture, point, type } from "./gesture.js";
 import { makeStage } from "./paint_stage.js";
 import { regionList } from "./region_list.js";
@@ -12,11 +12,8 @@ const HINTS = { brush: "drag to paint", eraser: "drag to erase", lasso: "drag ar
 
 /** What has been painted, as the kernel knows it; changes are sent there. */
 function makeTruth(model) {
-  const put = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-  };
-  const append = (stroke) => put({ strokes: [...model.get("strokes"), stroke], undone: [], status: "" });
+  const send = sender(model), put = (changes) => send({ status: "", ...changes }); // what was refused before is over
+  const append = (stroke) => put({ strokes: [...model.get("strokes"), stroke], undone: [] });
   const walk = (from, to) => {
     const left = model.get(from);
     if (left.length) put({ [from]: left.slice(0, -1), [to]: [...model.get(to), left.at(-1)] });
@@ -111,15 +108,17 @@ function build(model, el) {
     truth.put({ radius: Math.min(0.5, Math.max(0.002, model.get("radius") * factor)) }));
 
   const refresh = () => { controls.refresh(); gesture.redraw(); };
+  const tell = () => {
+    const count = model.get("strokes").length, refusal = model.get("status");
+    say(refusal || `${count} ${count === 1 ? "stroke" : "strokes"}`, Boolean(refusal));
+  };
   const told = () => {
-    const count = model.get("strokes").length;
-    if (!model.get("status")) say(`${count} ${count === 1 ? "stroke" : "strokes"}`);
+    tell();
     refresh();
     gesture.fetchPatches();
   };
-  const complain = () => model.get("status") && say(model.get("status"), true);
   const parted = () => { regions.refresh(); refresh(); };
-  const watched = { "change:strokes": told, "change:status": complain, "change:_grown": gesture.fetchPatches,
+  const watched = { "change:strokes": told, "change:status": tell, "change:_grown": gesture.fetchPatches,
     "msg:custom": download };
   for (const name of ["undone", "tool", "radius", "tolerance", "opacity"]) watched[`change:${name}`] = refresh;
   for (const name of ["regions", "active", "words", "_lambdas"]) watched[`change:${name}`] = parted;
@@ -127,7 +126,7 @@ function build(model, el) {
   parted();
   gesture.fetchPatches();
   say(HINTS[model.get("tool")]);
-  complain();
+  if (model.get("status")) tell();
   return () => {
     stop();
     URL.revokeObjectURL(parts.url);

@@ -156,10 +156,12 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
     def show(
         self, image: Image.Image, strokes: Sequence[st.Stroke] = (), regions: Sequence[rg.Region] = (rg.Region(),)
     ) -> None:
-        """Another picture, with what is painted on it."""
+        """Another picture, with what is painted on it; nothing changes where strokes or regions are none."""
+        strokes, _ = st.check(strokes), rg.parse([asdict(r) for r in regions])
         self.image = image.convert("RGB")
         self._patch.cache_clear()
-        self._paint(st.check(strokes), regions)
+        self._paint(strokes, regions)
+        self._grow(None)  # equal strokes grow otherwise on another picture
         self._size, self._picture = list(self.image.size), palette.png(self.image)
 
     def _paint(self, strokes: list[dict[str, Any]], regions: Sequence[rg.Region]) -> None:
@@ -200,9 +202,9 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
             try:
                 self._paint(*rg.loads(content["text"]))
             except (ValueError, traitlets.TraitError) as error:
-                self.status = str(error)
+                self.tell(str(error))
         else:
-            self.status = "expected save, or load with a text, from the browser"
+            self.tell("expected save, or load with a text, from the browser")
 
     # ------------------------------------------------------------ without a browser
 
@@ -220,4 +222,5 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
         for mask, tint in zip(self.masks.values(), TINTS * 2, strict=False):
             alpha = mask[..., None] * self.opacity
             mixed = mixed * (1 - alpha) + np.array([int(tint[i : i + 2], 16) for i in (1, 3, 5)], np.float32) * alpha
-        return mag.plots.pictures({"mask": Image.fromarray(mixed.round().astype(np.uint8))}, self.sentence).png()
+        tinted = Image.fromarray(mixed.round().astype(np.uint8))
+        return mag.plots.pictures({"mask": tinted}, self.sentence, masks={"mask": self.masks.values()}).png()

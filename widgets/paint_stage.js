@@ -16,25 +16,28 @@ export function makeStage(model) {
   const url = URL.createObjectURL(new Blob([model.get("_picture")], { type: "image/png" }));
   const picture = element("img", { src: url, alt: "the picture to paint a mask on" });
   const shown = element("canvas", { ...size, className: "mask" });
-  const layer = element("canvas", size);
+  const layer = element("canvas", size), rim = element("canvas", { ...size, className: "rim" });
   const paint = element("canvas", { ...size, className: "paint", tabIndex: 0 });
-  shown.setAttribute("aria-hidden", "true");
+  for (const canvas of [shown, rim]) canvas.setAttribute("aria-hidden", "true");
   paint.setAttribute("role", "application");
   paint.setAttribute("aria-label", HELP);
-  const stage = element("div", { className: "stage" }, picture, shown, paint);
+  const stage = element("div", { className: "stage" }, picture, shown, rim, paint);
   stage.style.aspectRatio = `${wide} / ${high}`;
   const scroll = element("div", { className: "scroll" }, stage);
   scroll.style.maxWidth = `${Math.round((TALLEST * wide) / high)}px`; // the whole picture is seen until it is zoomed
-  return { ...size, shown, layer, paint, stage, scroll, url };
+  return { ...size, shown, layer, rim, paint, stage, scroll, url };
 }
 
-/** Draw each region in its own tint; the gesture under way belongs to the active one. */
-export function drawMasks(model, { width, height, shown, layer }, made, patches) {
+/** Draw each region in its own tint, with a rim that is seen on an object of that tint; the gesture under way belongs to
+ * the active one. */
+export function drawMasks(model, { width, height, shown, layer, rim }, made, patches) {
+  rim.getContext("2d").clearRect(0, 0, width, height);
   const context = shown.getContext("2d"), own = layer.getContext("2d"), tints = model.get("_tints");
   const strokes = made ? [...model.get("strokes"), made] : model.get("strokes");
   context.clearRect(0, 0, width, height);
   model.get("regions").forEach(({ name }, i) => {
     draw(own, ofRegion(strokes, name), width, height, patches);
+    drawRim(rim.getContext("2d"), layer, own, width, height);
     own.globalCompositeOperation = "source-in";
     own.fillStyle = tints[i % tints.length];
     own.fillRect(0, 0, width, height);
@@ -42,6 +45,23 @@ export function drawMasks(model, { width, height, shown, layer }, made, patches)
     context.drawImage(layer, 0, 0);
   });
   shown.style.opacity = model.get("opacity");
+  rim.hidden = model.get("opacity") === 0;
+}
+
+/** A white line with a dark one around it, outside of what a layer covers. */
+function drawRim(context, layer, own, width, height) {
+  own.globalCompositeOperation = "source-in";
+  for (const [colour, far] of [["#202020", 4], ["#ffffff", 2.5]]) {
+    own.fillStyle = colour;
+    own.fillRect(0, 0, width, height);
+    for (let i = 0; i < 12; i++) {
+      const turn = (i * Math.PI) / 6;
+      context.drawImage(layer, far * Math.cos(turn), far * Math.sin(turn));
+    }
+  }
+  context.globalCompositeOperation = "destination-out";
+  context.drawImage(layer, 0, 0);
+  context.globalCompositeOperation = own.globalCompositeOperation = "source-over";
 }
 
 /** Lines in white with a dark rim, seen on any ground. */

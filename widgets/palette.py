@@ -1,8 +1,11 @@
 """What the widgets' looks have in common: colours, style sheet, and the still picture for pages without a kernel."""
 
+import asyncio
 import base64
 import io
 import re
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,12 +13,13 @@ from typing import Any, TypeVar
 import matplotlib
 import numpy as np
 import traitlets
-from IPython.display import display
+from IPython.display import display, update_display
 from PIL import Image
 
 T = TypeVar("T")
 CIVIDIS = matplotlib.colormaps["cividis"](np.arange(256), bytes=True)[:, :3].tobytes()
 CSS = Path(__file__).with_name("palette.css")
+QUIET = 1.5  # seconds after the last change, before the still is drawn anew
 BACKGROUND = "light"  # JupyterLab gives such a picture a class of its own, by which palette.css knows a still
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.M)
 
@@ -33,7 +37,16 @@ def _modules(name: str, seen: list[str]) -> list[str]:
 
 
 class Still:
-    """Mixed into a widget that has `sentence` and `still()`: its mimebundle shows both where no widget can be drawn."""
+    """Mixed into a widget that has `sentence` and `still()`: its mimebundle shows both where no widget can be drawn.
+
+    A still that a cell shows follows the widget: it is drawn anew once the kernel has time and nothing has changed for
+    a moment, so that a saved notebook has what was there at the end.
+    """
+
+    _place = ""  # the display id of the stills, once there is one
+    _changed = 0.0
+    _loop: asyncio.AbstractEventLoop | None = None
+    _waiting = False
 
     @property
     def sentence(self) -> str:
@@ -61,8 +74,40 @@ class Still:
         picture = {"image/png": data.pop("image/png"), "text/plain": self.sentence}
         metadata.pop("image/png")
         display(data, metadata=metadata, raw=True)
-        told = {"image/png": {"alt": self.sentence}, "needs_background": BACKGROUND}
-        display(picture, metadata=told, raw=True)
+        first, self._place = not self._place, self._place or uuid.uuid4().hex
+        display(picture, metadata=self._told_of_still(), raw=True, display_id=self._place)
+        if first:
+            self._follow()
+
+    def _told_of_still(self) -> dict[str, Any]:
+        return {"image/png": {"alt": self.sentence}, "needs_background": BACKGROUND}
+
+    def _follow(self) -> None:
+        """Draw the still anew after changes, on the kernel's own thread; without its loop it stays as it is."""
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self.observe(self._touched)  # type: ignore[attr-defined]
+
+    def _touched(self, _: Any) -> None:
+        """A trait has changed, on whatever thread."""
+        self._changed = time.monotonic()
+        if self._loop and not self._waiting and not self._loop.is_closed():
+            self._waiting = True
+            self._loop.call_soon_threadsafe(self._draw_later, QUIET)
+
+    def _draw_later(self, seconds: float) -> None:
+        assert self._loop
+        self._loop.call_later(seconds, self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        if (more := self._changed + QUIET - time.monotonic()) > 0:
+            return self._draw_later(more)
+        self._waiting = False
+        if self.comm is not None:  # type: ignore[attr-defined]
+            picture = {"image/png": base64.b64encode(self.still()).decode(), "text/plain": self.sentence}
+            update_display(picture, metadata=self._told_of_still(), raw=True, display_id=self._place)
 
 
 class Told:
@@ -72,9 +117,14 @@ class Told:
         """What the browser says."""
         try:
             super().set_state(sync_data)  # type: ignore[misc]
-        except traitlets.TraitError as error:
-            self.status = str(error)
-            self.send_state(list(sync_data))  # type: ignore[attr-defined]
+        except (traitlets.TraitError, OverflowError) as error:
+            self.tell(str(error))
+            self.send_state([name for name in sync_data if name in self.keys])  # type: ignore[attr-defined]
+
+    def tell(self, refusal: str) -> None:
+        """Say what was refused, also where the same was refused before."""
+        self.status = ""
+        self.status = refusal
 
 
 def refused(check: Callable[..., T], *arguments: Any) -> T:

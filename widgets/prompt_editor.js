@@ -1,7 +1,7 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
-import { button, element, listen, panel, row, statusLine, vector } from "./dom.js";
-import { curve, shown, states, toggled } from "./tokens.js";
+import { button, element, listen, panel, row, sender, statusLine, vector } from "./dom.js";
+import { curve, lost, shown, states, toggled } from "./tokens.js";
 
 const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
   negative: "negative: what is to fade (may stay empty)" };
@@ -66,38 +66,34 @@ function makeBoard() {
 }
 
 function render({ model, el }) {
-  const put = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-  };
+  const put = sender(model);
   const fields = ["source", "target", "negative"].map((name) => field(model, name, put));
   const { lists, svg, board, scroll, legend } = makeBoard();
   const [line, say] = statusLine();
   const warnings = element("ul", { className: "warnings" });
-  const away = element("div", { className: "boardscroll" }, lists.negative);
+  const away = element("div", { className: "boardscroll" }, lists.negative), gone = row();
+  const toggle = (name, word) => put({ [name]: toggled(model.get(name), word) });
   el.append(panel("prompts", fields[0].label, fields[1].label, scroll, legend,
     element("p", { textContent: "Click the words of the target that shall come true." }), fields[2].label, away,
-    warnings, line));
+    warnings, gone, line));
 
   const lines = () => drawLines(svg, board, lists.source, lists.target, model.get("_pairs"));
   function refresh() {
     const { source = [], target = [], negative = [] } = model.get("_tokens"), pairs = model.get("_pairs");
     fillRow(lists.source, source, states(source.length, pairs, 0), []);
-    fillRow(lists.target, target, states(target.length, pairs, 1), model.get("words"),
-      (word) => put({ words: toggled(model.get("words"), word) }));
+    fillRow(lists.target, target, states(target.length, pairs, 1), model.get("words"), (word) => toggle("words", word));
     fillRow(lists.negative, negative, negative.map(() => "common"), model.get("negative_words"),
-      (word) => put({ negative_words: toggled(model.get("negative_words"), word) }));
+      (word) => toggle("negative_words", word));
     away.hidden = !negative.length;
+    gone.replaceChildren(...[["words", target], ["negative_words", negative]].flatMap(([name, tokens]) =>
+      lost(model.get(name), tokens).map((word) => button(`drop “${word}”`, () => toggle(name, word)))));
     warnings.replaceChildren(...model.get("warnings").map((text) => element("li", { textContent: text })));
-    const count = model.get("warnings").length;
-    say(count ? `A run would be refused: ${count} ${count === 1 ? "reason" : "reasons"} above` : model.get("status"),
-      count > 0);
+    say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
     fields.forEach((one) => one.refresh());
     lines();
   }
-  const complain = () => model.get("status").startsWith("expected") && say(model.get("status"), true);
-  const watched = { "change:status": complain };
-  for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings"])
+  const watched = {};
+  for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings", "status"])
     watched[`change:${name}`] = refresh;
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);

@@ -20,7 +20,7 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
     """Source and target as the model reads them, with the edit words, and the negative prompt's (Eq. 3), to click.
 
     source, target, negative: prompts; an empty negative is none. words: the edit words, of the target; negative_words.
-    warnings: what a run would refuse, a line each, in the library's own words; none when all is well.
+    warnings: what any run would refuse, a line each, in the library's own words; else what MAG-Edit would.
     prompts: what Task takes, for Task(image, mask, **editor.prompts).
     """
 
@@ -42,6 +42,7 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
         negative: str = "", negative_words: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.tokenizer = tokenizer
+        self._refusals: list[str] = []
         super().__init__(
             source=source, target=target, words=list(words), negative=negative, negative_words=list(negative_words)
         )
@@ -58,13 +59,22 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
         """Everything that follows from the prompts, in one message."""
         shown = {"source": self.source, "target": self.target, "negative": self.negative}
         with self.hold_sync():
-            self.warnings = prompts.refusals(self.tokenizer, **self._asked)
+            self._refusals = prompts.refusals(self.tokenizer, **self._asked)
+            self.warnings = self._refusals or prompts.unguided(self.tokenizer, **self._asked)
             try:
                 self._tokens = {name: self._row(prompt) for name, prompt in shown.items()}
                 self._pairs = [list(p) for p in prompts.pairs(self.tokenizer, self.source, self.target)]
             except ValueError:  # one that is too long to be read; it is among the warnings, and no row would be whole
                 self._tokens, self._pairs = {name: [] for name in shown}, []
-            self.status = "" if self.warnings else self.sentence
+            self.status = self._said()
+
+    def _said(self) -> str:
+        if not self.warnings:
+            return self.sentence
+        reasons = f"{len(self.warnings)} {'reason' if len(self.warnings) == 1 else 'reasons'} above"
+        if self._refusals:
+            return f"A run would be refused: {reasons}"
+        return f"MAG-Edit would be refused: {reasons}; other methods take these words"
 
     def _row(self, prompt: str) -> list[dict[str, str]]:
         return [{"text": t.text, "word": t.word} for t in prompts.tokens(self.tokenizer, prompt)] if prompt else []
@@ -78,17 +88,11 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
 
     @property
     def prompts(self) -> dict[str, Any]:
-        """source, target, words, negative and negative_words; ValueError with the first of the warnings."""
-        if self.warnings:
-            raise ValueError(self.warnings[0])
+        """source, target, words, negative and negative_words; ValueError with the first that any run would refuse."""
+        if self._refusals:
+            raise ValueError(self._refusals[0])
         asked = self._asked
         return {"words": asked.pop("edit_words"), **asked}
-
-    @property
-    def new(self) -> list[str]:
-        """The target's words that the source lacks: those that can be guided."""
-        asked = (self.tokenizer, self.source, self.target)
-        return [w for w in dict.fromkeys(mag.words.split(self.target)) if not mag.words.refusals(_new, *asked, w)]
 
     @property
     def sentence(self) -> str:
@@ -102,6 +106,3 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
             return mag.plots.pictures({"no prompt to read": Image.new("RGB", (64, 16), "gray")}, self.sentence).png()
         drawn = side_by_side.figure(self.tokenizer, self.source, self.target, self.words, self.sentence)
         return drawn.png()
-
-
-_new = mag.words.require_new

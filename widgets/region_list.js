@@ -1,6 +1,7 @@
 // The list of regions beside MaskPainter: which is painted, its edit word and its weight.
 
 import { button, element, row } from "./dom.js";
+import { ofRegion } from "./strokes.js";
 
 /** Regions with one of them changed. */
 export function changed(regions, index, values) {
@@ -20,8 +21,8 @@ export function regionList(model, put) {
   name.setAttribute("aria-label", "name of a new region");
   const add = () => {
     if (!name.value.trim()) return name.focus();
-    put({ regions: [...model.get("regions"), { name: name.value.trim(), word: "", weight: 1 }] });
-    put({ active: name.value.trim() });
+    const made = { name: name.value.trim(), word: "", weight: 1 };
+    put({ regions: [...model.get("regions"), made], active: made.name });
     name.value = "";
   };
   name.addEventListener("keydown", (event) => event.key === "Enter" && add());
@@ -52,7 +53,11 @@ function line(model, put, region, index) {
   const weight = keyed(element("input", { type: "number", min: 0, step: 0.1, value: region.weight }), "weight");
   weight.addEventListener("change", () => change({ weight: weight.valueAsNumber || 0 }));
   const lambda = element("span", { textContent: `λ ${(model.get("_lambdas")[index] ?? 0).toFixed(2)}` });
-  const remove = keyed(button("remove", () => drop(model, put, region.name), `remove region ${region.name}`), "drop");
+  const own = ofRegion(model.get("strokes"), region.name).length;
+  const remove = keyed(button("remove", () => {
+    if (!own || remove.textContent !== "remove") return drop(model, put, region.name);
+    remove.textContent = `remove ${own} ${own === 1 ? "stroke" : "strokes"} too?`; // undo brings no region back
+  }, `remove region ${region.name}`), "drop");
   remove.disabled = model.get("regions").length < 2;
   return row(swatch, pick, word, element("label", {}, "weight", weight), lambda, remove);
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import anywidget
+import numpy as np
 import traitlets
 
 import magedit_lab as mag
@@ -16,17 +17,25 @@ from .job import Cancelled, Job
 EVERY = 0.1  # seconds between two messages to the browser
 
 
+def units(method: mag.Method, steps: int) -> list[int]:
+    """The work of each step, as far as it is known before: about that of two nudges, and the nudges themselves."""
+    stop, nudges = (method.stop(steps), method.iterations) if isinstance(method, mag.MagEdit) else (0, 0)
+    return [2 + (nudges if i < stop else 0) for i in range(steps)]
+
+
 class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
     """`pause`, `resume`, `cancel` and `wait` for the work that a subclass begins with `begin`.
 
-    state: idle, running, paused, done, cancelled or failed. status: what goes on, or what was refused. done, of: how
-    far it is; left: seconds, as far as can be told. DO: what the browser may ask for by a message.
+    state: idle, running, paused, done, cancelled or failed. status: what goes on, or, with `refused`, what was
+    refused. done, of: how far it is, in units of a nudge; left: seconds, as far as can be told. DO: what the browser
+    may ask for by a message.
     """
 
     DO: tuple[str, ...] = ("pause", "resume", "cancel")
 
     state = traitlets.Unicode("idle").tag(sync=True)
     status = traitlets.Unicode("ready").tag(sync=True)
+    refused = traitlets.Bool(False).tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
     of = traitlets.Int(1).tag(sync=True)
     left = traitlets.Float(None, allow_none=True).tag(sync=True)
@@ -35,7 +44,8 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
         self.net, self.task = net, task
         self.job = Job(lambda job: None)
         self._path: tuple[Any, mag.Task, mag.Path] | None = None
-        self._sent = self._began = 0.0
+        self._sent = self._began = self._held = 0.0
+        self._start = 0
         self._one = threading.RLock()  # ipywidgets' own bookkeeping is not made for two threads
         super().__init__(**traits)
         self.on_msg(self._asked)
@@ -45,22 +55,36 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
     def begin(self, work: Callable[[Job], None], first: Callable[[], object] = lambda: None) -> None:
         """Start; where another run is under way, or `first` raises ValueError, `status` says so and nothing starts."""
         job = Job(work)
+
+        def begun() -> None:
+            first()
+            with self._one:
+                self.job, self.state = job, "running"
+
         try:
-            job.start(first)
+            job.start(begun)
         except (ValueError, RuntimeError) as error:
-            self.status = str(error)
-            return
-        self.job = job
+            self.tell(str(error))
+
+    def tell(self, refusal: str) -> None:
+        """Say what was refused; the next news of a run takes its place."""
+        with self._one:
+            super().tell(refusal)
+            self.refused = True
 
     def pause(self) -> None:
         """Hold before the next nudge."""
-        self.job.pause()
-        self.state = self.job.state
+        with self._one:
+            if self.state == "running":
+                self.job.pause()
+                self.state = self.job.state
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        self.job.resume()
-        self.state = self.job.state
+        with self._one:
+            if self.state == "paused":
+                self.job.resume()
+                self.state = self.job.state
 
     def cancel(self) -> None:
         """Stop before the next nudge; whole steps are kept."""
@@ -80,7 +104,7 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
         if action in self.DO:
             getattr(self, action)()
         else:
-            self.status = f"expected {', '.join(self.DO[:-1])} or {self.DO[-1]} from the browser"
+            self.tell(f"expected {', '.join(self.DO[:-1])} or {self.DO[-1]} from the browser")
 
     # ------------------------------------------------------------ what the thread does
 
@@ -102,26 +126,38 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
         self, job: Job, path: mag.Path, method: mag.Method, trace: mag.Trace,
         seen: Callable[[mag.Now, mag.Nudge], object], before: int = 0, of: int | None = None, what: str = "",
     ) -> Iterator[mag.Step]:  # fmt: skip
-        """Each step of an edit once it is in the trace; `seen` gets each nudge. Progress counts from `before`."""
-        of = path.steps if of is None else of
+        """Each step of an edit once it is in the trace; `seen` gets each nudge. Progress counts from `before`, in units
+        of a nudge."""
+        ends = np.cumsum([0, *units(method, path.steps)]).tolist()
+        of, nudges = (ends[-1] if of is None else of), 0
 
         def watch(now: mag.Now, nudge: mag.Nudge) -> None:
+            nonlocal nudges
             job.check()
             seen(now, nudge)
-            self._show("running", f"{what}step {now.i + 1} of {path.steps}", before + now.i, of)
+            nudges += 1
+            done = min(ends[now.i] + nudges, ends[now.i + 1])
+            self._show("running", f"{what}step {now.i + 1} of {path.steps}", before + done, of)
 
         for step in mag.edit(self.net, self.task, path, method, watch):
+            if not trace.times:
+                self._start += ends[step.now.i]  # what the method leaves out took no time
+            nudges = 0
             trace.add(step)
             yield step
-            self._show("running", f"{what}step {step.now.i + 1} of {path.steps}", before + step.now.i + 1, of)
+            self._show("running", f"{what}step {step.now.i + 1} of {path.steps}", before + ends[step.now.i + 1], of)
             job.check()
+
+    def _clock(self) -> None:
+        """Time left is reckoned from now on."""
+        self._began, self._held, self._start = time.monotonic(), self.job.held, 0
 
     def _ended_early(self, error: BaseException, kept: str) -> None:
         """What was cancelled or has failed is told, with what was kept."""
         if isinstance(error, Cancelled):
             self._show("cancelled", kept, force=True)
         else:
-            self._show("failed", f"{error}; {kept}", force=True)
+            self._show("failed", f"{error or type(error).__name__}; {kept}", force=True)
 
     def _show(
         self, state: str, words: str, done: int | None = None, of: int | None = None, force: bool = False
@@ -132,10 +168,10 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
             return
         self._sent = now
         done, of = (self.done if done is None else done), (self.of if of is None else of)
-        spent = now - self._began
+        spent, made = now - self._began - (self.job.held - self._held), done - self._start
         with self._one, self.hold_sync():
-            self.status, self.done, self.of = words, done, of
-            self.left = spent / done * (of - done) if 0 < done <= of else None
+            self.status, self.refused, self.done, self.of = words, False, done, of
+            self.left = spent / made * (of - done) if made > 0 and done <= of else None
             self._shown()
             self.state = "paused" if state == "running" and self.job.state == "paused" else state
 

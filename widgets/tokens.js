@@ -11,6 +11,11 @@ export function toggled(words, word) {
   return words.includes(word) ? words.filter((one) => one !== word) : [...words, word];
 }
 
+/** The picked words that none of the tokens is of, so that they can't be clicked away there. */
+export function lost(words, tokens) {
+  return words.filter((one) => !tokens.some(({ word }) => word === one.toLowerCase()));
+}
+
 /** A token as people read it: the end of a word is shown by the gap, a token that goes on by a dash. */
 export function shown(text) {
   if (text.startsWith("<|")) return text === "<|startoftext|>" ? "start" : "end";

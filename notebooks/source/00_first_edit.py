@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 00 · First edit
 #
-# ![A scene with two objects of one kind; the edits of Prompt-to-Prompt, of the same with a mask, and of MAG-Edit](../docs/comparison.png)
+# ![A scene with two objects of one kind, one of them outlined by a mask](pictures/00_first_edit.png)
 #
-# *Two objects look alike, and the prompt does not tell them apart. Only one of them shall change its colour.*
+# *Two objects look alike, and the prompt does not tell them apart. Only the outlined one shall change its colour.*
 #
-# **You will** *run* a whole MAG-Edit, *compare* it with the method that it builds on, *read* its loss curve, and *see*
-# where the model looked.
+# **You will** *run* a whole MAG-Edit (*Mask-based Attention-adjusted Guidance*, Mao et al. 2024, “the paper” of this
+# course), *compare* it with Prompt-to-Prompt (P2P), which it builds on, *read* its loss curve, and *see* where the
+# model looked.
 #
 # **You need** Python, and an idea of what a neural network is. Nothing is downloaded. Words that are new here (noise,
 # attention, inversion) each get a notebook of their own later; for now a sentence must do.
@@ -29,7 +30,7 @@ lab = start()
 # target prompt that describes the result. The *edit word* is what the target prompt adds. `mag.demo` has a scene for
 # this, and the numbers that the course uses: how many steps, how large.
 
-# %%
+# %% tags=["title"]
 demo = mag.demo.Demo()
 task = mag.demo.complex_task(demo.seed)
 mag.plots.task(task)
@@ -38,8 +39,8 @@ mag.plots.task(task)
 # *The dashed line is the mask. The edit word is bold.* Two objects of one kind, and both prompts call them by the same
 # name.
 #
-# **Predict.** Prompt-to-Prompt changes the prompt and keeps where the source's words were looked at. It never sees the mask.
-# Which of the look-alikes will change: the masked one, the other one, both, or none? Write it down.
+# **Predict.** Prompt-to-Prompt changes the prompt and keeps the source words' attention where it was. It never sees the
+# mask. Which of the look-alikes will change: the masked one, the other one, both, or none? Write it down.
 #
 # ## 2 · Back to noise
 #
@@ -68,8 +69,8 @@ mag.plots.comparison(traces)
 # and MAG-Edit.* See which objects each of them changed, and whether the others kept their colour and shape.
 #
 # **Look.** Prompt-to-Prompt's word goes where the model likes it best. Putting the outside back can only take away: it
-# brings nothing into the mask that was not there. MAG-Edit moves the *noise* until the mask looks at the word; it bends
-# the handle a little.
+# brings nothing into the mask that was not there. MAG-Edit moves the *noise* until the mask looks at the word. Its
+# price here is the shape: the handle is stretched, and the right side is cut off.
 #
 # **Check** your guess in the picture, and by the colour that each result has inside the mask, by its mean.
 
@@ -92,8 +93,8 @@ mag.plots.loss_curves(trace)
 
 # %% [markdown]
 # *Each row of dots is one denoising step, each dot one nudge of the noise. 1 means that the word gets no attention
-# inside the mask, 0 that it gets all.* Guidance works where a row falls from left to right. The black line joins the ends of the
-# rows; it may rise again (notebook 05). Mind the axis: it need not begin at 0, and here 0.8 was enough.
+# inside the mask, 0 that it gets all.* Guidance works where a row falls from left to right. The black line joins the
+# ends of the rows; it may rise again (notebook 05). Mind the axis: it need not begin at 0, and here 0.8 was enough.
 #
 # ## 5 · Where the word is looked at
 #
@@ -113,12 +114,12 @@ mag.plots.attention_over_time(traces)
 
 # %% [markdown]
 # *The share of the edit word's attention that lies inside the mask, at each step of the three runs.* The dotted line is
-# what a word gets that is looked at everywhere alike; above it, a word prefers the mask.
+# the share that it would have if its attention were spread evenly; above it, a word prefers the mask.
 #
 # **Look.** Two shares, not one: the loss asks how much of the *mask's* attention the word has; this figure, how much of
-# the *word's* attention lies in the mask. The nudges end halfway. The jump at step 15 (for P2P+Mask at step 4) is not
-# theirs: from there on the outside is put back, and with it goes the attention that the word had there. So a share can
-# also rise because the rest was taken away, as P2P+Mask's does: its mug stays as it was.
+# the *word's* attention lies in the mask. The nudges end halfway. The jump at step 15 is not theirs:
+# from there on P2P+Mask and MAG-Edit put the outside back, and with it goes the attention that the word had there. So a
+# share can also rise because the rest was taken away, as P2P+Mask's does: its mug stays as it was.
 #
 # ## 6 · The gradient
 #
@@ -148,10 +149,7 @@ print([f"{i}: {thing.colour} {thing.kind}" for i, thing in enumerate(scene.thing
 my_task = None  # your turn
 
 # %% tags=["solution"]
-kinds = [thing.kind for thing in scene.things]
-twins = [i for i, kind in enumerate(kinds) if kinds.count(kind) == 2]
-(other,) = [i for i in twins if (scene.masks[i] != task.mask).any()]
-my_task = replace(task, mask=scene.masks[other])
+my_task = replace(task, mask=scene.masks[1])  # 1: the green mug
 
 # %%
 check_other_object(my_task, task, scene)

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 01 · Diffusion in latent space
 #
-# ![A scene of a few objects on a table, drowned in more and more noise](pictures/01_diffusion_in_latent_space.png)
+# ![The four channels of a scene's latent as small grey pictures](pictures/01_diffusion_in_latent_space.png)
 #
-# *The same scene with more and more noise. A diffusion model learns the way from right to left.*
+# *What the model really works on: not a picture but its latent, here the four channels of one.*
 #
 # **You will** *look* inside a latent, *add* noise to it, *predict* that noise with a U-Net, *write* a DDIM step, and
 # *see* what guidance does.
@@ -23,8 +23,8 @@ net = lab.net
 # %% [markdown]
 # ## 1 · Pictures and latents
 #
-# Stable Diffusion never sees pixels. An autoencoder turns a picture into a *latent* of far fewer numbers, a grid of
-# *cells* with four numbers each, and back.
+# The denoiser of Stable Diffusion never sees pixels. An autoencoder turns a picture into a *latent* of far fewer
+# numbers, a grid of *cells* with four numbers each, and back.
 
 # %%
 scene = mag.scenes.sample(seed=mag.scenes.HELD_OUT + 40)
@@ -46,19 +46,21 @@ mag.plots.pictures({"picture": picture, "decoded": again}, "A scene, and what it
 # The shipped model was taught that three of its four channels are colours that one can look at. Stable Diffusion's
 # were not; there, a channel means little by itself.
 
-# %%
+# %% tags=["title"]
 names = ["brightness", "red or green", "blue or yellow", "free"]
 channels = mag.plots.channels(z)
 mag.plots.pictures(dict(zip(names, channels)), "The four channels of the latent as grey pictures")
 
 # %% [markdown]
-# *Each channel from its smallest number (black) to its largest (white): red is bright in the second, blue in the third.* The objects stand where they stand in the
-# picture: a latent is a small picture, and a nudge of one of its cells moves one patch.
+# *Each channel from its smallest number (black) to its largest (white): red is bright and green dark in the second;
+# what is yellow, as wood is, is dark in the third.* The objects stand where they stand in the picture: a latent is a
+# small picture, and a nudge of one of its cells moves one patch.
 #
 # ## 2 · Noise
 #
 # A *timestep* $t$ from 0 to 999 says how noisy a latent is. The table $\bar\alpha_t$ says which share of the signal's
-# power is left: $z_t = \sqrt{\bar\alpha_t}\,z_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$, where $\epsilon$ is noise of size 1.
+# power is left: $z_t = \sqrt{\bar\alpha_t}\,z_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$, where $\epsilon$ is noise of
+# size 1.
 #
 # **In code** (`ddim.py`): `return alpha.sqrt() * z + (1 - alpha).sqrt() * noise`
 #
@@ -69,7 +71,7 @@ times = (0, 200, 400, 600, 800, 999)
 for t in times:
     print(f"t = {t:<3}  signal {net.alpha(t):.3f}  noise {1 - net.alpha(t):.3f}")
 
-# %% tags=["title"]
+# %%
 eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
 noisy = {t: mag.ddim.add_noise(z, eps, net.alpha(t)) for t in times}
 shown = {f"t = {t}": net.decode(zt) for t, zt in noisy.items()}
@@ -81,11 +83,10 @@ mag.plots.pictures(shown, "The scene with more and more noise")
 # ## 3 · What the U-Net does
 #
 # The *U-Net* is the network that was trained: from a noisy latent, its timestep and a prompt it guesses the noise,
-# $\epsilon_\theta(z_t, t, \text{prompt})$. On its way it halves the grid of cells twice, 32, 16, 8, and doubles it back,
-# so a cell inside it can be larger. It does not read letters: `net.embed` turns a prompt into its *embedding*, a vector
-# for each *token* (a word or a sign).
-# A guess of the noise is a guess of the picture, for the formula above can be
-# solved for $z_0$: $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
+# $\epsilon_\theta(z_t, t, \text{prompt})$. On its way it halves the grid of cells twice, 32, 16, 8, and doubles it
+# back, so a cell inside it can be larger. It does not read letters: `net.embed` turns a prompt into its *embedding*, a
+# vector for each *token* (a word or a sign). A guess of the noise is a guess of the picture, for the formula above can
+# be solved for $z_0$: $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
 #
 # **In code** (`ddim.py`): `return (z - (1 - alpha).sqrt() * eps) / alpha.sqrt()`
 #
@@ -107,8 +108,9 @@ mag.plots.pictures(shown, "The picture that the U-Net foresees")
 #
 # ## 4 · DDIM
 #
-# To generate, start at pure noise, guess, and move a little way: to the noise level of the next timestep, along the
-# same noise. $z_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat z_0 + \sqrt{1-\bar\alpha_{t'}}\,\hat\epsilon$
+# To generate with DDIM (*denoising diffusion implicit model*), start at pure noise, guess, and move a little way: to
+# the noise level of the next timestep, along the same noise.
+# $z_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat z_0 + \sqrt{1-\bar\alpha_{t'}}\,\hat\epsilon$
 #
 # **In code** (`ddim.py`): `return there.sqrt() * to_x0(z, eps, here) + (1 - there).sqrt() * eps`
 #
@@ -138,13 +140,13 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
 # %% [markdown]
 # *The same noise and prompt in more and more steps.* With few, the model is asked rarely, and late: with two it takes
-# pure noise for a picture that is half done, and goes on from there. See from how many steps on the wall is as the prompt
-# says: each further step lets the model decide for something, and another number of steps may lead elsewhere.
+# pure noise for a picture that is half done, and goes on from there. See from how many steps on the wall is as the
+# prompt says: each further step lets the model decide for something, and another number of steps may lead elsewhere.
 #
 # ## 5 · Guidance
 #
-# The prompt alone leaves the model free to add what nobody asked for. *Classifier-free guidance* asks twice, with the prompt and with the empty prompt
-# $\varnothing$, and goes further in the direction in which the words point:
+# The prompt alone leaves the model free to add what nobody asked for. *Classifier-free guidance* asks twice, with the
+# prompt and with the empty prompt $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
 #
 # **In code** (`edit.py`): `return base + scale * (told - base)`
@@ -167,8 +169,8 @@ made = {f"scale {s:g}": guided(net.embed(prompt), s, lab.steps(20)) for s in sca
 mag.plots.pictures(made, "The same noise at four guidance scales")
 
 # %% [markdown]
-# *The same noise and prompt at four scales.* 0 ignores the prompt, 1 is the plain model. See what else than the prompt's
-# words is in the picture at small scales, and what is gone at large ones.
+# *The same noise and prompt at four scales.* 0 ignores the prompt, 1 is the plain model. See what the
+# prompt does not name and is there at small scales, and what is gone at large ones.
 #
 # **Check.** Scale 1 is the plain model exactly, since the empty prompt cancels out: by how much does any pixel differ
 # from the picture that `generate` made?

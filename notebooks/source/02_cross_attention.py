@@ -23,11 +23,11 @@ net = lab.net
 # ## 1 · Every word has a map
 #
 # How do words get into the picture? In *cross-attention* layers inside the U-Net. There, each cell of the latent asks a
-# *query* $Q$ (“what am I to become?”), and each token of the prompt offers a *key* $K$ (“what I am about”) and a *value*
-# $V$ (“what I have to give”). Keys that fit the query get a large share of the cell's attention,
-# $A = \text{softmax}(QK^\top/\sqrt d)$, and the cell takes up that share of their values, $AV$. Row of $A$ = cell,
-# column = token. A column, put back into its grid, is the word's map. (A *token* is a word or a sign; `</w>` marks its
-# end. A prompt is filled up to 32 tokens, the *padding*.)
+# *query* $Q$ (“what am I to become?”), and each token of the prompt offers a *key* $K$ (“what I am about”) and a
+# *value* $V$ (“what I have to give”). Keys that fit the query get a large share of the cell's attention,
+# $A = \text{softmax}(QK^\top/\sqrt d)$, and the cell takes up that share of their values, $AV$. Row of $A$ = cell, column =
+# token. A column, put back into its grid, is the word's map. (A *token* is a word or a sign; `</w>` marks its end. A
+# prompt is filled up to 32 tokens, the *padding*.)
 #
 # **In code** (`attention.py`): `scores = (q * attn.scale) @ k.transpose(-1, -2)`
 #
@@ -40,19 +40,30 @@ task = mag.demo.complex_task(mag.demo.Demo().seed)
 path = lab.invert(task, mag.Direct(lab.steps(20), 4.0))
 trace = lab.run(task, path, mag.PromptToPrompt())
 
-# %% [markdown]
-# **Predict:** two objects have one name. Where will the edit word's map be bright: on the masked one, on the other, on
-# both, or nowhere?
-
 # %% tags=["title"]
+mag.plots.attention_of_words(trace, "source")
+
+# %% [markdown]
+# *The map of each word of the source prompt, averaged over the steps; a word that stands there twice has the mean of
+# the two. The dashed line is the mask; below each map, the share of it that lies inside.* Each map has a scale of its
+# own, so compare places, not brightness.
+#
+# **Look.** Names of objects light up on objects, strongest on their own, and words without a meaning of their own, such
+# as *a* and *and*, have attention too. Not every word is tidy: look for one that lies where you did not expect it.
+#
+# **Predict:** two objects have one name. In the target prompt, where will the edit word's map be bright: on the masked
+# one, on the other, on both, or nowhere?
+
+# %%
 mag.plots.attention_of_words(trace)
 
 # %% [markdown]
-# *The map of each word of the target prompt, averaged over the steps. The dashed line is the mask; below each map, the
-# share that lies inside.* Each map has a scale of its own, so compare places, not brightness.
+# *The same for the target prompt, whose edit word is new.* Nothing in the prompt ties the edit word to the mask, and
+# its map shows it. (The share below a map is that of the mean map; the mean of each step's share, below, differs a
+# little.)
 #
-# **Look.** Names of objects light up on objects. *a*, *and*, *on* and *with* take what is left, wall and table: they say
-# nothing, and yet have attention. Nothing in the prompt ties the edit word to the mask, and its map shows it.
+# Our model was *taught* where words belong, and that attention causes colour. In Stable Diffusion maps are less tidy,
+# and what you do in section 4 works less well.
 #
 # ## 2 · Where the maps come from
 #
@@ -66,9 +77,9 @@ for site in mag.attention.guided(sites):
     print(f"{site.height}x{site.width}  {site.name}")
 
 # %% [markdown]
-# A *tap* reads what a named module puts out, for one forward of the U-Net. This is all that every method in this course
-# is made of. `path.latents[5:6]` is the latent at step 5, `path.times[5]` its timestep. A layer has several *heads*,
-# which look for different things at the same time; what we plot is their mean.
+# A *tap* reads, or replaces, what a named module puts out, for one forward of the U-Net. Every method in this course
+# takes its maps this way. `path.latents[5:6]` is the latent at step 5, `path.times[5]` its timestep. A layer has
+# several *heads*, which look for different things at the same time; what we plot is their mean.
 
 # %%
 site = mag.attention.guided(sites)[0]
@@ -93,8 +104,8 @@ for token, value in zip(trace.tokens, share):
 print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 
 # %% [markdown]
-# **Look.** The largest shares are a comma's and an article's; start, end and padding have the rest. A word gains attention
-# in a cell only by taking it from other tokens.
+# **Look.** The largest shares are a comma's and an article's; start, end and padding have the rest. (In Stable
+# Diffusion the start token takes most.) A word gains attention in a cell only by taking it from other tokens.
 #
 # ## 4 · A map is a handle
 #

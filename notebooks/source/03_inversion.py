@@ -62,9 +62,16 @@ shown = {"picture": task.image, **{name: trace.reconstruction for name, trace in
 mag.plots.pictures(shown, "The picture, and its reconstruction after five inversions")
 
 # %% [markdown]
-# *The source branch of each run: what the model makes of the inverted noise under the source prompt.*
-#
-# **Look** at the edges of the objects and the grain of the wood, not at the whole: there a drift begins.
+# *The source branch of each run: what the model makes of the inverted noise under the source prompt.* A drift begins at
+# the edges of things, so look at one from near:
+
+# %%
+region = lab.fit(task).region.numpy()
+near = {name: metrics.crop(picture, region) for name, picture in shown.items()}
+mag.plots.pictures(near, "The masked object in the picture, and in each reconstruction")
+
+# %% [markdown]
+# *The masked object in each of them.* **Look** at its outline and at the light on it, and compare with the first.
 #
 # ## 2 · In decibels
 #
@@ -82,13 +89,14 @@ for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
 
 # %% [markdown]
-# **Check** your guess. Half a decibel cannot be seen; several can, as the wavy edges above. Negative-prompt equals DDIM at
-# scale 1: for the source branch nothing is left to guide.
+# **Check** your guess. Half a decibel cannot be seen; several can, as the wavy edges above. Negative-prompt equals DDIM
+# at scale 1: for the source branch nothing is left to guide.
 #
 # ## 3 · How each of them does it
 #
-# - **Null-text** (Mokady et al. 2023) tunes the *embedding* $\varnothing_t$ of the empty prompt at each step until the guided step lands
-#   on the recorded latent: $\min_{\varnothing_t} \lVert z_{t-1} - \text{step}(z_t, \varnothing_t) \rVert^2$.
+# - **Null-text** (Mokady et al. 2023) tunes the *embedding* $\varnothing_t$ of the empty prompt at each step until the
+#   guided step lands on the recorded latent:
+#   $\min_{\varnothing_t} \lVert z_{t-1} - \text{step}(z_t, \varnothing_t) \rVert^2$.
 # - **Negative-prompt** (Miyake et al. 2023) puts the source prompt in the empty one's place, so that for the source the
 #   two guesses are equal and nothing is left to guide.
 # - **Direct** (Ju et al. 2024) puts the source branch back on its recorded latents at every step, and leaves the target
@@ -106,7 +114,8 @@ for name, path in paths.items():
 
 # %% [markdown]
 # **Look:** null-text moves the empty prompt as far as it must, negative-prompt puts another in its place, the others
-# leave it alone. Two replay the recorded latents.
+# leave it alone. Two replay their latents: direct the recorded ones, null-text those that its tuned steps reached; what
+# its empty prompts are for is the target branch.
 #
 # ## 4 · Or mend the step up itself
 #
@@ -117,7 +126,7 @@ for name, path in paths.items():
 #
 # **In code** (`inversion.py`): `anew = step(up)`
 #
-# **Predict:** at scale 1, how many decibels of the autoencoder's does that win back? And how many at scale 4?
+# **Predict:** at scale 1, how much of the gap to the autoencoder's decibels does that close? And at scale 4?
 
 # %%
 for often in (1, 5, 20):
@@ -133,9 +142,9 @@ value = metrics.psnr(picture, metrics.unit(back))
 print(f"20 times, then down with guidance at scale 4: {value:.1f} dB")
 
 # %% [markdown]
-# **Look:** without guidance the picture comes back as well as the autoencoder allows. With guidance it does not: the
-# route up knows nothing of guidance, which pulls the way down elsewhere. So fixed points help null-text, which trains
-# towards the route, but do not replace it.
+# **Look:** without guidance the picture comes back as well as the autoencoder allows. With guidance it does not, and
+# need not even come nearer: the route up knows nothing of guidance, which pulls the way down elsewhere. Fixed points
+# can give null-text a better route to train towards, but do not take its place.
 #
 # ## 5 · The same edit after each
 #
@@ -149,8 +158,8 @@ mag.plots.comparison(edits)
 
 # %% [markdown]
 # *The edit of notebook 02, the word's attention times five inside the mask and the outside put back, after each
-# inversion at scale 4.* Compare what lies outside the mask, and how well the new colour fills it: decibels of the source
-# branch tell nothing of the second.
+# inversion at scale 4.* Compare what lies outside the mask, and how well the new colour fills it: decibels of the
+# source branch tell nothing of the second.
 #
 # ## Exercise 1 · Which one drifts?
 #
@@ -172,8 +181,8 @@ check_drift(worst, psnr)
 # ## Exercise 2 · Exact
 #
 # Difficulty ●●○ · 10 minutes. After which of the five does the source branch end *exactly*, bit for bit, at the
-# picture's own latent `net.encode(task.image)`? It must replay its latents, and the last of them, `path.latents[-1:]`,
-# must be that latent. Give a list of names.
+# picture's own latent? For each `name`, `paths[name].pin` must be true (it replays its latents), and the last of them,
+# `paths[name].latents[-1:]`, must equal `net.encode(lab.fit(task).image)`. Give a list of names.
 #
 # <details><summary>Hint</summary>Null-text stops when it is near enough, and records where it got to. Compare with
 # <code>(a == b).all()</code>.</details>

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 04 · Prompt-to-Prompt, and why it leaks
 #
-# ![A scene, and the same edit with more and more of the source's attention kept](pictures/04_prompt_to_prompt.png)
+# ![A scene in which one object is to change, with its mask and both prompts](pictures/04_prompt_to_prompt.png)
 #
-# *The same edit with the source's attention put in never, early, and for most of the time.*
+# *One object is to change, and all else to stay. The prompts say what; attention says where.*
 #
-# **You will** *keep* a picture's layout by keeping its attention, *choose* for how long, *align* two prompts, and *find*
-# out why the method fails where a prompt does not tell objects apart.
+# **You will** *keep* a picture's layout by keeping its attention, *choose* for how long, *align* two prompts, and
+# *find* out why the method fails where a prompt does not tell objects apart.
 #
 # **You need** notebooks 02 and 03. **Time** {time}.
 
@@ -29,7 +29,7 @@ net, demo = lab.net, mag.demo.Demo()
 #
 # **In code** (`methods/injection.py`): `probs = torch.where(rows, source @ self.mapper.to(source.dtype), probs)`
 
-# %%
+# %% tags=["title"]
 easy = mag.applications.example_sequence()[0]
 path = lab.invert(easy, replace(demo.inversion, steps=lab.steps(20)))
 mag.plots.task(easy)
@@ -45,15 +45,15 @@ shares = {"never": (0.0, 0.0), "in 80 %, 50 %": (0.8, 0.5), "always": (1.0, 1.0)
 runs = {name: lab.run(easy, path, mag.PromptToPrompt(cross_replace=c, self_replace=s))
         for name, (c, s) in shares.items()}
 
-# %% tags=["title"]
+# %%
 mag.plots.comparison(runs)
 
 # %% [markdown]
 # *The same edit with the source's attention put in never; for 80 % of the steps in cross and 50 % in self attention, as
 # published; and always.*
 #
-# **Look** at the outlines, and at how well the new colour took: they say how much of the source was kept. Where the noise
-# alone keeps the layout, as in easy scenes, little is lost without.
+# **Look** at the outlines, and at how well the new colour took: they say how much of the source was kept. Here the
+# three hardly differ: in an easy scene the noise alone keeps the layout. Try it in a scene of your own.
 #
 # ## 2 · What is common
 #
@@ -90,9 +90,9 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *Prompt-to-Prompt; outside a mask made from the word's attention the source is put back; the same with the given mask;
-# and with it the word's attention times ten inside the mask.* See which objects took the colour in each, whether the multiplied
-# one kept its surface, and whether the others stayed as they were. A mask made from the word's own attention holds the
-# word's mistakes.
+# and with it the word's attention times ten inside the mask.* See which objects took the colour in each, whether the
+# multiplied one kept its surface, and whether the others stayed as they were. A mask made from the word's own attention
+# holds the word's mistakes.
 #
 # ## 4 · Why
 #
@@ -105,8 +105,9 @@ mag.plots.attention_of_words(runs["P2P"])
 # *The map of each word after injection, averaged over the steps; below it the share inside the mask.* Look for the edit
 # word, and compare its share with that of the thing's own name.
 #
-# **Check** with one number, the mean of each step's share: how many times its area does the mask get of the edit word? 1
-# would mean that the word does not care for the mask, and less that it avoids it.
+# **Check** with one number: the mask's share of the word's attention (the mean of each step's share; the figure has
+# that of the mean map), divided by the mask's share of the picture. 1 would mean that the word does not care for the
+# mask, and less that it avoids it.
 
 # %%
 word, cells = task.words[0], mag.masks.to_cells(task.region, 16, 16)
@@ -117,9 +118,9 @@ print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
 # %% [markdown]
 # Blending can only throw away; it cannot bring the word to where it is not. Multiplying brings more of it, but only in
 # proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which Stable
-# Diffusion has never seen. (Our small model was taught it: the masked object takes the colour. What is outside, nothing
-# holds.) The next notebook moves the latent,
-# so that the word comes of itself.
+# Diffusion has never seen. (Our small model was taught it, so here the masked object takes the colour. Without the
+# blend the other objects changed too: notebook 02.) The next notebook moves the latent, so that the word comes of
+# itself.
 #
 # ## Exercise 1 · Align by hand
 #

@@ -29,40 +29,44 @@ mag.plots.task(task)
 #
 # ## 1 · Two questions about one map
 #
-# Let $(\hat A^*_t)_x^k$ be the attention of cell $x$ to token $k$ after Prompt-to-Prompt's injection, $w$ the edit word,
-# and $|\mathcal M|$ the number of cells in the mask.
+# Let $\hat A_x^k$ be the attention of cell $x$ to token $k$ after Prompt-to-Prompt's injection (the paper's
+# $(\hat A^*_t)_x^k$), $w$ the edit word, and $|\mathcal M|$ the number of cells in the mask.
 #
-# **Token ratio** (Eq. 1): *inside the mask, how much of the attention does the edit word get?*
+# **Token ratio** (Eq. 1, as the released code reads it): *inside the mask, how much of the attention does the edit word
+# get?*
 # $\mathcal L_{TR} = \Big(1 - \frac{1}{|\mathcal M|}\sum_{x \in \mathcal M} \frac{\hat A_x^w}{\sum_k \hat A_x^k}\Big)^2$
 #
 # **In code** (`losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
 #
 # **In code** (`losses.py`): `return (1 - inside).square().mean()`
 #
-# **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
-# $\mathcal L_{SR} = \lambda(1 - a) - a$ with $a = \sum_{x \in \mathcal M} \hat A_x^w / \sum_x \hat A_x^w$ and $\lambda = 3$.
-#
-# **In code** (`losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
-#
-# **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
-#
-# The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). Both losses are plain
-# functions of them. Here is one of the five sites; the loss of a run is the mean of all.
+# The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). A loss is a plain
+# function of them. Here is one of the five sites; the loss of a run is the mean of all.
 
 # %%
 first = next(mag.edit(net, task, path, mag.MagEdit(iterations=1)))
 probs = next(iter(first.nudges[0].maps.values()))[0]
 mask = mag.masks.to_cells(task.region, 16, 16).flatten().to(probs)
 word = net.positions(task.target, task.words[0])
-token, spatial = (loss(probs, mask, word).item() for loss in mag.losses.LOSSES.values())
-print(f"token ratio   {token:.3f}  (1: no attention, 0: all)")
-print(f"spatial ratio {spatial:.3f}  (3: nothing inside, -1: all)")
+print(f"token ratio {mag.losses.token_ratio(probs, mask, word):.3f}  (1: no attention, 0: all)")
+
+# %% [markdown]
+# **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
+# $\mathcal L_{SR} = \lambda(1 - a) - a$ with $\lambda = 3$ and $a = \sum_{x \in \mathcal M} \hat A_x^w / \sum_x \hat A_x^w$.
+#
+# **In code** (`losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
+#
+# **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
+
+# %%
+print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
 
 # %% [markdown]
 # ## 2 · The gradient
 #
 # The loss depends on the noisy latent $z^*_t$ through half of the U-Net, which PyTorch can differentiate. Eq. 4 moves
-# the latent against the gradient, inside the mask only, by a step size $\delta$:
+# the latent against the gradient, inside the mask only, by a step size $\delta$, which the released code multiplies by
+# $\sigma_t$, the ratio of noise to signal:
 # $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla_{z^*_t}\mathcal L$.
 #
 # **In code** (`methods/guidance.py`): `update = mask * size * gradient`
@@ -84,8 +88,8 @@ print(f"largest update inside {largest[0]:.2e}, outside {largest[1]:.2e}")
 #
 # ## 3 · Algorithm 1
 #
-# Nudge a few times, then denoise one step, and so on; after the step $\tau$ (here halfway) only denoise. `demo.guided` is
-# the released code's method with 3 nudges a step and twice its step size. The library's `edit` is a generator: it
+# Nudge a few times, then denoise one step, and so on; after the step $\tau$ (here halfway) only denoise. `demo.guided`
+# is the released code's method with 3 nudges a step and twice its step size. The library's `edit` is a generator: it
 # yields a step as soon as it is done, with every nudge in it. A `for` loop is all that is needed to watch, to plot, or
 # to stop.
 
@@ -101,8 +105,8 @@ for step in mag.edit(net, task, path, demo.guided):
 mag.plots.loss_curves(trace)
 
 # %% [markdown]
-# *Every nudge of every guided step.* Within a row the loss falls. Between rows denoising at first helps, since each step
-# paints what the nudges have begun; later it takes back what they gain, and more.
+# *Every nudge of every guided step.* Within a row the loss falls. Between rows denoising at first helps, since each
+# step paints what the nudges have begun; later it takes back what they gain, and more.
 
 # %% tags=["title"]
 mag.plots.attention_before_after(trace)
@@ -117,8 +121,7 @@ mag.plots.gradient_inside_outside(trace)
 
 # %% [markdown]
 # *Size of the gradient inside (blue) and outside the mask (orange, dashed), and where it is largest.* Its size changes
-# by step, but not with the noise. The released code multiplies $\delta$ by $\sigma_t$, the ratio of noise to signal: large
-# nudges early, small ones late.
+# by step, but not with the noise; $\delta$ times $\sigma_t$ does: large nudges early, small ones late.
 #
 # ## 4 · Token or spatial?
 #
@@ -139,16 +142,16 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *No guidance, guidance by the token ratio, and by the spatial ratio.* See whether the masked object took the colour,
-# and whether either kept its shape. Here they differ little; the paper's Fig. 8 has scenes where they
-# differ more.
+# and whether either kept its shape. Here they differ little; the paper's Fig. 8 has scenes where they differ more. And
+# the prediction: the spatial ratio. To meet it, it is enough that the word loses attention *outside*.
 
 # %%
 mag.plots.attention_over_time(runs)
 
 # %% [markdown]
-# *The share of the edit word's attention inside the mask, over all steps.* The spatial ratio asks for just this, and yet
-# the token ratio's share may rise sooner: its step grows with the noise, the other's does not. The jump at step 15 is the
-# blend, which puts the outside back, and not guidance.
+# *The share of the edit word's attention inside the mask, over all steps.* The spatial ratio asks for just this, and
+# yet the token ratio's share may rise sooner: its step grows with the noise, the other's does not. The jump at step 15
+# is the blend, which puts the outside back, and not guidance.
 #
 # **Check.** Without nudges MAG-Edit is its base method, bit for bit:
 
@@ -168,10 +171,11 @@ for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations"):
 print(f"{'blend':<12} official {official.base.blend}, paper {paper.base.blend!r}")
 
 # %% [markdown]
-# `by_sigma`: the step size times $\sigma_t$, the ratio of noise to signal (`None`: for the token ratio only).
-# `all_tokens`: Eq. 1 divides by all columns, the start and padding tokens included, not by the prompt's own.
-# `per_head`: a loss for each head, not one of their mean. `MaskBlend(start=0.7, grow=1)`: blending in the last 30 % of the
-# steps, with a mask one cell wider.
+# `by_sigma`: the step size times $\sigma_t$ (`None`: for the token ratio only). The paper prints no step size; its
+# preset borrows the code's. `all_tokens`: the denominator runs over all columns, start and padding included, as above
+# and in the code; or, as the paper prints Eq. 1, over the edit word and the common words. `per_head`: a loss for each
+# head, not one of their mean. `MaskBlend(start=0.7, grow=1)`: blending in the last 30 % of the steps, with a mask one
+# cell wider.
 #
 # ## Exercise 1 · The token ratio
 #

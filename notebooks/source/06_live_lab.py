@@ -50,8 +50,8 @@ painter.add({"tool": "grow", "points": [[thing.x, thing.y - 0.4 * thing.size]], 
 painter
 
 # %% [markdown]
-# *The picture with what is painted on it, tinted blue (on a blue object look at the twin's mask).* See whether the click
-# took the whole object, and nothing else; if not, add or erase with the brush, then run the cells below again.
+# *The picture with what is painted on it, tinted blue and outlined.* See whether the click took the whole object, and
+# nothing else; if not, add or erase with the brush, then run the cells below again.
 #
 # **The twin** draws the same strokes in code, at any size.
 
@@ -76,26 +76,27 @@ print(mag.strokes.dumps(painter.strokes)[:150])
 # ## 2 · Write
 #
 # `PromptEditor` shows both prompts as the model reads them, token by token, with lines between those that correspond.
-# Click a new word to make it an edit word. It warns of what a run would refuse.
+# Click a word to make it an edit word. It warns of what a run would refuse, and of what only MAG-Edit would.
 
 # %%
 editor = PromptEditor(net.tokenizer, task.source, task.target, task.words)
 editor
 
 # %% [markdown]
-# *Source above, target below; grey lines join common tokens, the edit word is filled.* See which tokens have no partner:
-# only those can be guided.
+# *Source above, target below; grey lines join common tokens, the edit word is filled.* See which tokens have no
+# partner: only those can be guided.
 #
-# **Predict:** what will it say if you choose a word that both prompts have?
+# **Predict:** what will it say if you choose a word that both prompts have, and what for one that neither has?
 #
 # **The twin** gives the warnings, and draws the figure.
 
 # %%
 from magedit_lab import prompts, side_by_side
 
-common = mag.words.split(task.source)[1]
-print(prompts.refusals(net.tokenizer, task.source, task.target, [common])[0])
-print("warnings as it stands:", prompts.refusals(net.tokenizer, task.source, task.target, task.words))
+asked, common = (net.tokenizer, task.source, task.target), mag.words.split(task.source)[1]
+print(prompts.refusals(*asked, ["zebra"])[0])
+print(prompts.unguided(*asked, [common])[0])
+print("as it stands:", prompts.refusals(*asked, task.words) + prompts.unguided(*asked, task.words))
 
 # %%
 sentence = "The tokens of both prompts, joined"
@@ -140,13 +141,17 @@ print("equal:", trace.result.tobytes() == live.trace.result.tobytes())
 # after `cancel()` does it stop?
 
 # %%
+import time
+
 live.run()
+while live.state == "running" and len(live.losses) < 4:
+    time.sleep(0.02)
 live.cancel()
-print(live.wait(), "-", f"{len(live.trace.times)} of {path.steps} steps are kept")
+print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} of {path.steps} steps are kept")
 
 # %% [markdown]
-# **Look:** before the very next one; here so soon that no step is kept. Between two nudges the thread asks whether it shall go on; nothing is torn in
-# the middle, and the model is left as it was.
+# **Look:** before the very next one; the steps that were finished are kept. Between two nudges the thread asks whether
+# it shall go on; nothing is torn in the middle, and the model is left as it was.
 #
 # ## 4 · Look inside
 #
@@ -186,8 +191,8 @@ GradientInspector(trace)
 mag.plots.gradient_maps(trace)
 
 # %% [markdown]
-# *The same maps by a plain function.* **Look:** within a step the pull changes little,
-# and after the first steps hardly at all. It sits in the middle of things rather than on edges, and at some steps it is
+# *The same maps by a plain function.* **Look:** in the first steps the pull still changes from nudge to nudge, in the
+# later ones hardly. It sits in the middle of things rather than on edges, and at some steps it is
 # strong on the *other* object too, where Eq. 4 cuts it off.
 #
 # ## 5 · Compare
@@ -234,8 +239,9 @@ ablate
 mag.plots.sweep({value: ablate.runs[value] for value in values}, "iterations")
 
 # %% [markdown]
-# *The same by a plain function.* `magedit_lab.ablations.sweep` makes the runs without a widget. See what the
-# nudges change: the colour, how much of the object takes it, or the surface.
+# *The same by a plain function.* `magedit_lab.ablations.sweep` makes the runs without a widget. Without nudges there is
+# no loss to draw, with one there is a dot a step. See what the nudges change: the colour, how much of the object takes
+# it, its surface, or its shape.
 #
 # ## 7 · All of it
 #
@@ -257,8 +263,8 @@ app
 #
 # ## Exercise 1 · Paint the other one
 #
-# Difficulty ●○○ · 10 minutes. Cover the *other* look-alike: at least 70 % of what your strokes or the object cover
-# should be covered by both. Paint in a `MaskPainter(scene.image)` and take its `strokes`, or write them:
+# Difficulty ●○○ · 10 minutes. Cover the *other* look-alike: overlap divided by union should be at least 70 %. Paint in
+# a `MaskPainter(scene.image)` and take its `strokes`, or write them:
 # `{"tool": "box", "rect": [left, top, right, bottom]}`, `{"tool": "polygon", "points": [[x, y], …]}`.
 #
 # <details><summary>Hint</summary>x runs to the right and y runs down, both from 0 to 1. An object's foot is at

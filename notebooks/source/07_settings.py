@@ -22,7 +22,7 @@ lab = start()
 # %% [markdown]
 # One task and one path serve most of this notebook. Since the scene is drawn by us, the *ideal edit* is known: the same
 # scene, drawn with the other colour. So each result can be judged by its error inside the mask: 0 for perfect, and
-# differences of 0.01 cannot be seen here.
+# differences of 0.01 cannot be seen here. It does not see what spills over the mask's edge: look at the handle too.
 #
 # **In code** (`metrics.py`): `return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))`
 
@@ -57,7 +57,8 @@ def tried(methods):
 # %%
 usual = f"{demo.iterations} nudges"
 counts = (0, 1, demo.iterations, 3 * demo.iterations)
-by_iterations = tried({f"{n} nudges": replace(demo.guided, iterations=n) for n in counts})
+named = {n: f"{n} nudge{'' if n == 1 else 's'}" for n in counts}
+by_iterations = tried({named[n]: replace(demo.guided, iterations=n) for n in counts})
 
 # %% tags=["title"]
 mag.plots.comparison(by_iterations)
@@ -74,7 +75,7 @@ for name, trace in by_iterations.items():
     print(f"{name}: {error(trace.result):.3f}")
 
 # %% [markdown]
-# The paper, on Stable Diffusion: more iterations edit more strongly, and too many bring artefacts, above all in shape.
+# The paper, on Stable Diffusion: more iterations edit more strongly, and too many bring artefacts in texture and shape.
 #
 # ## 2 · Until when? (Fig. 7)
 #
@@ -95,8 +96,8 @@ by_stop = dict([few, ("first 50%", by_iterations[usual]), most])  # the usual ru
 mag.plots.comparison(by_stop)
 
 # %% [markdown]
-# *The same edit, guided in the first fifth of the steps, in the first half, and in all.* **Look** whether
-# the first fifth has decided all that can be seen. A late nudge is small, for the step shrinks with the noise (section 3).
+# *The same edit, guided in the first fifth of the steps, in the first half, and in all.* **Look** whether the first
+# fifth has decided all that can be seen. A late nudge is small, for the step shrinks with the noise (section 3).
 
 # %%
 for name, trace in by_stop.items():
@@ -105,8 +106,8 @@ for name, trace in by_stop.items():
 # %% [markdown]
 # ## 3 · How far? The step size
 #
-# $\delta$ in Eq. 4. The paper gives no number; the released code takes $2.5\,\sigma_t$, where $\sigma_t$ is the ratio of
-# noise to signal, so that early nudges are large.
+# $\delta$ in Eq. 4. The paper gives no number; the released code takes $2.5\,\sigma_t$, where $\sigma_t$ is the ratio
+# of noise to signal, so that early nudges are large.
 #
 # **In code** (`methods/mag_edit.py`): `return self.step_size * (ddim.sigma(now.net.alpha(now.t)).item() if by_sigma else 1.0)`
 #
@@ -119,8 +120,8 @@ mag.plots.comparison(by_size)
 
 # %% [markdown]
 # *The usual nudges at each guided step, and one that is as large as all of them together.* A gradient holds for small
-# moves only. See in the picture and in the numbers whether three times a nudge is still small: then one does the work of
-# three, for a third of the time.
+# moves only. See in the picture and in the numbers whether three times a nudge is still small: then one does the work
+# of three, for a third of the nudges' time.
 
 # %%
 print({name: round(error(trace.result), 3) for name, trace in by_size.items()})
@@ -141,7 +142,8 @@ mag.plots.comparison(by_loss)
 #
 # ## 5 · Away from something: the negative prompt (Eq. 3)
 #
-# An old colour can be pushed out: describe the source in a *negative prompt*, and climb where the other loss descends.
+# An old colour can be pushed out: write it in a second, *negative prompt* (nothing to do with notebook 03's inversion
+# of that name). Its word's loss is subtracted, so the nudges lower that word's attention.
 # $\mathcal L_{total} = \lambda_p\,\mathcal L - \lambda_{ng}\,\mathcal L_{ng}$
 #
 # **In code** (`losses.py`): `return lambda_p * positive - lambda_ng * negative`
@@ -160,8 +162,8 @@ pushed = {"without": by_iterations[usual], f"away from {old}": away}
 mag.plots.comparison(pushed)
 
 # %% [markdown]
-# *The same edit without and with the old colour as a negative prompt.* See whether there was any of the old
-# colour left to push out. If not, only the cost changes: each nudge now runs the U-Net twice.
+# *The same edit without and with the old colour as a negative prompt.* See whether there was any of the old colour left
+# to push out. If not, the push can only harm: look at the error below. And each nudge now runs the U-Net twice.
 #
 # **Check:** both terms are in the trace.
 
@@ -190,8 +192,8 @@ mag.plots.comparison(balanced)
 
 # %% [markdown]
 # *A colour and a texture for one object, weighted from one word alone to the other.* A word of weight 0 is still in the
-# prompt: it may come true by itself, and it is not helped. **Look:** where
-# both words come true at any weights, the weights decide nothing. They matter where a word fails without help.
+# prompt: it may come true by itself, and it is not helped. **Look:** here all
+# three are alike, for both words come true by themselves. Weights matter where a word fails without help.
 #
 # ## 7 · Part of a thing (Fig. 9d)
 #

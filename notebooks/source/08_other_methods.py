@@ -3,7 +3,7 @@
 #
 # ![The same scene edited by several methods](pictures/08_other_methods.png)
 #
-# *One task, one noise, and what five families of methods make of it.*
+# *One task, one noise: three methods, and MAG-Edit on top of each.*
 #
 # **You will** *compare* the methods of the paper's Table 1 on one task, *see* what each takes from the source, *put*
 # MAG-Edit on top of three of them, and *write* a method of your own.
@@ -26,7 +26,8 @@ path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 mag.plots.task(task)
 
 # %% [markdown]
-# *The task of notebook 00 once more: one of two look-alikes.* All methods below but Blended start from the same inverted noise.
+# *The task of notebook 00 once more: one of two look-alikes.* All methods in sections 2
+# to 4 but Blended start from the same inverted noise.
 #
 # ## 1 · One mechanism
 #
@@ -54,8 +55,8 @@ for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-
 # ## 2 · Paint it anew: Blended Latent Diffusion, DiffEdit
 #
 # *Blended Latent Diffusion* denoises under the target prompt, and outside the mask puts the noised source back at every
-# step. *DiffEdit* does so from the inverted noise, and can find its mask by itself: where the two prompts make the U-Net
-# guess different noise.
+# step. *DiffEdit* does so from the inverted noise, and can find its mask by itself: where the two prompts make the
+# U-Net guess different noise.
 #
 # **In code** (`methods/diffedit.py`): `differences.append((source - target).abs().mean((0, 1)))`
 #
@@ -71,9 +72,9 @@ shown = {name: picture.convert("RGB") for name, picture in grey.items()}
 mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds")
 
 # %% [markdown]
-# *The task's mask, and the one that DiffEdit finds.* **Look:** the prompt names no
-# place, so the new word goes where the model likes it best, here to the *box*, and the mask with it. Several methods below
-# agree. The paper gives all such methods the same mask.
+# *The task's mask, and the one that DiffEdit finds.* **Look:** the prompt names no place, so the new word goes where
+# the model likes it best, here to the *box*, and the mask with it. Several methods below agree. The paper gives all
+# such methods the same mask.
 
 # %%
 names = {"Blended": "blended", "DiffEdit": "diffedit", "DiffEdit+Mask": "diffedit+mask"}
@@ -82,8 +83,8 @@ mag.plots.comparison(painted)
 
 # %% [markdown]
 # *Inpainting: Blended Latent Diffusion, DiffEdit with its own mask, and with the task's.* **Look:** Blended, from fresh
-# noise, tears the shape. DiffEdit with the task's mask, from inverted noise, keeps the shape, and the colour with it: no
-# edit came about.
+# noise, tears the shape. DiffEdit with the task's mask, from inverted noise, keeps the shape, and the colour with it:
+# no edit came about.
 #
 # ## 3 · Keep features or attention: Plug-and-Play, MasaCtrl, Re-weight
 #
@@ -93,33 +94,39 @@ mag.plots.comparison(painted)
 # **Predict:** which of them keeps the layout best, and which obeys the word?
 
 # %%
-names = {"PnP": "pnp", "MasaCtrl": "masactrl", "P2P": "p2p", "P2P+Re-weight": "p2p+re-weight"}
+names = {"PnP": "pnp", "MasaCtrl": "masactrl", "P2P": "p2p"}
+names |= {"P2P+Mask": "p2p+mask", "P2P+Re-weight": "p2p+re-weight"}
 kept = {shown: lab.run(task, path, METHODS[name]) for shown, name in names.items()}
 mag.plots.comparison(kept)
 
 # %% [markdown]
-# *Attention-based editing: Plug-and-Play, MasaCtrl, Prompt-to-Prompt, and re-weighted Prompt-to-Prompt.* Three of the
-# four never see the mask; look which object changed.
+# *Attention-based editing: Plug-and-Play, MasaCtrl, Prompt-to-Prompt, the same with the outside put back, and
+# re-weighted.* The first three never see the mask; look which object changed.
 #
 # ## 4 · MAG-Edit on top
 #
-# MAG-Edit nudges the latent, so any method can go on from there. `base` says which.
+# MAG-Edit nudges the latent, so any method can go on from there. `base` says which. All three put the outside back in
+# the last steps, so first look what that does by itself: `iterations=0` is the base without a nudge.
 #
 # **In code** (`methods/mag_edit.py`): `hooks = self._exempt(task).bind(net, task, path)`
 
 # %%
 names = {"P2P": "p2p", "PnP": "pnp", "MasaCtrl": "masactrl"}
 bases = {shown: METHODS[f"{name}+mag-edit"].base for shown, name in names.items()}
-on_top = {f"{name}+MAG-Edit": lab.run(task, path, replace(demo.guided, base=base))
-          for name, base in bases.items()}
+on_top = {name: replace(demo.guided, base=base) for name, base in bases.items()}
+without = {name: lab.run(task, path, replace(method, iterations=0)) for name, method in on_top.items()}
+guided = {f"{name}+MAG-Edit": lab.run(task, path, method) for name, method in on_top.items()}
+
+# %%
+mag.plots.comparison(without)
 
 # %% tags=["title"]
-mag.plots.comparison({name: kept[name] for name in ("PnP", "MasaCtrl", "P2P")} | on_top)
+mag.plots.comparison(guided)
 
 # %% [markdown]
-# *Three methods without guidance, and MAG-Edit on the same three.* **Look** at each pair: on P2P and MasaCtrl the nudges
-# turn the masked mug red; on PnP they change nothing, its injected features hold the layout too firmly. With MAG-Edit
-# all three put the outside back in the last steps.
+# *Above the three bases with the outside put back and no nudge, below the same with nudges.* **Look** at each pair: on
+# P2P and MasaCtrl the nudges turn the masked mug red, on MasaCtrl it also shrinks; on PnP, whose injected features hold
+# the layout, it stays blue. That the rest is as it was is the blend's doing, not the nudges'.
 #
 # ## 5 · Relatives: the same nudge, other losses
 #
@@ -143,8 +150,9 @@ mag.plots.comparison(relatives)
 
 # %% [markdown]
 # *Guidance without a base method that keeps the source: the whole picture is free.* Three were made to compose new
-# pictures, pix2pix-zero to edit. **Look:** Attend-and-Excite and pix2pix-zero know nothing of the mask; BoxDiff does, and
-# its few nudges do not reach it; layout guidance pulls hardest, and tears the picture.
+# pictures, pix2pix-zero to edit. **Look:** all four turn the *box* into a red mug, and the masked mug stays blue.
+# Attend-and-Excite and pix2pix-zero know nothing of the mask; layout guidance and BoxDiff read it, and their four or
+# five nudges are too few to reach it.
 #
 # ## 6 · In numbers
 #
@@ -154,7 +162,7 @@ mag.plots.comparison(relatives)
 # **Check** what you saw, and mind that this is one task; notebook 09 measures several.
 
 # %%
-everything = {**painted, **kept, **on_top, **relatives}
+everything = {**painted, **kept, **guided, **relatives}
 ideal, mask = mag.demo.ideal(demo.seed).resize(task.image.size), task.region.numpy()
 for name, trace in everything.items():
     wrong = metrics.error_to_ideal(trace.result, ideal, mask)
@@ -168,7 +176,8 @@ for name in ("p2p", "pnp", "p2p+mag-edit"):
     print(f"{name:<13} {calls.count} U-Net calls in the first step")
 
 # %% [markdown]
-# **Look:** `METHODS["p2p+mag-edit"]` has the paper's 15 nudges: MAG-Edit pays one more call for each (half a U-Net forward, and its gradient).
+# **Look:** `METHODS["p2p+mag-edit"]` has the paper's 15 nudges: MAG-Edit pays one more call for each (half a U-Net
+# forward, and its gradient).
 #
 # ## Exercise 1 · Who reads the mask?
 #
@@ -193,8 +202,8 @@ check_mask_readers(blind, names)
 # %% [markdown]
 # ## Exercise 2 · Another base
 #
-# Difficulty ●○○ · 5 minutes. Make MAG-Edit with MasaCtrl as its base, such that cells inside the mask look at the source
-# inside only, and cells outside look outside.
+# Difficulty ●○○ · 5 minutes. Make MAG-Edit with MasaCtrl as its base, such that cells inside the mask look at the
+# source inside only, and cells outside look outside.
 #
 # <details><summary>Hint</summary><code>mag.METHODS["masactrl+mask"]</code> is such a base.</details>
 
@@ -214,7 +223,9 @@ check_base(method)
 # source's latent back outside the mask. `Hooks(blend=…)` takes a function of `now` and `step`; `step.source` and
 # `step.target` are the latents after the step, and `to_cells` brings the mask to their grid.
 #
-# <details><summary>Hint</summary><code>step.source + mask * (step.target - step.source)</code></details>
+# <details><summary>Hint</summary>In <code>bind</code>, <code>mask = mag.masks.to_cells(task.region,
+# *path.latents.shape[-2:]).to(path.latents)</code>. The blend gives back <code>step.source + mask * (step.target -
+# step.source)</code>.</details>
 
 # %% tags=["exercise"]
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ mag.plots.pictures(pictures, f"Six pictures that claim to be {case.phrase}: {', 
 #
 # **Predict:** for each fault, which number will notice it?
 #
-# - **local CLIP ↑**: CLIP, a network that turns pictures and words into vectors, says how well the cut-out of the mask's
-#   box fits the phrase: $100\,\cos(x, y)$.
-# - **structure distance ↓**: how much the likeness between the box's own parts has changed.
+# - **local CLIP ↑**: CLIP, a network that turns pictures and words into vectors, says how well the cut-out of the
+#   mask's box fits the phrase: $100\,\cos(x, y)$. $x$ and $y$ are the vectors of picture and phrase.
+# - **structure distance ↓**: cut the box into patches, compare each with each by what a vision network sees in them,
+#   and take the mean squared difference of the two tables, before and after (the paper: DINO-ViT; here our CLIP).
 # - **background PSNR, SSIM ↑**: whether the rest is untouched; SSIM compares local patterns, 1 for equal.
 # - **error to the ideal ↓** and **success ↑**: only where the ideal edit is known. Success: the masked object's colour
 #   is the one asked for (texture and kind: by CLIP's choice among all there are).
@@ -78,8 +79,8 @@ for name, s in found.items():
 # %% [markdown]
 # **Look** down each column for the rows that it cannot tell from the ideal. Only the error to the ideal finds every
 # fault, and it hardly minds the tint, the worst to the eye, for it looks inside the mask only. The untouched picture is
-# perfect in three columns. The ideal edit's structure distance is not 0, for a new colour alone moves it, and its PSNR is
-# not infinite, for soft pixels at the mask's edge count as outside.
+# perfect in three columns. The ideal edit's structure distance is not 0, for a new colour alone moves it, and its PSNR
+# is not infinite, for soft pixels at the mask's edge count as outside.
 #
 # ## 3 · What CLIP sees
 #
@@ -98,8 +99,9 @@ for cosine, phrase in sorted(zip(cosines, phrases), reverse=True)[:4]:
 #
 # ## 4 · Table 1 in small
 #
-# Four methods on eight cases of TabletopBench: colour, texture, object and removal of a texture, first in simple scenes, then in
-# complex ones. `benchmark.measure` writes a row for each as soon as it is there, so an interrupt loses at most one.
+# Four methods on eight cases of TabletopBench, our 200 drawn cases: colour, texture, object and removal of a texture,
+# first in simple scenes, then in complex ones. `benchmark.measure` writes a row for each as soon as it is there, so an
+# interrupt loses at most one.
 
 # %%
 few = list(tabletop.cases(8))[:: 1 if lab.profile == "lesson" else 2]
@@ -127,14 +129,15 @@ with lab.progress("cases x methods") as after:
 shown = {"source": report.outlined(hard), "ideal": hard.ideal}
 for name in methods:
     shown[name] = Image.open(out / "pictures" / f"{hard.name}.{name}.png")
+print("asked for:", hard.task.target)
 mag.plots.pictures(shown, f"{hard.task.target}: the source, the ideal edit, and {', '.join(methods)}")
 
 # %% [markdown]
 # *One of the complex cases: the source with its mask dashed, the ideal edit, and four methods.* Eight steps and a quick
 # inversion: rougher than the README's table, and enough to see how a table is made.
 #
-# The brackets below are 95 % *bootstrap* intervals: draw as many cases as there are, with replacement, take the mean, do
-# so 2,000 times, and leave 2.5 % of the means out at either end.
+# The brackets below are 95 % *bootstrap* intervals: draw as many cases as there are, with replacement, take the mean,
+# do so 2,000 times, and leave 2.5 % of the means out at either end.
 #
 # **In code** (`benchmark.py`): `low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])`
 #
@@ -149,7 +152,7 @@ for line in table:
           f"structure {line['structure'][0]:.3f}")
 
 # %% [markdown]
-# **Look** for a pair whose brackets do not overlap.
+# **Look** for a pair whose brackets do not overlap. With eight cases there is hardly one.
 #
 # ## 5 · Case by case
 #
@@ -197,13 +200,14 @@ for line in study.shares(cast, "P2P+MAG-Edit"):
     print(f"against {line['against']:<9} {line['share']:.0%} {interval} of {line['votes']}")
 
 # %% [markdown]
-# **Look:** a share of 50 % means no preference. A vote counts how often one is nearer, not by how much. And the brackets
-# are too narrow: 24 votes on 8 pairs are not 24 cases. The paper's Fig. 5 has 68 % to 81 % for MAG-Edit overall, by paid
-# voters on Stable Diffusion's pictures.
+# **Look:** a share of 50 % means no preference. A vote counts how often one is nearer, not by how much. And the
+# brackets are too narrow: 24 votes on 8 pairs are not 24 cases. The paper's Fig. 5 has 68 % to 81 % for MAG-Edit
+# overall, by paid voters on Stable Diffusion's pictures.
 #
 # ## 7 · The full table
 #
-# The README has a table by `magedit-lab bench table1`, on more cases and steps. Without the repository there is no table to read.
+# The README has a table by `magedit-lab bench table1`, on more cases and steps. Without the repository there is no
+# table to read.
 
 # %%
 readme = Path(mag.__file__).parents[1] / "README.md"
@@ -217,7 +221,9 @@ for line in lines[heads[0] :] if heads else ["no table here"]:
 # %% [markdown]
 # Read it as you would read any paper's:
 #
-# - **Who is best in each column, and is it outside the next one's interval?** Most rows do not differ.
+# - **Who is best in each column, and is it outside the next one's interval?** In success, P2P+Re-weight and MAG-Edit
+#   stand clear of nearly all others; elsewhere most intervals overlap. Re-weight does as well as MAG-Edit here since
+#   this model was *taught* to obey multiplied attention; Stable Diffusion was not.
 # - **Which column would an untouched picture win?** Section 2. A method that does little looks careful.
 # - **Which column was made with the same idea as a method?** A method that is guided by attention may please a score
 #   that looks for words.

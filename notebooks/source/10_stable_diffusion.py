@@ -5,8 +5,8 @@
 #
 # *A picture of any size, the square that the model sees of it, and the edit put back in its place.*
 #
-# **You will** *load* a model from a folder, *fit* a photograph of any size to it, *foresee* what a run costs, *edit* and
-# *paste* the result back.
+# **You will** *load* a model from a folder, *fit* a photograph of any size to it, *foresee* what a run costs, *edit*
+# and *paste* the result back.
 #
 # **You need** notebook 05; for the real thing, a GPU and the weights of a Stable Diffusion 1.x or 2.x on its disk.
 # **Time** {time}.
@@ -62,9 +62,9 @@ size = f"{guided[0].height} x {guided[0].width}"
 print(f"{len(guided)} guided sites of {size}; the model predicts {net.prediction}")
 
 # %% [markdown]
-# **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon, the noise itself; the shipped
-# model guesses a mixture of noise and picture, from which `net.predict` works out the noise. Only safetensors are read:
-# older formats can hold programs, which would be run.
+# **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon, the noise itself; the
+# shipped model guesses a mixture of noise and picture, from which `net.predict` works out the noise. Only safetensors
+# are read: older formats can hold programs, which would be run.
 #
 # ## 3 · A photograph of any size
 #
@@ -123,10 +123,11 @@ with torch.no_grad():
 call, steps = (time.perf_counter() - started) / 3, inversion.steps
 calls = steps * (1 + 1 + 3 * inversion.inner) + steps * 3 + steps // 2 * method.iterations * 1.5
 print(f"{1000 * call:.0f} ms a call on {net.device}, about {calls:.0f} calls")
-print(f"so at most {calls * call:.0f} s")
+print(f"so about {calls * call:.0f} s")
 
 # %% [markdown]
-# The paper says 1.5 minutes for a picture on an A100. What it takes on your GPU, this cell says before you pay.
+# The paper says 1.5 minutes for a picture on an A100. This cell says what to expect of your machine before you pay, as
+# long as nothing else uses it; decoding and keeping maps come on top. Compare it with the run below.
 #
 # ## 5 · Run
 
@@ -147,8 +148,8 @@ mag.plots.comparison({"MAG-Edit": trace})
 mag.plots.loss_curves(trace)
 
 # %% [markdown]
-# *The loss at every nudge.* On Stable Diffusion with all tokens in the denominator, expect it to stay near 0.9: a word
-# is one of 77 tokens. See whether the rows fall at all.
+# *The loss at every nudge.* On Stable Diffusion with all tokens in the denominator, expect it to stay above 0.9: the
+# start token takes most, and a word is one of 77. See whether the rows fall at all.
 #
 # ## 6 · Back into the photograph
 #
@@ -195,19 +196,21 @@ print(again, "-", sum(f.stat().st_size for f in folder.iterdir()) // 1024, "kB")
 # magedit-lab edit --image room.jpg --mask pillow.png --source "a sofa with a pillow and a pillow" \
 #   --target "a sofa with a green pillow and a pillow" --words green --out out/pillow --model ./stable-diffusion-v1-4
 # ```
-#
+
+# %% [markdown]
 # ## 8 · What was run, and what was not
 #
 # - Run, on this page: what the first outputs say, model and device.
 # - Run, in the tests: this notebook with another model in `MODEL`, of Stable Diffusion's classes and shape (four
 #   levels, latents an eighth of the picture), with random weights. So the code path holds; the pictures are noise.
-# - **Not run:** Stable Diffusion's real weights, and this notebook on a GPU. The README has time and memory on one, with
-#   random weights.
-# - To be expected there: its attention was never taught where words belong, as the shipped model's was, so maps are less
-#   tidy and another step size may be needed. Begin with the paper's settings and a photograph with large, separate
-#   things; the released code asks for 32 GB of GPU memory; ours, which stops at the last guided map, took 5.7 GiB
-#   in the README's measurement.
-#
+# - **Not run:** Stable Diffusion's real weights, and this notebook on a GPU. The README has time and memory on one,
+#   with random weights.
+# - To be expected there: its attention was never taught where words belong, as the shipped model's was, so maps are
+#   less tidy and another step size may be needed. Begin with the paper's settings and a photograph with large, separate
+#   things; the released code asks for 32 GB of GPU memory; ours, which stops at the last guided map, took 5.7 GiB in
+#   the README's measurement.
+
+# %% [markdown]
 # ## Exercise 1 · Does it fit?
 #
 # Difficulty ●○○ · 10 minutes. How many gigabytes ($10^9$ bytes) do the weights of U-Net, autoencoder and text encoder
@@ -230,8 +233,8 @@ check_memory(gigabytes, net)
 # ## Exercise 2 · The paper's settings
 #
 # Difficulty ●●○ · 10 minutes. Section 4.1 of the paper: null-text inversion (its published code: 50 steps, guidance
-# scale 7.5, 10 updates), MAX_IT = 15, $t = [T, \tau]$ with $\tau = 25$, token ratio, $\lambda = 3$. Write both down, also
-# where the library's defaults agree.
+# scale 7.5, 10 updates), MAX_IT = 15, $t = [T, \tau]$ with $\tau = 25$, and a loss chosen for each edit: take the token
+# ratio. Section 3.2: $\lambda = 3$. Write both down, also where the library's defaults agree.
 #
 # <details><summary>Hint</summary><code>help(mag.NullText)</code>, <code>help(mag.MagEdit)</code>; $\tau = 25$ of 50
 # guides the steps before step 25.</details>

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 11 · Write your own guidance loss
 #
-# ![How fast three losses fall, by how much attention a word has](pictures/11_your_own_loss.png)
+# ![The same edit guided by two losses](pictures/11_your_own_loss.png)
 #
-# *How fast three losses fall, by how much attention a word has. Guidance follows the slope, not the height.*
+# *The same edit, guided by two losses: the paper's, and one that is written here in two lines.*
 #
 # **You will** *state* what a guidance loss is, *write* one as a pure function of maps, mask and tokens, *plug* it into
 # MAG-Edit, and *measure* it against the paper's on twenty tasks.
@@ -26,8 +26,8 @@ demo = mag.demo.Demo()
 #
 # A guidance loss is called for each 16x16 site at each nudge, with three arguments:
 #
-# - `probs`: heads x cells x tokens, the attention $\hat A^*_t$. After injection its sum over tokens need not be 1: divide by
-#   `probs.sum(-1)` where you want a share.
+# - `probs`: heads x cells x tokens, the attention $\hat A^*_t$. After injection its sum over tokens need not be 1:
+#   divide by `probs.sum(-1)` where you want a share.
 # - `mask`: 0 or 1 for each cell.
 # - `word`: the edit word's columns, a list (a long word can have several tokens).
 #
@@ -35,7 +35,8 @@ demo = mag.demo.Demo()
 #
 # **In code** (`losses.py`): `found = loss(probs, mask, word)`
 #
-# Here is a small map to try things on. The word has 2 % of the attention outside the mask, and inside as much as we say.
+# Here is a small map to try things on. The word has 2 % of the attention outside the mask, and inside as much as we
+# say.
 
 # %%
 def example(inside, cells=256, masked=40, tokens=16):
@@ -58,12 +59,13 @@ for inside in (0.01, 0.1, 0.5):
 # itself but the *score* $s$ before the softmax. With $r$ for the word's attention, $dr/ds = r(1 - r)$: who has little
 # gains little. That is why guidance is hard to begin.
 #
-# **Predict:** of the token ratio $(1 - r)^2$, the spatial ratio, and $-\log r$, which falls fastest with the score where
-# $r$ is nearly 0?
+# **Predict:** of the token ratio $(1 - r)^2$, the spatial ratio, and $-\log r$, which falls fastest with the score
+# where $r$ is nearly 0?
 
 # %%
 def log_ratio(probs, mask, word):
-    inside = (probs[..., word].mean(-1) * mask).sum(-1) / mask.sum()
+    ratio = probs[..., word].mean(-1) / probs.sum(-1)
+    inside = (ratio * mask).sum(-1) / mask.sum()
     return -inside.log().mean()
 
 def slope(loss, share):
@@ -76,7 +78,7 @@ shares = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8]
 curves = {"token ratio": losses.token_ratio, "spatial ratio": losses.spatial_ratio, "-log r": log_ratio}
 slopes = {name: [slope(loss, share) for share in shares] for name, loss in curves.items()}
 
-# %% tags=["title"]
+# %%
 x, y = "attention of the word inside the mask", "how fast the loss falls"
 mag.curves.figure(shares, slopes, x, y, log=True)
 
@@ -98,12 +100,13 @@ path = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))
 mine = replace(demo.guided, loss=log_ratio, by_sigma=True, step_size=0.1 * demo.guided.step_size)
 tried = {"token ratio": lab.run(task, path, demo.guided), "-log r": lab.run(task, path, mine)}
 
-# %%
+# %% tags=["title"]
 mag.plots.comparison(tried)
 
 # %% [markdown]
-# *The demo's edit, guided by the token ratio and by the logarithm.* One picture decides nothing; look whether the
-# function works at all, then measure.
+# *The demo's task in 10 steps and with a quick inversion, guided by the token ratio and by the logarithm.* Here the
+# token ratio fails, and section 2 says why; in 20 steps it works (notebook 00). One picture decides nothing; look
+# whether your function works at all, then measure.
 #
 # **Check** that the loss falls within the steps: its mean before the first nudge and before the last.
 
@@ -117,9 +120,9 @@ for name, trace in tried.items():
 # %% [markdown]
 # ## 4 · The leaderboard
 #
-# Twenty edits on scenes that are in no benchmark, so you may tune on them as you like: ten colours and ten textures, each
-# beside a look-alike that the prompt does not tell apart. Few steps and a quick inversion keep it short. *Success*: the
-# masked object has the colour or the texture.
+# Twenty edits on scenes that are in no benchmark, so you may tune on them as you like: ten colours and ten textures,
+# each beside a look-alike that the prompt does not tell apart. Few steps and a quick inversion keep it short.
+# *Success*: the masked object has the colour or the texture.
 #
 # ## Exercise 1 · Your loss
 #
@@ -138,7 +141,8 @@ my_step = 4 * demo.step_size
 
 # %% tags=["solution"]
 def my_loss(probs, mask, word):
-    inside = (probs[..., word].mean(-1) * mask).sum(-1) / mask.sum()
+    ratio = probs[..., word].mean(-1) / probs.sum(-1)
+    inside = (ratio * mask).sum(-1) / mask.sum()
     return -inside.log().mean()
 
 my_step = 0.4 * demo.step_size
@@ -181,11 +185,11 @@ leaderboard.figure(table)
 
 # %% [markdown]
 # *Share of solved tasks and error to the ideal edit with 95 % intervals, the best entry on top.* See how wide the
-# intervals are: with twenty tasks, one place more or less means nothing.
+# intervals are: with twenty tasks, one rank up or down means nothing.
 #
-# **Look:** in four steps even Eq. 1 may solve no more than no guidance does: at the start the word has next to no attention
-# in the mask, and there its slope is nearly 0 (section 2). A loss that is steep there has an advantage. In the README's 20
-# steps Eq. 1 solves nine of ten complex scenes, so take more steps before you believe a place.
+# **Look:** in four steps even Eq. 1 may solve no more than no guidance does: at the start the word has next to no
+# attention in the mask, and there its slope is nearly 0 (section 2). A loss that is steep there has an advantage. In
+# the README's 20 steps Eq. 1 solves nine of ten complex scenes, so take more steps before you believe a place.
 
 # %%
 print(leaderboard.text(table))
@@ -197,8 +201,8 @@ check_entry(rows, "my loss", len(tasks), "token ratio")
 # ## What to hand in
 #
 # Your function, its step size, the board, and a page: what the loss asks for, in which scenes it fails, and what the
-# board cannot see. Then measure it once, and once only, on tasks that you did not tune on: `from magedit_lab
-# import tabletop`, then `list(tabletop.cases(40))` instead of `leaderboard.tasks()`. Does your place hold?
+# board cannot see. Then measure it once, and once only, on tasks that you did not tune on:
+# `from magedit_lab import tabletop`, then `list(tabletop.cases(40))` instead of `leaderboard.tasks()`. Does your place hold?
 #
 # ## If something goes wrong
 #

@@ -78,4 +78,5 @@ class Notebook:
         self.page.add_style_tag(content=".Toastify { display: none; }")  # Jupyter's question about news
         folder.mkdir(parents=True, exist_ok=True)
         whole = Image.open(io.BytesIO(self.cell(index).locator(part).first.screenshot()))
-        whole.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+        small = whole.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        small.save(folder / f"{name}.png", optimize=True)

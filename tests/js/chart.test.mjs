@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { digits, extent, needed, placeAt, runs, share } from "../../widgets/chart.js";
+import { digits, extent, inWords, needed, placeAt, runs, share } from "../../widgets/chart.js";
 
 test("a curve with gaps is drawn in unbroken runs", () => {
   assert.deepEqual(runs([1, null, 2, 3, null]), [[[0, 1]], [[2, 2], [3, 3]]]);
@@ -38,4 +38,12 @@ test("numbers are read in three digits", () => {
 test("a click goes to the nearest place, and to the ends beyond them", () => {
   assert.deepEqual([0, 62, 226, 390, 999].map((x) => placeAt(x, 400, 3)), [0, 0, 1, 2, 2]);
   assert.equal(placeAt(200, 400, 1), 0);
+});
+
+test("a chart is told by the values at its place, or by the last ones", () => {
+  const lines = [{ name: "inside", values: [1, 2, null] }, { name: "outside", values: [null, 5, 4] }];
+  const format = String;
+  assert.equal(inWords("Loss", lines, 0, format), "Loss: here inside 1");
+  assert.equal(inWords("Loss", lines, undefined, format), "Loss: at the end inside 2, outside 4");
+  assert.equal(inWords("Loss", [{ values: [] }], undefined, format), "Loss");
 });

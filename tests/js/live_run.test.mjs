@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { left, meaning, spoken } from "../../widgets/live_run.js";
+import { labelled, left, meaning, spoken } from "../../widgets/live_run.js";
 
 test("a field's text means a number, nothing, or one of the choices", () => {
   assert.equal(meaning("number", [], "2.5"), 2.5);
@@ -17,4 +17,8 @@ test("choices are read as words", () => {
 
 test("time left is said in seconds, then in minutes", () => {
   assert.deepEqual([null, 4.2, 89, 90, 121].map(left), ["", "5 s left", "89 s left", "2 min left", "3 min left"]);
+});
+
+test("a field is called by its setting, without the base that it is of", () => {
+  assert.deepEqual(["base.blend.grow", "stop_step", "seed"].map(labelled), ["blend grow", "stop step", "method's seed"]);
 });

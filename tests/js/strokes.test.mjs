@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { draw, inside, moved, ofRegion, seed, strokeOf } from "../../widgets/strokes.js";
+import { along } from "../../widgets/gesture.js";
 import { changed, choices } from "../../widgets/region_list.js";
 
 const settings = { tool: "brush", radius: 0.1, tolerance: 12, region: "mask", erase: false };
+
+test("a place that can't be told from the last one is no point of its own", () => {
+  assert.deepEqual(along([[0.5, 0.5]], [0.5, 0.501]), [[0.5, 0.5]]);
+  assert.deepEqual(along([[0.5, 0.5]], [0.5, 0.51]), [[0.5, 0.5], [0.5, 0.51]]);
+});
 
 test("a gesture becomes the stroke of its tool", () => {
   const points = [[0, 0], [1, 0], [1, 1]];

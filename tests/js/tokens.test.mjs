@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { curve, shown, states, toggled } from "../../widgets/tokens.js";
+import { curve, lost, shown, states, toggled } from "../../widgets/tokens.js";
 
 test("what is in no pair is new in the target and dropped in the source", () => {
   const pairs = [[0, 0], [2, 3]];
@@ -11,6 +11,11 @@ test("what is in no pair is new in the target and dropped in the source", () => 
 test("a word is picked and put back", () => {
   assert.deepEqual(toggled(["red"], "blue"), ["red", "blue"]);
   assert.deepEqual(toggled(["red", "blue"], "red"), ["blue"]);
+});
+
+test("a picked word that has left the prompt is known, a phrase too", () => {
+  const tokens = [{ word: "" }, { word: "light" }, { word: "blue" }, { word: "mug" }];
+  assert.deepEqual(lost(["Blue", "red", "light blue"], tokens), ["red", "light blue"]);
 });
 
 test("a token reads as a word, or as a piece that goes on", () => {
