@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, PreTrainedTokenizerBase
 
 from . import attention, ddim, words
+from .files import reason
 from .taps import Taps, tapped
 
 SHIPPED = Path(__file__).with_name("models")
@@ -69,17 +70,15 @@ class Backbone:
                 folder, dtype=dtype, use_safetensors=True, safety_checker=None, requires_safety_checker=False
             )
         except Exception as error:  # the libraries raise all kinds for broken folders
-            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
             shipped = ", ".join(sorted(p.name for p in SHIPPED.glob("*") if (p / "model_index.json").exists()))
             raise ValueError(
-                f"cannot load model {name!r}: {reason}; expected a shipped model ({shipped}), a folder in diffusers' "
-                "layout with safetensors, or a hub name"
+                f"cannot load model {name!r}: {reason(error)}; expected a shipped model ({shipped}), a folder in "
+                "diffusers' layout with safetensors, or a hub name"
             ) from None
         try:
             pipe = pipe.to(device)
         except (RuntimeError, AssertionError) as error:  # what torch raises for a device that is not there
-            reason = str(error).strip().split("\n")[0][:160]
-            raise ValueError(f"cannot use device {device!r}: {reason}; expected cpu or cuda") from None
+            raise ValueError(f"cannot use device {device!r}: {reason(error)}; expected cpu or cuda") from None
         return cls.of(pipe, name)
 
     @classmethod

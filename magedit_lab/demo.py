@@ -9,9 +9,9 @@ from PIL import Image
 
 from . import plots, scenes
 from .backbone import Backbone
-from .blend import LATE
 from .edit import Method
 from .inversion import NullText, Progress, invert
+from .methods import METHODS
 from .methods.mag_edit import MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt
 from .task import Task
@@ -45,7 +45,7 @@ class Demo:
 
     @property
     def methods(self) -> dict[str, Method]:
-        return {"P2P": PromptToPrompt(), "P2P+Mask": PromptToPrompt(blend=LATE), GUIDED: self.guided}
+        return {"P2P": PromptToPrompt(), "P2P+Mask": METHODS["p2p+mask"], GUIDED: self.guided}
 
     @property
     def guided(self) -> MagEdit:

@@ -1,7 +1,7 @@
 """The one loop that every method runs in, and the stream of steps that it yields."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -47,6 +47,7 @@ class Nudge:
     loss: the constraint before the update; terms: each word's own, and the negative's.
     gradient: of the loss by the latent, as computed. update: what was subtracted, mask and step size included.
     latent: after the update. maps: the guided attention maps before it, after injection.
+    parts: the gradient of each of the terms, unweighted, where the method was asked for them.
     """
 
     loss: float
@@ -56,10 +57,11 @@ class Nudge:
     step_size: float
     latent: Latent
     maps: Maps
+    parts: Mapping[str, Latent] = field(default_factory=dict)
 
-    def size(self, mask: Float[Tensor, "h w"]) -> tuple[float, float]:
-        """Root mean square of the gradient inside and outside a mask of the latent's cells."""
-        square = self.gradient.square().mean((0, 1))
+    def size(self, mask: Float[Tensor, "h w"], term: str | None = None) -> tuple[float, float]:
+        """Root mean square of the gradient, or of a term's own, inside and outside a mask of the latent's cells."""
+        square = (self.gradient if term is None else self.parts[term]).square().mean((0, 1))
         parts = [square[m].mean().sqrt().item() if m.any() else 0.0 for m in (mask > 0.5, mask <= 0.5)]
         return parts[0], parts[1]
 

@@ -47,3 +47,8 @@ def read_json(path: Path, kind: type = dict) -> Any:
     if not isinstance(found, kind):
         raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(found).__name__}")
     return found
+
+
+def reason(error: BaseException) -> str:
+    """What another library's error says, in one line."""
+    return f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]

@@ -35,16 +35,18 @@ def gradient_inside_outside(trace: Trace) -> Plot:
     return figure
 
 
-def gradient_maps(trace: Trace, step: int | None = None) -> Plot:
+def gradient_maps(trace: Trace, step: int | None = None, word: str | None = None) -> Plot:
     """Maps of the gradient's size over steps (columns) and nudges (rows), all on one colour scale.
 
-    At most four steps and three nudges, from the first to the last, or the nudges of one guided step.
+    At most four steps and three nudges, from the first to the last, or the nudges of one guided step. word: of that
+    word's own loss, where the trace has it.
     """
     look.require(trace, "gradients")
     steps = look.spread(look.guided(trace), 4) if step is None else [look.guided_step(trace, step)]
     nudges = look.spread(range(trace.losses.shape[1]), 3)
-    maps = trace.gradient_maps[steps][:, nudges]
-    label = f"Size of the gradient at nudges {', '.join(map(str, nudges))} of steps {', '.join(map(str, steps))}"
+    every = trace.gradient_maps if word is None else trace.term_gradient_maps(word)
+    maps, of = every[steps][:, nudges], "" if word is None else f" of the loss of “{word}”"
+    label = f"Size of the gradient{of} at nudges {', '.join(map(str, nudges))} of steps {', '.join(map(str, steps))}"
     figure = look.figure(2.5 * len(steps) + 1.8, 2.5 * len(nudges) + 0.9, label)
     panels = figure.subplots(len(nudges), len(steps), squeeze=False)
     for (row, column), axes in np.ndenumerate(panels):
@@ -56,7 +58,7 @@ def gradient_maps(trace: Trace, step: int | None = None) -> Plot:
     bar = figure.colorbar(image, ax=panels, shrink=0.75)
     bar.set_label("root mean square of the gradient", fontsize=TEXT)
     bar.ax.ticklabel_format(axis="y", scilimits=(-2, 3))
-    figure.suptitle("Where the gradient acts", fontsize=TITLE, weight="bold")
+    figure.suptitle(look.escaped(f"Where the gradient{of} acts"), fontsize=TITLE, weight="bold")
     return figure
 
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .backbone import Backbone
-from .edit import Maps, Nudge, Step
+from .backbone import Backbone, Latent
+from .edit import Maps, Step
 from .masks import to_cells
 
 
@@ -19,7 +19,8 @@ class Keep:
 
     attention: the target's and source's maps, mean over heads and guided sites, and the sum of the padding's.
     nudges: the same after injection at a step's first and last nudge, and the edit words' at every nudge.
-    gradients: a map of the gradient's size for each nudge. previews: decoded x0.
+    gradients: a map of the gradient's size for each nudge, and for each term where a nudge has them apart.
+    previews: decoded x0.
     heads: where attention is kept, also the edit words' maps of the target by site and head.
     reconstruction: the source branch's picture, decoded at the last step.
     """
@@ -58,7 +59,10 @@ def row(net: Backbone, step: Step, keep: Keep, columns: Columns, cells: tuple[in
         found["nudge_attention"] = np.stack([heat(n.maps, columns.target, cells) for n in ends])
         found["inner_attention"] = np.stack([_mean(n.maps, columns.edited, cells) for n in step.nudges])
     if keep.gradients and step.nudges:
-        found["gradient_maps"] = torch.stack([_size(n) for n in step.nudges]).cpu().numpy().astype(np.float32)
+        found["gradient_maps"] = _maps([_size(n.gradient) for n in step.nudges])
+        if step.nudges[0].parts:
+            terms = [torch.stack([_size(part) for part in n.parts.values()]) for n in step.nudges]
+            found["term_maps"] = _maps(terms)
     if keep.previews:
         found["preview"] = np.asarray(net.decode(step.x0))
     return found
@@ -67,18 +71,25 @@ def row(net: Backbone, step: Step, keep: Keep, columns: Columns, cells: tuple[in
 def _sizes(step: Step) -> dict[str, np.ndarray]:
     mask = to_cells(step.now.task.region, *step.target.shape[-2:]).to(step.target.device)
     sizes = [n.size(mask) for n in step.nudges]
+    terms = [[n.size(mask, term) for term in n.parts] for n in step.nudges]
+    parts = {"term_sizes": np.array(terms)} if any(terms) else {}
     return {
         "loss": np.array([n.loss for n in step.nudges]),
         "inside": np.array([s[0] for s in sizes]),
         "outside": np.array([s[1] for s in sizes]),
         "step_size": np.array([n.step_size for n in step.nudges]),
         "moved": np.array([n.update.norm().item() for n in step.nudges]),
+        **parts,
     }
 
 
-def _size(nudge: Nudge) -> Float[Tensor, "h w"]:
-    """Root mean square of the gradient over the latent's channels, at each cell."""
-    return nudge.gradient[0].square().mean(0).sqrt()
+def _size(gradient: Latent) -> Float[Tensor, "h w"]:
+    """Root mean square over the latent's channels, at each cell."""
+    return gradient[0].square().mean(0).sqrt()
+
+
+def _maps(sizes: Sequence[Tensor]) -> Float[np.ndarray, "nudges *terms h w"]:
+    return torch.stack(list(sizes)).cpu().numpy().astype(np.float32)
 
 
 def heat(maps: Maps, tokens: int, cells: tuple[int, int]) -> Float[np.ndarray, "planes h w"]:

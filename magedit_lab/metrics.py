@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, CLIPModel, CLIPProcessor
 
 from .backbone import SHIPPED
+from .files import reason
 
 Array = Float[np.ndarray, "h w 3"]
 Plane = Float[np.ndarray, "h w"]
@@ -70,8 +71,9 @@ class Clip:
             self.model = CLIPModel.from_pretrained(located(name), use_safetensors=True, dtype=torch.float32).eval()
             self.processor = CLIPProcessor.from_pretrained(located(name))
         except Exception as error:  # the libraries raise all kinds for broken folders
-            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
-            raise ValueError(f"cannot load CLIP {name!r}: {reason}; expected a shipped model, folder or name") from None
+            raise ValueError(
+                f"cannot load CLIP {name!r}: {reason(error)}; expected a shipped model, folder or name"
+            ) from None
 
     @torch.no_grad()
     def similarity(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
@@ -107,8 +109,9 @@ class Structure:
             loader: Any = CLIPModel if config.model_type == "clip" else AutoModel
             model = loader.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
         except Exception as error:  # the libraries raise all kinds for broken folders
-            reason = f"{type(error).__name__}: {error}".strip().split("\n")[0][:160]
-            raise ValueError(f"cannot load ViT {name!r}: {reason}; expected a shipped model, folder or name") from None
+            raise ValueError(
+                f"cannot load ViT {name!r}: {reason(error)}; expected a shipped model, folder or name"
+            ) from None
         self.model, self.mean, self.std = model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         if config.model_type == "clip":
             eye = CLIPProcessor.from_pretrained(folder).image_processor

@@ -112,6 +112,22 @@ class Trace:
         """Size of the gradient at each latent cell."""
         return self._stack("gradient_maps")
 
+    def term_gradients(self, word: str) -> dict[str, Float[np.ndarray, "steps iterations"]]:
+        """The same for a word's own loss, unweighted, `inside` and `outside`; ValueError where it wasn't kept."""
+        sizes = self._of_term(word, "term_sizes")
+        return {"inside": sizes[..., 0], "outside": sizes[..., 1]}
+
+    def term_gradient_maps(self, word: str) -> Float[np.ndarray, "steps iterations h w"]:
+        """Size of the gradient of a word's own loss at each latent cell; ValueError where it wasn't kept."""
+        return self._of_term(word, "term_maps")
+
+    def _of_term(self, word: str, name: str) -> np.ndarray:
+        if word not in self.term_words:
+            raise ValueError(f"expected a word with a loss of its own ({', '.join(self.term_words)}), got {word!r}")
+        if not self.keeps(name):
+            raise ValueError(f"expected a trace with each term's gradient, got {self}; run it with per_term=True")
+        return self._stack(name)[:, :, self.term_words.index(word)]
+
     def attention(self, word: str, branch: str = "target") -> Float[np.ndarray, "steps h w"]:
         """A word's map at each step, all its tokens added up; NaN where the branch was not run or maps weren't kept.
 
@@ -208,6 +224,9 @@ class Trace:
         for branch in ("target", "source"):
             for word in self.words(branch):
                 self.attention(word, branch)
+        for name in ("term_sizes", "term_maps"):
+            if self.keeps(name):
+                _ = [self._of_term(word, name) for word in self.term_words]
         if not len(self.times) == len(self.terms) == len(self._rows):
             raise ValueError(f"expected {len(self.times)} steps, got {len(self.terms)} and {len(self._rows)}")
 

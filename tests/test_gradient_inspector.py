@@ -29,6 +29,31 @@ def test_every_map_and_every_curve_is_the_traces_own(inspector, trace):
     np.testing.assert_allclose(meta["terms"]["yellow"], trace.term("yellow")[:3].flatten(), rtol=1e-5)
 
 
+def test_the_gradient_of_each_words_own_loss_is_shown(net, task, path):
+    target = "a yellow ball, a green ball and a box on a wooden table"
+    several = mag.Task(task.image, task.mask, task.source, target, ["yellow", "green"])
+    trace = mag.run(net, several, path, mag.MagEdit(iterations=2, stop_step=2, per_term=True))
+    inspector = GradientInspector(trace, step=1, nudge=1)
+    whole, before = inspector.sentence, inspector.still()
+    meta = inspector._meta
+    assert meta["apart"] == ["yellow", "green"]
+    planes = np.frombuffer(inspector._maps, np.uint8).reshape(3, 4, meta["height"], meta["width"])
+    for i, word in enumerate(["yellow", "green"], 1):
+        maps, tops = trace.term_gradient_maps(word)[:2].reshape(planes[i].shape), meta["tops"][4 * i : 4 * i + 4]
+        np.testing.assert_allclose(planes[i] / 255 * np.reshape(tops, (4, 1, 1)), maps, atol=max(tops) / 500)
+        for side, sizes in trace.term_gradients(word).items():
+            np.testing.assert_allclose(meta["curves"][f"{side} {word}"], sizes[:2].flatten(), rtol=1e-5)
+    inspector.set_state({"term": "green"})
+    assert f"of the loss of “green” at step 1, nudge 1: size {trace.term_gradients('green')['inside'][1, 1]:.3g}" in (
+        inspector.sentence
+    )
+    assert inspector.sentence != whole
+    assert inspector.still() != before
+    inspector.set_state({"term": "ball"})
+    assert inspector.term == "green"
+    assert "expected a term of '', 'yellow', 'green', got 'ball'" in inspector.status
+
+
 def test_it_opens_a_run_from_disk_without_a_model(inspector, trace, tmp_path):
     loaded = GradientInspector(mag.Trace.load(trace.save(tmp_path / "run")))
     assert loaded._maps == inspector._maps

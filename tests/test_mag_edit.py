@@ -107,6 +107,23 @@ def test_eq_5_weighs_the_words(net, task, path):
     assert nudge.loss == pytest.approx(0.25 * nudge.terms["yellow"] + 0.75 * nudge.terms["striped"], rel=1e-5)
 
 
+def test_each_terms_gradient_adds_up_to_the_losss_and_changes_nothing(net, task, path):
+    target, negative = "a yellow striped ball, a ball and a box on a wooden table", "a green ball, a ball and a box"
+    asked = {"words": ["yellow", "striped"], "weights": [0.25, 0.75], "negative": negative, "negative_words": ["green"]}
+    both = mag.Task(task.image, task.mask, SOURCE, target, **asked)
+    plain = mag.MagEdit(iterations=2, lambda_p=0.7, lambda_ng=0.3)
+    whole, apart = (next(mag.edit(net, both, path, replace(plain, per_term=x))).nudges[1] for x in (False, True))
+    assert whole.parts == {}
+    assert torch.equal(whole.latent, apart.latent)
+    weights = {"yellow": 0.7 * 0.25, "striped": 0.7 * 0.75, "green": -0.3}
+    summed = sum(weights[word] * part for word, part in apart.parts.items())
+    assert torch.allclose(summed, apart.gradient, atol=1e-4 * apart.gradient.abs().max().item())
+    mask = torch.zeros(summed.shape[-2:])
+    mask[4:9, 4:9] = 1
+    inside = apart.parts["green"][..., mask == 1].square().mean().sqrt().item()
+    assert apart.size(mask, "green")[0] == pytest.approx(inside, rel=1e-5)
+
+
 def test_word_swap_still_has_a_gradient(net, task, path):
     swapped = mag.Task(task.image, task.mask, SOURCE, "a vase, a ball and a box on a wooden table", "vase")
     method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap"), iterations=1)

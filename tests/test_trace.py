@@ -94,6 +94,31 @@ def test_terms_are_there_for_every_word_and_sum_to_the_loss_by_their_weights(net
     summed = 0.25 * trace.term("yellow") + 0.75 * trace.term("green")
     np.testing.assert_allclose(summed[:1], trace.losses[:1], rtol=1e-5)
     assert set(trace.head_attention("green")) == set(trace.sites)
+    with pytest.raises(ValueError, match=r"expected a trace with each term's gradient, .*; run it with per_term=True"):
+        trace.term_gradients("green")
+
+
+def test_each_terms_gradient_is_kept_and_comes_back_from_disk(net, task, path, tmp_path):
+    several = mag.Task(task.image, task.mask, task.source, "a yellow ball, a green ball and a box on a wooden table",
+                       ["yellow", "green"], [0.25, 0.75])  # fmt: skip
+    nudges, method = [], mag.MagEdit(iterations=2, stop_step=1, per_term=True)
+    list(mag.edit(net, several, path, method, lambda now, nudge: nudges.append(nudge)))
+    trace = mag.Trace.load(mag.run(net, several, path, method).save(tmp_path / "run"))
+    mask = mag.masks.to_cells(several.region, *nudges[0].gradient.shape[-2:])
+    for word in ("yellow", "green"):
+        sizes, maps = trace.term_gradients(word), trace.term_gradient_maps(word)
+        for i, nudge in enumerate(nudges):
+            assert (sizes["inside"][0, i], sizes["outside"][0, i]) == pytest.approx(nudge.size(mask, word))
+            np.testing.assert_allclose(maps[0, i], nudge.parts[word][0].square().mean(0).sqrt(), rtol=1e-5)
+        assert np.isnan(maps[1:]).all()
+        shown = mag.plots.gradient_maps(trace, word=word)
+        assert f"of the loss of “{word}”" in shown.get_label()
+        np.testing.assert_allclose(shown.axes[0].images[0].get_array(), maps[0, 0])
+    with pytest.raises(ValueError, match=r"expected a word with a loss of its own \(yellow, green\), got 'ball'"):
+        trace.term_gradients("ball")
+    bare = mag.run(net, several, path, method, mag.Keep(gradients=False))
+    assert not bare.keeps("term_maps")
+    np.testing.assert_array_equal(bare.term_gradients("green")["inside"], trace.term_gradients("green")["inside"])
 
 
 def test_steps_with_fewer_nudges_are_padded(trace, task):

@@ -23,6 +23,7 @@ EXPLAINED = {
     "lam": "lambda of Eq. 2: how much attention outside the mask counts",
     "lambda_p": "Eq. 3: the weight of the target prompt's loss",
     "lambda_ng": "Eq. 3: the weight of the negative prompt's loss",
+    "per_term": "keep the gradient of each word's own loss as well, at the cost of a backward pass a word",
     "mode": "refine: the prompts share words; swap: words stand for words at the same places",
     "cross_replace": "share of the steps in which common words keep the source's maps",
     "self_replace": "share of the steps in which self attention is the source's",

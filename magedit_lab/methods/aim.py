@@ -31,7 +31,7 @@ class Aim:
         self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
         self.common = words.common(net.tokenizer, task.source, task.target)
 
-    def loss(self, maps: Maps, terms: dict[str, float]) -> Tensor:
+    def loss(self, maps: Maps, terms: dict[str, Tensor]) -> Tensor:
         """Eq. 5 over the words: each word's constraint, averaged over the sites."""
         found = [m[0].to(self.cond.dtype) for m in maps.values()]
         if not self.settings.per_head:
@@ -39,7 +39,7 @@ class Aim:
         each = []
         for (goal, columns), mask in zip(self.words, self.masks, strict=True):
             each.append(torch.stack([self._constraint(m, mask, columns) for m in found]).mean())
-            terms[goal.word] = each[-1].item()
+            terms[goal.word] = each[-1]
         return losses.weighted(each, [goal.weight for goal, _ in self.words])
 
     def _constraint(self, probs: Tensor, mask: Tensor, columns: list[int]) -> Tensor:

@@ -38,11 +38,11 @@ class AttendAndExcite:
         shape, names = (sites[0].height, sites[0].width), [s.name for s in sites]
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, float], Maps]:
+            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
                 maps = attention(at, cond, hooks, seen, names)
                 mean = torch.stack([m[0] for m in maps.values()]).mean(0)
                 seen_words = {w: losses.sharpened(mean, *shape, c) for w, c in columns.items()}
-                terms = {w: 1 - m.max().item() for w, m in seen_words.items()}
+                terms = {w: 1 - m.max() for w, m in seen_words.items()}
                 return losses.attend_and_excite(list(seen_words.values())), terms, maps
 
             if now.i >= int(self.share * path.steps):

@@ -39,13 +39,13 @@ class BoxDiff:
         sizes = self.step_size * torch.linspace(1, 0.5, path.steps).sqrt()
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, float], Maps]:
+            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
                 maps = attention(at, cond, hooks, seen, names)
                 mean = torch.stack([m[0] for m in maps.values()]).mean(0)
                 each = {
                     w: losses.box(losses.sharpened(mean, *shape, c), mask, self.top) for w, (c, mask) in aims.items()
                 }
-                return torch.stack(list(each.values())).sum(), {w: x.item() for w, x in each.items()}, maps
+                return torch.stack(list(each.values())).sum(), each, maps
 
             if now.i < int(self.share * path.steps):
                 yield nudge(now, constraint, sizes[now.i].item())

@@ -10,20 +10,26 @@ from ..backbone import Text
 from ..edit import Hooks, Maps, Now, Nudge
 from ..taps import chain, recorder
 
-Constraint = Callable[[Now], tuple[Tensor, Mapping[str, float], Maps]]
+Constraint = Callable[[Now], tuple[Tensor, Mapping[str, Tensor], Maps]]
 
 
 @torch.enable_grad()
-def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 1.0) -> Nudge:
-    """z* <- z* - mask size grad L (Eq. 4). The constraint gives the loss, its terms, and the maps that it saw."""
+def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 1.0, per_term: bool = False) -> Nudge:
+    """z* <- z* - mask size grad L (Eq. 4). The constraint gives the loss, its terms, and the maps that it saw.
+
+    per_term: also take the gradient of each term by itself, for a backward pass more each.
+    """
     z = now.target.detach().requires_grad_(True)
     loss, terms, maps = constraint(replace(now, target=z))
     if not loss.requires_grad:
         raise ValueError("expected a loss that depends on the attention maps, got a constant; leave out detach()")
+    own = terms if per_term else {}
+    parts = {name: torch.autograd.grad(term, z, retain_graph=True)[0] for name, term in own.items()}
     (gradient,) = torch.autograd.grad(loss, z)
     update = mask * size * gradient
     seen = {name: probs.detach() for name, probs in maps.items()}
-    return Nudge(loss.item(), terms, gradient, update, size, (z - update).detach(), seen)
+    said = {name: term.item() for name, term in terms.items()}
+    return Nudge(loss.item(), said, gradient, update, size, (z - update).detach(), seen, parts)
 
 
 def attention(now: Now, cond: Text, hooks: Hooks, seen: Maps, names: list[str]) -> Maps:

@@ -39,14 +39,14 @@ class LayoutGuidance:
         sites = [s for s in every if s.name in fine or (s.cross and s.name.startswith("mid_block"))]
         aims = {g.word: (net.positions(task.target, g.word), g.mask) for g in task.goals}
 
-        def constraint(at: Now, seen: Maps) -> tuple[Tensor, dict[str, float], Maps]:
+        def constraint(at: Now, seen: Maps) -> tuple[Tensor, dict[str, Tensor], Maps]:
             maps = attention(at, cond, hooks, seen, [s.name for s in sites])
             each = {}
             for word, (columns, mask) in aims.items():
                 cells = {s.name: to_cells(mask, s.height, s.width).flatten().to(net.device) for s in sites}
                 each[word] = torch.stack([losses.layout(m[0], cells[n], columns) for n, m in maps.items()]).mean()
             loss = torch.stack(list(each.values())).mean()
-            return loss, {w: term.item() for w, term in each.items()}, maps
+            return loss, each, maps
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
             size = self.step_size * (1 - net.alpha(now.t)).item()

@@ -32,6 +32,8 @@ class MagEdit:
     all_tokens: Eq. 1's denominator takes every column (official code); else the edit and common tokens (paper).
     per_head: the loss is computed for each head and averaged (official code); else heads and sites are averaged first.
     lambda_p, lambda_ng: Eq. 3, used when the task has a negative prompt.
+    per_term: each nudge also has the gradient of each word's own loss (`Nudge.parts`), for a backward pass more a word.
+        The nudge is the same.
 
     The defaults are `official()`, the released code; `paper()` is the printed equations. Both run the source branch
     once a step (its latent does not change in between) and stop the U-Net at the last guided map: same numbers, less
@@ -50,6 +52,7 @@ class MagEdit:
     lam: float = 3.0
     lambda_p: float = 1.0
     lambda_ng: float = 1.0
+    per_term: bool = False
 
     def __post_init__(self) -> None:
         if not callable(self.loss) and self.loss not in losses.LOSSES:
@@ -99,7 +102,7 @@ class MagEdit:
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
-                step = nudge(now, self._constraint(aims, seen, names), self.delta(now), mask)
+                step = nudge(now, self._constraint(aims, seen, names), self.delta(now), mask, self.per_term)
                 yield step
                 now = replace(now, target=step.latent)
 
@@ -118,8 +121,8 @@ class MagEdit:
     def _constraint(self, aims: list[Aim], seen: Maps, names: list[str]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""
 
-        def constraint(now: Now) -> tuple[Tensor, dict[str, float], Maps]:
-            terms: dict[str, float] = {}
+        def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
+            terms: dict[str, Tensor] = {}
             all_maps = [attention(now, aim.cond, aim.hooks, seen, names) for aim in aims]
             totals = [aim.loss(maps, terms) for aim, maps in zip(aims, all_maps, strict=True)]
             if len(totals) == 1:

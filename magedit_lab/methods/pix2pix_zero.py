@@ -35,11 +35,11 @@ class Pix2PixZero:
         origin = found[found >= 0].to(net.device)
 
         def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, float], Maps]:
+            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
                 maps = attention(at, cond, hooks, seen, names)
                 pairs = [(m[0, ..., common], seen[n][0, ..., origin]) for n, m in maps.items()]
                 loss = torch.stack([losses.same_attention(a, b) for a, b in pairs]).sum()
-                return loss, {"maps": loss.item()}, maps
+                return loss, {"maps": loss}, maps
 
             yield nudge(now, constraint, self.step_size)
 
