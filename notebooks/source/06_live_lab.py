@@ -110,10 +110,29 @@ side_by_side.figure(net.tokenizer, task.source, task.target, task.words, sentenc
 # `LiveRun` inverts and edits on a thread of its own: the loss grows nudge by nudge, the picture appears step by step,
 # and you can pause, resume and cancel. Every setting is in its form. In code its buttons are `run()`, `pause()`,
 # `resume()`, `cancel()`; `wait()` blocks until it ended.
+#
+# A run that goes wrong need not be endured, so cancel the first one. **Predict:** how many nudges after `cancel()` does
+# it stop?
 
 # %%
 own = mag.Task(painter.image, painter.mask, **editor.prompts)
 live = LiveRun(net, own, demo.guided, replace(demo.inversion, steps=lab.steps(demo.steps)))
+
+# %%
+import time
+
+live.run()
+while live.state == "running" and len(live.losses) < 4:
+    time.sleep(0.02)
+live.cancel()
+print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} of {lab.steps(demo.steps)} steps are kept")
+
+# %% [markdown]
+# **Look:** before the very next one; the steps that were finished are kept. Between two nudges the thread asks whether
+# it shall go on; nothing is torn in the middle, and the model is left as it was. The inversion is kept too, so the next
+# run begins at once:
+
+# %%
 live.run()
 print(live.wait(), "-", live.status.split(" in ")[0])
 live
@@ -137,22 +156,6 @@ mag.plots.loss_curves(trace)
 print("equal:", trace.result.tobytes() == live.trace.result.tobytes())
 
 # %% [markdown]
-# A run that goes wrong need not be endured: cancel it. What was done until then is kept. **Predict:** how many nudges
-# after `cancel()` does it stop?
-
-# %%
-import time
-
-live.run()
-while live.state == "running" and len(live.losses) < 4:
-    time.sleep(0.02)
-live.cancel()
-print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} of {path.steps} steps are kept")
-
-# %% [markdown]
-# **Look:** before the very next one; the steps that were finished are kept. Between two nudges the thread asks whether
-# it shall go on; nothing is torn in the middle, and the model is left as it was.
-#
 # ## 4 · Look inside
 #
 # `AttentionExplorer` has the map of every word at every step, nudge, site and head; all of it is in the browser, so

@@ -60,7 +60,8 @@ def runs(lab):
     demo = mag.demo.Demo(steps=50, iterations=15, step_size=0.4)  # as far in all as the demo's ten steps of three
     net, task = mag.Backbone.load("tabletop", "cpu"), mag.demo.complex_task(demo.seed)
     path = mag.invert(net, task, mag.Direct(demo.steps, demo.guidance_scale))
-    traces = {name: mag.run(net, task, path, method) for name, method in demo.methods.items()}
+    keep = mag.Keep(previews=False)
+    traces = {name: mag.run(net, task, path, method, keep) for name, method in demo.methods.items()}
     for name, trace in traces.items():
         trace.save(lab[1] / name)
     return traces

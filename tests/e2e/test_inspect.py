@@ -148,10 +148,10 @@ def test_a_missing_run_is_made_on_demand(opened, runs):
     method = runs["P2P+MAG-Edit"]
     book, _ = opened(
         RUNS + "from widgets.ablate import Ablate\nmag.backbone.quiet()\nnet = mag.Backbone.load('tabletop', 'cpu')\n"
-        "method = mag.MagEdit(stop_step=3, step_size=mag.demo.Demo().step_size)\npath = mag.Direct(6)\n"
-        "task = trace.task\npath = mag.invert(net, task, path)\n"
-        "before = dict(mag.ablations.sweep(net, task, path, method, 'iterations', (0, 2)))",
-        "widget = Ablate(net, task, method, path, 'iterations', (0, 2, 5, 9), before); widget",
+        "method, task = mag.METHODS['p2p+mag-edit'], trace.task\n"
+        "path = mag.invert(net, task, mag.Direct(16, mag.demo.Demo().guidance_scale))\n"
+        "before = dict(mag.ablations.sweep(net, task, path, method, 'iterations', (0, 1)))",
+        "widget = Ablate(net, task, method, path, 'iterations', (0, 1, 5, 15), before); widget",
         "print(widget.value, widget.missing, widget.state)",
     )  # fmt: skip
     assert method.result
@@ -167,19 +167,20 @@ def test_a_missing_run_is_made_on_demand(opened, runs):
     assert run.is_disabled()
     widget.get_by_role("button", name="iterations 5").click()
     widget.locator(".blank").get_by_text("not run yet").wait_for()
-    book.say(2, "5 [5, 9] idle")
+    book.say(2, "5 [5, 15] idle")
     run.click()
     widget.locator(".status").get_by_text("done: 1 run in").wait_for(timeout=180_000)
     after.wait_for()
     assert after.evaluate("(image) => image.naturalWidth") == runs["P2P"].task.image.size[0]
-    book.say(2, "5 [9] done")
+    book.say(2, "5 [15] done")
     widget.get_by_role("button", name="run all missing").click()
     widget.get_by_role("button", name="cancel the run").click()
     widget.locator(".status").get_by_text("cancelled: ").wait_for(timeout=60_000)
-    book.say(2, "5 [9] cancelled")
+    book.say(2, "5 [15] cancelled")
     widget.get_by_role("button", name="run all missing").click()
     widget.locator(".status").get_by_text("done: 1 run in").wait_for(timeout=180_000)
-    book.say(2, "5 [] done")
+    widget.get_by_role("button", name="iterations 15").click()
+    book.say(2, "15 [] done")
     book.photograph(1, "ablate")
 
 
