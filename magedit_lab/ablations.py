@@ -28,7 +28,7 @@ AGAINST = (0.0, 0.5, 1.0, 2.0)  # lambda_ng to lambda_p; the development code ha
 def settings(method: MagEdit, inversion: DDIM | NullText) -> dict[str, list[Setting]]:
     """Each group turns one setting of `method`, or takes another base or inversion; names are `group=value`."""
     steps, scale = inversion.steps, inversion.guidance_scale
-    spatial = replace(method, loss="spatial_ratio", step_size=_spatial_step(method))
+    spatial = replace(method, loss="spatial_ratio")  # whose step is flat: by_sigma is for the token ratio
     bases: dict[str, Method] = {
         "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
     }  # fmt: skip
@@ -52,12 +52,6 @@ def settings(method: MagEdit, inversion: DDIM | NullText) -> dict[str, list[Sett
         "base": group("base", bases, lambda v: replace(method, base=bases[v])),
         "inversion": [Setting(f"inversion={name}", method, way) for name, way in inversions.items()],
     }
-
-
-def _spatial_step(method: MagEdit) -> float:
-    """The spatial ratio's step is flat, without sigma_t, so the token ratio's cannot serve; the dev code's 2.5 scaled
-    by how far `method` is from the token ratio's published 2.5."""
-    return 2.5 * method.step_size / MagEdit().step_size
 
 
 def own(method: MagEdit, setting: str, steps: int) -> Any:

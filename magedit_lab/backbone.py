@@ -85,8 +85,14 @@ class Backbone:
     def of(cls, pipe: DiffusionPipeline, name: str = "model") -> "Backbone":
         """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point.
 
-        ValueError for a U-Net that takes more than a latent (inpainting), and one that predicts neither noise nor v.
+        ValueError for a U-Net that takes more than a latent (inpainting) or a prompt (SDXL), and one that predicts
+        neither noise nor v.
         """
+        if more := pipe.unet.config.get("addition_embed_type"):
+            raise ValueError(
+                f"expected a U-Net that takes a latent and a prompt, got one that wants more ({more}, as Stable "
+                "Diffusion XL does); take a Stable Diffusion 1 or 2"
+            )
         takes, has = pipe.unet.config.in_channels, pipe.vae.config.latent_channels
         if takes != has:
             raise ValueError(

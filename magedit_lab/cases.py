@@ -37,8 +37,11 @@ class Case:
 
     @cached_property
     def digest(self) -> str:
-        """Of all that the task consists of."""
+        """Of all that a row of scores depends on."""
         task = self.task
-        texts = json.dumps([task.source, task.target, task.words, self.change, self.phrase])
-        parts = (texts.encode(), task.image.tobytes(), task.region.numpy().tobytes())
+        texts = [task.source, task.target, task.words, task.negative, task.negative_words, self.change, self.phrase]
+        more = [self.rivals, self.negative, [g.weight for g in task.goals]]
+        pictures = [task.image.tobytes(), *(g.mask.numpy().tobytes() for g in task.goals)]
+        ideal = self.ideal.tobytes() if self.ideal else b""
+        parts = (json.dumps([texts, more]).encode(), *pictures, ideal)
         return hashlib.sha256(b"".join(parts)).hexdigest()[:12]

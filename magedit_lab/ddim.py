@@ -41,3 +41,8 @@ def add_noise(z: Float[Tensor, "*z"], noise: Float[Tensor, "*z"], alpha: Tensor)
 def sigma(alpha: Tensor) -> Tensor:
     """sqrt((1 - alpha) / alpha): the noise-to-signal ratio, which the official code scales its gradient by."""
     return ((1 - alpha) / alpha).sqrt()
+
+
+def guidance(base: Tensor, told: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance: the unconditional noise plus `scale` times what the words add."""
+    return base + scale * (told - base)

@@ -30,13 +30,13 @@ class Now:
     source: Latent
     target: Latent
 
-    def within(self, share: "float | tuple[float, float]") -> bool:
-        """Whether step i lies in the first `share` of the steps, or between two shares.
+    def within(self, share: "float | tuple[float, float]", more: int = 0) -> bool:
+        """Whether step i lies in the first `share` of the steps, or between two shares: .5 of 50 steps are steps 0-24.
 
-        Counted as Prompt-to-Prompt counts, on steps + 1 rows: .8 of 50 steps are steps 0-39, .5 are steps 0-24.
+        more: rows that are counted besides the steps; Prompt-to-Prompt counts one more for cross attention.
         """
         start, end = share if isinstance(share, tuple) else (0.0, share)
-        rows = self.path.steps + 1
+        rows = self.path.steps + more
         return int(start * rows) <= self.i < int(end * rows)
 
 
@@ -94,7 +94,8 @@ class Step:
 class Hooks:
     """What a method does in a run; each function does nothing by default.
 
-    source_sites: the sites that the source pass shall record at this step; with none it is not run.
+    source_sites: the sites that the source pass shall record at this step; with none, a path that replays its latents
+        needs no such pass.
     taps: for the target's conditional pass, given what the source pass recorded.
     uncond_sites, uncond_taps: the same for the unconditional passes; the taps get what both source passes recorded.
     guide: nudges of the target latent before the step.
@@ -184,7 +185,7 @@ def _denoise(
     told = now.net.predict(now.target, now.t, cond, {**taps, **heard})
     base = now.net.predict(now.target, now.t, uncond, uncond_taps)
     proximal = now.path.proximal
-    eps = base + scale * proximal.kept(told - base) if proximal else guidance(base, told, scale)
+    eps = base + scale * proximal.kept(told - base) if proximal else ddim.guidance(base, told, scale)
     here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
     if now.path.pin:
         source = now.path.latents[now.i + 1 : now.i + 2]
@@ -192,14 +193,9 @@ def _denoise(
         source_told, source_base = source_eps
         assert source_told is not None  # a branch that is not pinned was run
         assert source_base is not None
-        source = ddim.move(now.source, guidance(source_base, source_told, scale), here, there)
+        source = ddim.move(now.source, ddim.guidance(source_base, source_told, scale), here, there)
     target = ddim.move(now.target, eps, here, there)
     if proximal and now.t < proximal.below:
         target = proximal.pulled(target, now.path.latents[now.i + 1 : now.i + 2], told - base)
     x0 = ddim.to_x0(now.target, eps, here)
     return Step(now, now.target, eps, source, target, x0, {}, maps, ())
-
-
-def guidance(base: Latent, told: Latent, scale: float) -> Latent:
-    """Classifier-free guidance: the unconditional noise plus `scale` times what the words add."""
-    return base + scale * (told - base)

@@ -136,7 +136,7 @@ class DDIM:
 class NegativePrompt(DDIM):
     """Negative-prompt inversion (Miyake et al. 2023): the source prompt takes the empty prompt's place.
 
-    proximal: with proximal guidance, as in ProxNPI.
+    proximal: with proximal guidance, after ProxNPI.
     """
 
     proximal: Proximal | None = None
@@ -212,12 +212,6 @@ class NullText:
         return uncond.detach()
 
 
-INVERSIONS: dict[str, DDIM | NullText] = {
-    "null-text": NullText(), "ddim": DDIM(), "negative-prompt": NegativePrompt(), "direct": Direct(),
-    "proximal": NegativePrompt(proximal=Proximal()),
-}  # fmt: skip
-
-
 class _Guided:
     """One guided DDIM step as a function of the unconditional embedding alone; the rest is computed once."""
 
@@ -229,4 +223,10 @@ class _Guided:
 
     def __call__(self, uncond: Text) -> Latent:
         base = self.net.predict(self.z, self.t, uncond)
-        return ddim.move(self.z, base + self.scale * (self.eps - base), self.here, self.there)
+        return ddim.move(self.z, ddim.guidance(base, self.eps, self.scale), self.here, self.there)
+
+
+INVERSIONS: dict[str, DDIM | NullText] = {
+    "null-text": NullText(), "ddim": DDIM(), "negative-prompt": NegativePrompt(), "direct": Direct(),
+    "proximal": NegativePrompt(proximal=Proximal()),
+}  # fmt: skip

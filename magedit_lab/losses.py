@@ -76,9 +76,10 @@ def layout(probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, ""]:
 
 def sharpened(probs: Probs, height: int, width: int, word: Sequence[int]) -> Float[Tensor, "height width"]:
     """The map that Attend-and-Excite looks at: heads averaged, softmax of 100 A over all but the start and the last
-    token, the word's columns averaged, smoothed by a 3x3 Gaussian of sigma .5 with reflected border."""
+    token, the word's columns averaged, smoothed by a 3x3 Gaussian with reflected border: that of the published class,
+    exp(-(x / 2 sigma)^2) with sigma .5."""
     contrast = (100 * probs.mean(0)[:, 1:-1]).softmax(-1)[:, [i - 1 for i in word]].mean(-1)
-    edge = torch.exp(torch.tensor([-2.0, 0.0, -2.0], dtype=probs.dtype, device=probs.device))
+    edge = torch.exp(torch.tensor([-1.0, 0.0, -1.0], dtype=probs.dtype, device=probs.device))
     kernel = torch.outer(edge, edge) / edge.sum() ** 2
     image = F.pad(contrast.reshape(1, 1, height, width), (1, 1, 1, 1), mode="reflect")
     return F.conv2d(image, kernel[None, None])[0, 0]
@@ -93,7 +94,7 @@ def box(map_: Float[Tensor, "h w"], mask: Float[Tensor, "h w"], share: float = 0
     """BoxDiff (Xie et al. 2023): inner + outer + corner constraint on one word's `sharpened` map.
 
     inner: 1 - mean of the largest `share` of cells in the box; outer: that mean outside it; corner: the map's maximum
-    along each row and column against the box's own, at the box's borders.
+    along each row and column against the box's own, at the box's borders, averaged over all rows and columns.
     """
     inside, outside = map_[mask > 0.5], map_[mask <= 0.5]
     inner, outer = (cells.topk(max(1, int(share * len(cells)))).values.mean() for cells in (inside, outside))
@@ -102,10 +103,11 @@ def box(map_: Float[Tensor, "h w"], mask: Float[Tensor, "h w"], share: float = 0
 
 
 def _at_borders(profile: Float[Tensor, " n"], wanted: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+    """The absolute difference at a cell's distance from where the box begins and ends, the end being outside it."""
     places = wanted.nonzero()[:, 0]
-    first, last = int(places.min()), int(places.max())
-    near = sorted({min(max(i, 0), len(wanted) - 1) for edge in (first, last) for i in (edge - 1, edge, edge + 1)})
-    return (profile[near] - wanted[near]).abs().mean()
+    edges = int(places.min()), int(places.max()) + 1
+    near = sorted({i for edge in edges for i in (edge - 1, edge, edge + 1) if 0 <= i < len(wanted)})
+    return (profile[near] - wanted[near]).abs().sum() / len(wanted)
 
 
 def same_attention(probs: Probs, reference: Probs) -> Float[Tensor, ""]:

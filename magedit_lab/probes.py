@@ -14,7 +14,7 @@ from torch import Tensor
 from . import ddim, demo, metrics, scenes
 from .attention import guided
 from .backbone import Backbone
-from .edit import Maps, guidance
+from .edit import Maps
 from .inversion import NullText, invert
 from .keep import SCORED
 from .masks import to_cells
@@ -155,6 +155,6 @@ def _sampled(
 ) -> Float[Tensor, "n c h w"]:
     times, empty = ddim.timesteps(STEPS, len(net.alphas)), net.embed("").expand(len(z), -1, -1)
     for t, before in zip(times, [*times[1:], -1], strict=True):
-        eps = guidance(net.predict(z, t, empty), net.predict(z, t, text), scale)
+        eps = ddim.guidance(net.predict(z, t, empty), net.predict(z, t, text), scale)
         z = ddim.move(z, eps, net.alpha(t), net.alpha(before))
     return z

@@ -12,6 +12,7 @@ class Proximal:
     """Proximal guidance (Han et al. 2024): only the largest part of what the words add to the noise is kept.
 
     norm: "l0" keeps values of |eps_c - eps_u| above the `quantile` as they are; "l1" also shrinks them by it.
+        The released code differs in three ways: docs/methods.md.
     below, rate, grow: at timesteps below 400 the target's latent is pulled back to the recorded one, where nothing was
     kept, `grow` cells away from what was.
     """

@@ -13,6 +13,7 @@ from PIL import Image
 from . import files, masks
 from .benchmark import COLUMNS, summary
 from .cases import Case
+from .task import Task
 
 SHOWN = 8  # cases in the grid
 CHECKER = 4  # pixels to a dash of the mask's outline
@@ -91,11 +92,9 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
     """A row a case: the source with its mask dashed, each setting's result, and the ideal edit where it is known."""
     rows = ""
     for case in cases[:SHOWN]:
-        found = [out / "pictures" / f"{case.name}.{name}.png" for name in settings]
-        cells = [_picture(outlined(case), f"source: {case.task.source}", "source")]
-        for name, path in zip(settings, found, strict=True):
-            if path.exists():
-                cells.append(_picture(masks.open_image(path), f"{name}: {case.task.target}", name))
+        found = _results(case, settings, out)
+        cells = [_picture(_source(case, found), f"source: {case.task.source}", "source")]
+        cells += [_picture(picture, f"{name}: {case.task.target}", name) for name, picture in found.items()]
         if case.ideal is not None:
             cells.append(_picture(case.ideal, f"ideal edit: {case.task.target}", "ideal"))
         caption = f"{case.task.source} → {case.task.target}"
@@ -106,19 +105,30 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
 def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path) -> Iterator[list[Image.Image]]:
     """For each case that was measured in all settings, complex scenes first: the source, and each setting's result."""
     for case in sorted(cases, key=lambda case: not case.complex):
-        paths = [measured / "pictures" / f"{case.name}.{name}.png" for name in settings]
-        if all(path.exists() for path in paths):
-            results = [masks.open_image(path) for path in paths]
-            yield [outlined(case).resize(results[0].size, Image.Resampling.LANCZOS), *results]
+        found = _results(case, settings, measured)
+        if len(found) == len(settings):
+            yield [_source(case, found), *found.values()]
 
 
-def outlined(case: Case) -> Image.Image:
+def _results(case: Case, settings: Sequence[str], measured: Path) -> dict[str, Image.Image]:
+    """The pictures that there are of a case, by setting."""
+    paths = {name: measured / "pictures" / f"{case.name}.{name}.png" for name in settings}
+    return {name: masks.open_image(path) for name, path in paths.items() if path.exists()}
+
+
+def _source(case: Case, results: Mapping[str, Image.Image]) -> Image.Image:
+    """The source as the model saw it for these results."""
+    sizes = [picture.size for picture in results.values()]
+    return outlined(case.task.fit(*sizes[0])[0] if sizes else case.task)
+
+
+def outlined(task: Task) -> Image.Image:
     """The source with the border of its mask dashed in white and black."""
-    inside = case.task.region.numpy() >= 0.5
+    inside = task.region.numpy() >= 0.5
     grown = np.pad(inside, 1)
     border = inside & ~(grown[:-2, 1:-1] & grown[2:, 1:-1] & grown[1:-1, :-2] & grown[1:-1, 2:])
     y, x = np.indices(inside.shape)
-    picture = np.array(case.task.image)
+    picture = np.array(task.image)
     picture[border] = np.where(((x + y) // CHECKER % 2 == 0)[border][:, None], 255, 20)
     return Image.fromarray(picture)
 

@@ -43,11 +43,13 @@ def table(settings: Any, prefix: str = "") -> list[Setting]:
 def _kind(value: Any, declared: str) -> str:
     if isinstance(value, bool):
         return "yes"
+    if isinstance(value, int | float) and ("float" in declared or "Span" in declared):
+        return "number"
     if isinstance(value, int):
         return "maybe-whole" if "None" in declared else "whole"
     if value is None:
         return "maybe-whole" if declared == "int | None" else ""
-    return "number" if isinstance(value, float) else ""
+    return ""
 
 
 def change(settings: S, values: Mapping[str, Any]) -> S:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from transformers import PreTrainedTokenizerBase
 
 from . import prompts, words
-from .plots import INSIDE, OUTSIDE, SMALL, Plot
+from .look import INSIDE, OUTSIDE, SMALL, Plot, escaped
 
 WIDTH = 0.098  # inches a letter, with its share of the box
 NAMES = 0.9  # inches before the tokens, for the rows' names
@@ -63,5 +63,5 @@ LOOKS: dict[str, dict[str, Any]] = {
 def _chip(axes: Axes, x: float, y: float, text: str, state: str) -> None:
     colour = "white" if state == "chosen" else "black"
     box = {"boxstyle": "round,pad=0.25", **LOOKS[state]}
-    shown = text.replace("$", r"\$")
+    shown = escaped(text)
     axes.text(x, y, shown, ha="center", va="center", fontsize=SMALL - 2, color=colour, bbox=box, family="monospace")

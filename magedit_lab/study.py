@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from . import files, masks
+from .benchmark import interval
 
 QUESTIONS = {
     "text": "Which follows the text better?",
@@ -93,7 +94,7 @@ def _vote(vote: Any) -> dict[str, Any]:
     return found
 
 
-def shares(cast: Sequence[dict[str, Any]], ours: str, draws: int = 2000) -> list[dict[str, Any]]:
+def shares(cast: Sequence[dict[str, Any]], ours: str) -> list[dict[str, Any]]:
     """For each rival and question: the share of votes for `ours` (a tie is half a vote), with its 95 % interval."""
     table = []
     names = {v[side] for v in cast for side in ("left", "right")}
@@ -102,12 +103,11 @@ def shares(cast: Sequence[dict[str, Any]], ours: str, draws: int = 2000) -> list
     for question in QUESTIONS:
         for other in sorted(names - {ours}):
             own = [v for v in cast if v["question"] == question and {v["left"], v["right"]} == {ours, other}]
-            values = np.array([_points(v, ours) for v in own])
-            if len(values):
-                drawn = values[np.random.default_rng(0).integers(0, len(values), (draws, len(values)))].mean(1)
-                low, high = np.quantile(drawn, [0.025, 0.975])
+            values = [_points(v, ours) for v in own]
+            if values:
+                mean, low, high = interval(values)
                 line = {"question": question, "against": other, "votes": len(values)}
-                table.append(line | {"share": values.mean(), "low": low, "high": high})
+                table.append(line | {"share": mean, "low": low, "high": high})
     return table
 
 

@@ -143,7 +143,7 @@ class Frame:
     def cut_mask(self, mask: Float[Tensor, "h w"], width: int, height: int) -> Float[Tensor, "height width"]:
         part = mask[self.top : self.bottom, self.left : self.right][None, None]
         small = torch.nn.functional.interpolate(part, (height, width), mode="area")[0, 0]
-        return small / small.max().clamp(min=0.5)
+        return small / small.max()
 
     def paste(self, image: Image.Image, part: Image.Image, mask: Float[Tensor, "h w"] | None = None) -> Image.Image:
         """`part` back in its place at the original size; with a mask, only there, its edge softened."""

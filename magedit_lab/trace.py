@@ -52,10 +52,11 @@ class Trace:
         net = step.now.net
         if not self.tokens:
             self._start(net, step)
+        columns = Columns(len(self.tokens), len(self.source_tokens), tuple(self._edited))
+        kept = row(net, step, self.keep, columns, self._cells)  # an interrupt in here leaves the steps before whole
         self.times.append(step.now.t)
         self.terms.append([dict(n.terms) for n in step.nudges])
-        columns = Columns(len(self.tokens), len(self.source_tokens), tuple(self._edited))
-        self._rows.append(row(net, step, self.keep, columns, self._cells))
+        self._rows.append(kept)
         if step.last:
             self.result = net.decode(step.target)
             self.reconstruction = net.decode(step.source) if self.keep.reconstruction else None
@@ -70,6 +71,9 @@ class Trace:
         ):  # fmt: skip
             for word in w.split(prompt):
                 self._columns[branch, word] = net.positions(prompt, word)
+            if branch == "target":  # an edit word's columns are those that guidance has
+                prompts = (net.tokenizer, self.task.source, prompt)
+                self._columns |= {(branch, word): w.edited(*prompts, word) for word in self.task.words}
             self._columns[branch, START] = [0]
             self._columns[branch, END] = [len(tokens) - 1, len(tokens)]
 
@@ -182,12 +186,12 @@ class Trace:
         return (maps * mask).sum((-1, -2)) / maps.sum((-1, -2))
 
     def words(self, branch: str = "target") -> list[str]:
-        """The words of a branch's prompt, each once, in their order."""
+        """The words of a branch's prompt, each once, in their order; in the target's also edit words of several."""
         return [word for b, word in self._columns if b == branch and word not in (START, END)]
 
     def columns(self, word: str, branch: str = "target") -> list[int]:
         """Positions of a word's tokens; ValueError that names the words that there are."""
-        parts = [word] if word in (START, END) else w.split(word)
+        parts = [word] if (branch, word) in self._columns else w.split(word)
         found = [self._columns.get((branch, x)) for x in parts]
         if not found or any(f is None for f in found):
             known = ", ".join(x for b, x in self._columns if b == branch)

@@ -106,11 +106,17 @@ def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list
     return [i for i, j in enumerate(found) if j >= 0][1:-1]
 
 
-def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
-    """`positions` of a word of the target that are not the source's too; ValueError where all of them are."""
+def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+    """`positions` of an edit word: those of them that are not the source's too, or all where none is new."""
     shared = common(tokenizer, source, target)
-    columns = [column for column in positions(tokenizer, target, word) if column not in shared]
-    if not columns:
+    columns = positions(tokenizer, target, word)
+    return [column for column in columns if column not in shared] or columns
+
+
+def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+    """`edited` where any is new; ValueError where none is."""
+    columns = edited(tokenizer, source, target, word)
+    if {*columns} <= {*common(tokenizer, source, target)}:
         raise ValueError(
             f"word {word!r} stands in both prompts, so its attention is the source's and can't be guided; "
             f"choose a word that is new in {target!r}"

@@ -112,6 +112,7 @@ def test_half_precision_keeps_all_that_there_is_to_see(pipe, task):
 def test_an_inpainting_model_and_an_unknown_prediction_are_refused(pipe):
     for part, name, value, message in (
         (pipe.unet, "in_channels", 9, "takes the 4 channels of a latent, got one that takes 9"),
+        (pipe.unet, "addition_embed_type", "text_time", r"wants more \(text_time, as Stable Diffusion XL does\)"),
         (pipe.scheduler, "prediction_type", "sample", "predicts epsilon or v_prediction, got 'sample'"),
     ):
         before = part.config[name]

@@ -125,8 +125,13 @@ def test_the_interval_is_the_bootstraps():
 def test_every_ablation_turns_one_setting_only():
     method, inversion = mag.MagEdit(step_size=10.0), mag.NullText(steps=10)
     groups = ablations.settings(method, inversion)
+    turned = {"iterations": "iterations", "guided": "stop_step", "step": "step_size", "lambda": "lam",
+              "negative": "lambda_ng", "base": "base", "loss": "loss", "inversion": "loss"}  # fmt: skip
     for name, group in groups.items():
         assert len({s.name for s in group}) == len(group) >= 2
+        same = replace(method, loss="spatial_ratio") if name == "lambda" else method
+        assert all(replace(s.method, **{turned[name]: getattr(same, turned[name])}) == same for s in group), name
+        assert name == "inversion" or {s.inversion for s in group} == {inversion}
         assert all(s.name.startswith(f"{name}=") for s in group)
     assert [s.method.iterations for s in groups["iterations"]] == list(ablations.ITERATIONS)
     assert [s.method.stop_step for s in groups["guided"]] == [0, 2, 4, 5, 6, 8, 10]

@@ -63,6 +63,7 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
         (["--words", "ball"], "stands in both prompts"),
         (["--device", "nowhere"], "cannot use device 'nowhere'"),
         (["--method", "pnp", "--iterations", "1"], "for MAG-Edit only (…+mag-edit), got method 'pnp'"),
+        (["--seed", "1"], "--seed: for methods that draw noise, got method 'p2p+mag-edit'"),
         (["--step-size", "1e30"], "expected finite latents, got NaN or infinity at step 0"),
     ],
 )
@@ -170,7 +171,21 @@ def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypat
     assert "interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["edit"], ["train"], ["doctor"]])
+def test_the_seed_is_the_methods_own(files, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "rehearse", lambda net, task, way, method: asked.append(method))
+    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    given = [a for a in arguments(files, model) if a not in ("--iterations", "1")]
+    for more in ([], ["--seed", "7"]):
+        assert cli.main([*given, "--method", "blended", *more]) == 130
+    assert asked == [mag.METHODS["blended"], replace(mag.METHODS["blended"], seed=7)]
+
+
+EVERY = [[], ["demo"], ["edit"], ["train"], ["doctor"], ["applications"], ["bench"], ["bench", "table1"],
+         ["bench", "ablations"], ["bench", "model"], ["study"], ["study-report"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", EVERY)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])

@@ -124,6 +124,23 @@ def test_each_terms_gradient_adds_up_to_the_losss_and_changes_nothing(net, task,
     assert apart.size(mask, "green")[0] == pytest.approx(inside, rel=1e-5)
 
 
+def test_a_negative_prompt_lacks_the_words_that_the_base_names(net, task, path):
+    against = replace(task, negative="a green ball, a ball and a box", negative_words=["green"])
+    base = mag.PromptToPrompt(own_maps=("yellow", "ball"), cross_replace={"yellow": 0.2, "default": 0.8},
+                              blend=mag.LocalBlend(words=("yellow",)))  # fmt: skip
+    nudge = next(mag.edit(net, against, path, mag.MagEdit(base=base, iterations=1))).nudges[0]
+    assert set(nudge.terms) == {"yellow", "green"}
+    assert nudge.gradient.abs().max() > 0
+
+
+def test_a_common_word_with_a_map_of_its_own_is_guided(net, task, path):
+    common = replace(task, words="box")
+    with pytest.raises(ValueError, match="stands in both prompts"):
+        mag.MagEdit().bind(net, common, path)
+    method = mag.MagEdit(base=mag.PromptToPrompt(own_maps=("box",)), iterations=1)
+    assert next(mag.edit(net, common, path, method)).nudges[0].gradient.abs().max() > 0
+
+
 def test_word_swap_still_has_a_gradient(net, task, path):
     swapped = mag.Task(task.image, task.mask, SOURCE, "a vase, a ball and a box on a wooden table", "vase")
     method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap"), iterations=1)

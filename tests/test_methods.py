@@ -1,7 +1,12 @@
 """Each method against a law; every method with every inversion."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from diffusers.pipelines.deprecated.stable_diffusion_attend_and_excite import (
+    pipeline_stable_diffusion_attend_and_excite as published,
+)
 
 import magedit_lab as mag
 from magedit_lab import benchmark, losses, masks
@@ -167,14 +172,12 @@ def test_layout_guidance_is_the_squared_share_outside_the_box():
     assert torch.isclose(losses.layout(probs, mask, [2]), by_hand)
 
 
-def test_the_sharpened_map_is_a_softmax_over_the_words_then_a_gaussian():
-    probs = torch.rand(2, 16, 6, dtype=torch.float64) / 50
+def test_the_sharpened_map_is_a_softmax_over_the_words_then_diffusers_gaussian():
+    probs = torch.rand(2, 16, 6) / 50
     mean = probs.mean(0)[:, 1:-1]
-    word = (torch.exp(100 * mean) / torch.exp(100 * mean).sum(1, keepdim=True))[:, 2].reshape(4, 4)
-    weight = {d: torch.exp(torch.tensor(-d / (2 * 0.5**2), dtype=torch.float64)) for d in (0, 1, 2)}
-    whole = sum(weight[abs(i) + abs(j)] for i in (-1, 0, 1) for j in (-1, 0, 1))
-    by_hand = sum(weight[abs(i) + abs(j)] / whole * word[1 + i, 2 + j] for i in (-1, 0, 1) for j in (-1, 0, 1))
-    assert torch.isclose(losses.sharpened(probs, 4, 4, [3])[1, 2], by_hand)
+    word = (torch.exp(100 * mean) / torch.exp(100 * mean).sum(1, keepdim=True))[:, 2].reshape(1, 1, 4, 4)
+    smooth = published.GaussianSmoothing()(torch.nn.functional.pad(word, (1, 1, 1, 1), mode="reflect"))[0, 0]
+    assert torch.allclose(losses.sharpened(probs, 4, 4, [3]), smooth, atol=1e-6)
 
 
 def test_attend_and_excite_looks_at_the_most_neglected_word():
@@ -191,6 +194,31 @@ def test_the_box_constraint_is_least_where_the_map_is_the_box():
     assert losses.box(elsewhere, mask) > 2
     half = 0.5 * mask
     assert losses.box(elsewhere, mask) > losses.box(half, mask) > losses.box(mask, mask)
+
+
+def test_boxdiffs_corner_term_is_its_papers_near_the_borders_averaged_over_all_places():
+    torch.manual_seed(0)
+    map_, mask = torch.rand(8, 8), torch.zeros(8, 8)
+    mask[2:5, 3:8] = 1  # rows 2 to 4, columns 3 to 7: the box ends at row 5 and at the picture's edge
+    inside, outside = (map_[mask == value].sort(descending=True).values for value in (1, 0))
+    rows, columns = (map_.amax(1) - mask.amax(1)).abs(), (map_.amax(0) - mask.amax(0)).abs()
+    corners = rows[[1, 2, 3, 4, 5, 6]].sum() / 8 + columns[[2, 3, 4, 7]].sum() / 8
+    expected = 1 - inside[:3].mean() + outside[:9].mean() + corners
+    assert losses.box(map_, mask).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("inner", [AttendAndExcite(), BoxDiff(), LayoutGuidance(), mag.METHODS["pix2pix-zero"]])
+def test_guidance_over_guidance_is_refused_and_not_dropped(net, task, path, inner):
+    for outer in (mag.MagEdit(base=inner), BoxDiff(base=inner)):
+        with pytest.raises(ValueError, match="expected a base method without guidance"):
+            outer.bind(net, task, path)
+
+
+@pytest.mark.parametrize("settings", [{"strength": 0.01}, {"mask_strength": 0.01}])
+def test_diffedit_makes_one_step_at_least(net, task, path, settings):
+    steps = list(mag.edit(net, task, path, replace(mag.METHODS["diffedit"], **settings)))
+    assert steps
+    assert steps[-1].last
 
 
 @pytest.mark.parametrize("loss", [

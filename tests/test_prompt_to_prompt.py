@@ -52,8 +52,20 @@ def test_word_swap_takes_every_column_by_the_mapper(net, task, path):
 @pytest.mark.parametrize(("share", "steps"), [(0.8, 40), (0.5, 25), (1.0, 50), (0.0, 0)])
 def test_shares_of_the_steps_count_as_in_the_official_code(net, task, path, share, steps):
     long = replace(path, times=tuple(range(50)))
-    inside = [Now(net, task, long, i, 0, path.latents[:1], path.latents[:1]).within(share) for i in range(50)]
-    assert inside == [i < steps for i in range(50)]
+    now = [Now(net, task, long, i, 0, path.latents[:1], path.latents[:1]) for i in range(50)]
+    for more in (0, 1):
+        assert [one.within(share, more) for one in now] == [i < steps for i in range(50)]
+
+
+@pytest.mark.parametrize("steps", [4, 5, 6, 7, 10, 25])
+def test_in_any_number_of_steps_cross_attention_counts_a_row_more_than_self_attention(net, task, path, steps):
+    short = replace(path, times=tuple(range(steps)))
+    now = [Now(net, task, short, i, 0, path.latents[:1], path.latents[:1]) for i in range(steps)]
+    hooks = mag.PromptToPrompt(cross_replace=0.5, self_replace=0.5).bind(net, task, short)
+    cross = {s.name for s in net.sites(path.latents) if s.cross}
+    taken = [hooks.source_sites(one) for one in now]
+    assert sum(bool(names & cross) for names in taken) == int(0.5 * (steps + 1))  # alphas of num_steps + 1 rows
+    assert sum(bool(names - cross) for names in taken) == int(0.5 * steps)  # int(num_steps * self_replace_steps)
 
 
 def test_words_have_ranges_of_their_own(net, task, path):

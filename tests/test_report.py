@@ -1,9 +1,12 @@
 """What is written of a benchmark's rows."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from magedit_lab import report, tabletop
+from magedit_lab.cli import study as cli_study
 
 
 def test_the_report_has_every_group_and_escapes_prompts(net, judges, tmp_path):
@@ -43,5 +46,22 @@ def test_rows_of_pictures_are_those_of_cases_measured_in_all_settings(tmp_path):
     found = list(report.picture_rows(listed, ["a", "b"], tmp_path))
     assert len(found) == 2
     assert [[p.getpixel((0, 0))[2] for p in row[1:]] for row in found] == [[0, 1], [0, 1]]
-    complex_first = report.outlined(listed[5]).resize((32, 32), Image.Resampling.LANCZOS)
+    complex_first = report.outlined(listed[5].task.fit(32, 32)[0])
     np.testing.assert_array_equal(np.asarray(found[0][0]), np.asarray(complex_first))
+
+
+def test_the_source_is_shown_as_the_results_are_cut(tmp_path):
+    (case,) = tabletop.cases(1)
+    wide = Image.new("RGB", (512, 256), "navy")
+    wide.paste(case.task.image, (256, 0))
+    mask = np.zeros((256, 512), np.float32)
+    mask[:, 256:] = case.task.region
+    other = replace(case, task=replace(case.task, image=wide, mask=mask))
+    (tmp_path / "pictures").mkdir()
+    small, _ = other.task.fit(64, 64)
+    small.image.save(tmp_path / "pictures" / f"{case.name}.a.png")
+    ((source, result),) = report.picture_rows([other], ["a"], tmp_path)
+    assert source.size == result.size == (64, 64)
+    np.testing.assert_array_equal(np.asarray(source), np.asarray(report.outlined(small)))
+    seen = cli_study._seen(other, "a", tmp_path / "pictures")
+    np.testing.assert_array_equal(np.asarray(seen), np.asarray(small.image))

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 
 import magedit_lab as mag
@@ -41,3 +43,16 @@ def test_nested_settings_have_dotted_names():
 def test_a_wrong_value_is_refused_in_one_line(wrong):
     with pytest.raises(ValueError, match=r"^expected [^\n]*got[^\n]*$"):
         settings.change(mag.MagEdit(), wrong)
+
+
+def test_a_number_written_without_its_point_is_a_number_still():
+    @dataclass(frozen=True)
+    class Own:
+        step_size: float = 5
+        share: float | tuple[float, float] = 1
+        iterations: int = 15
+
+    assert {s.name: s.kind for s in settings.table(Own())} == {
+        "step_size": "number", "share": "number", "iterations": "whole",
+    }  # fmt: skip
+    assert settings.change(Own(), {"step_size": 1.25}).step_size == 1.25

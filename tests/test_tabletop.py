@@ -1,6 +1,7 @@
 """TabletopBench against the scenes that it is drawn from."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,3 +62,18 @@ def test_a_negative_prompt_is_what_the_object_has_now_and_the_source_prompt_does
     task = mag.Task(case.task.image, case.task.mask, case.task.source, case.task.target, case.task.words,
                     negative=prompt, negative_words=word)  # fmt: skip
     assert task.negative_words == (word,)
+
+
+def test_a_cases_digest_is_of_all_that_its_scores_depend_on():
+    case = tabletop.case(4, tabletop.FIRST + 4)
+    task = case.task
+    others = [
+        replace(case, ideal=task.image), replace(case, rivals=case.rivals[1:]), replace(case, negative=None),
+        replace(case, phrase="a box"), replace(case, change="texture"),
+        *(replace(case, task=other) for other in (
+            replace(task, negative="a mug", negative_words=["mug"]), replace(task, image=case.ideal),
+            replace(task, mask=1 - task.region), replace(task, source=f"{task.source}."),
+        )),
+    ]  # fmt: skip
+    assert len({case.digest, *(other.digest for other in others)}) == 1 + len(others)
+    assert replace(case, name="other").digest == case.digest

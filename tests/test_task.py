@@ -149,3 +149,12 @@ def test_pictures_broken_in_any_way_are_refused_in_one_line(tmp_path):
         told += words.refusals(masks.read_image, bytes(content), "x.tif")
     assert len(told) > 10
     assert all("cannot read 'x.tif' as a picture" in line for line in told)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 40])
+def test_a_mask_of_a_few_pixels_in_a_large_picture_is_still_there(side):
+    mask = np.zeros((2048, 2048), np.float32)
+    mask[900 : 900 + side, 700 : 700 + side] = 1
+    small, _ = mag.Task(Image.new("RGB", (2048, 2048)), mask, "a ball", "a red ball", "red").fit(256, 256)
+    assert small.region.max() == 1
+    assert 1 <= (small.region >= 0.5).sum() <= (side / 8 + 1) ** 2

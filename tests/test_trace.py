@@ -98,6 +98,38 @@ def test_terms_are_there_for_every_word_and_sum_to_the_loss_by_their_weights(net
         trace.term_gradients("green")
 
 
+@pytest.mark.parametrize("base", [mag.PromptToPrompt(), mag.METHODS["pnp"]])
+def test_an_edit_words_map_is_that_which_guidance_has(net, task, path, base):
+    target = "a red ball and a red box on a wooden table"
+    twice = mag.Task(task.image, task.mask, "a red ball and a box on a wooden table", target, "red")
+    new = net.positions(target, "red")[1]
+    trace = mag.run(net, twice, path, mag.MagEdit(base=base, iterations=1, stop_step=1))
+    assert trace.columns("red") == [new]
+    assert trace.columns("red", "source") == net.positions(twice.source, "red")
+    whole = trace._stack("target_attention")
+    np.testing.assert_array_equal(trace.attention("red"), whole[:, new])
+    np.testing.assert_array_equal(trace.inner_attention("red")[0, 0], trace.nudge_attention("red")[0, 0])
+
+
+def test_an_edit_phrase_has_the_map_of_its_own_tokens(net, task, path):
+    target = "a ball and a yellow ball and a box"
+    phrase = mag.Task(task.image, task.mask, "a ball and a box", target, "yellow ball")
+    trace = mag.run(net, phrase, path, mag.MagEdit(iterations=1, stop_step=1))
+    assert trace.columns("yellow ball") == net.positions(target, "yellow ball")
+    assert "yellow ball" in trace.words()
+    assert trace.columns("ball") == net.positions(target, "ball")
+
+
+def test_a_step_that_fails_half_way_leaves_the_ones_before_it_whole(net, task, path, monkeypatch):
+    trace, steps = mag.Trace(task), mag.edit(net, task, path, mag.PromptToPrompt())
+    trace.add(next(steps))
+    with monkeypatch.context() as broken:
+        broken.setattr(type(net), "decode", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            trace.add(next(steps))
+    assert len(trace.times) == len(trace.terms) == len(trace._rows) == len(trace.previews) == 1
+
+
 def test_each_terms_gradient_is_kept_and_comes_back_from_disk(net, task, path, tmp_path):
     several = mag.Task(task.image, task.mask, task.source, "a yellow ball, a green ball and a box on a wooden table",
                        ["yellow", "green"], [0.25, 0.75])  # fmt: skip

@@ -111,6 +111,18 @@ def test_a_checkpoint_is_never_gone_on_with_unasked(tmp_path, part):
         training.require_new(tmp_path, [part])
 
 
+def test_a_folder_is_bound_to_the_plan_that_it_was_begun_with(tmp_path):
+    plan = training.Plan()
+    training.bind(tmp_path, plan)
+    training.bind(tmp_path, plan)
+    with pytest.raises(ValueError, match=r"begun with size = 256, got 128; take the same --preset, or another --out"):
+        training.bind(tmp_path, replace(plan, size=256))
+    assert json.loads((tmp_path / "plan.json").read_text())["size"] == 128
+    (tmp_path / "plan.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot read"):
+        training.bind(tmp_path, plan)
+
+
 @pytest.mark.parametrize("change", [{}, {"vae_channels": (8, 8, 8, 8), "size": 256, "text_layers": 2}])
 def test_the_parts_fit_together_at_every_size(change):
     plan = replace(training.Plan(), **change)

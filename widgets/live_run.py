@@ -31,7 +31,8 @@ class LiveRun(Runner):
     way, inversion_way: names of METHODS and INVERSIONS; "as given" is the method or inversion that was passed. preset:
         of MAG-Edit, the released code or the printed equations. Choosing one sets `settings` to its own.
     settings: every number, switch and choice of method and inversion, as `magedit_lab.settings` names them; a wrong
-        one is told in `status` when it is run, and nothing is run. seed: torch's, for methods that draw noise.
+        one is told in `status` when it is run, and nothing is run. seed: torch's, for a method of one's own that draws
+        from it; ours have theirs among their settings.
     trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has. used: the method
         and the path that made it.
     """

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def add(commands: Any) -> None:
     option("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     option("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
     option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
-    option("--seed", type=int, default=0, help="torch's seed, for methods that draw noise; DDIM draws none")
+    option("--seed", type=int, help="of the noise that a method draws: blended, diffedit; the others draw none")
     _guidance_options(parser.add_argument_group("guidance, for MAG-Edit only").add_argument)
 
 
@@ -59,10 +60,7 @@ def _guidance_options(add: Callable) -> None:
 
 def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
-    import torch
-
-    task, method = _task(arguments), _method(arguments)
-    torch.manual_seed(arguments.seed)
+    task, method = _task(arguments), _seeded(_method(arguments), arguments)
     net = load(arguments.model, arguments.device)
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
@@ -101,6 +99,15 @@ def _method(arguments: argparse.Namespace) -> Method:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ValueError(f"{names}: for MAG-Edit only (…+mag-edit), got method {arguments.method!r}; leave it out")
     return method
+
+
+def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
+    """The method with the seed that was asked for; ValueError where it has no use for one."""
+    if arguments.seed is None:
+        return method
+    if not hasattr(method, "seed"):
+        raise ValueError(f"--seed: for methods that draw noise, got method {arguments.method!r}; leave it out")
+    return replace(method, seed=arguments.seed)
 
 
 def _claim(out: Path) -> None:

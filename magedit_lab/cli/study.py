@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .. import benchmark, datasets, tabletop
+from PIL import Image
+
+from .. import benchmark, datasets, masks, tabletop
 from .. import study as votes
+from ..cases import Case
 from .common import command, require_both
 
 
@@ -37,12 +40,17 @@ def study(arguments: argparse.Namespace) -> None:
     rows = [row for row in rows if row["case"] in known]
     prompts = {name: case.task.target for name, case in known.items()}
     chosen = votes.pairs(rows, prompts, arguments.ours, arguments.seed)[: arguments.pairs]
-    sources = {pair.case: known[pair.case].task.image for pair in chosen}
+    sources = {pair.case: _seen(known[pair.case], pair.ours, arguments.folder / "pictures") for pair in chosen}
     path = arguments.folder / "study.html"
     votes.write(chosen, sources, arguments.folder / "pictures", path)
     print(
         f"{path}: {len(chosen)} comparisons; open it in a browser, vote, save, then magedit-lab study-report votes.json"
     )
+
+
+def _seen(case: Case, setting: str, pictures: Path) -> Image.Image:
+    """The source as the model saw it: cut and resized as the results are."""
+    return case.task.fit(*masks.open_image(pictures / f"{case.name}.{setting}.png").size)[0].image
 
 
 def report(arguments: argparse.Namespace) -> None:

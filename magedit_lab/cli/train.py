@@ -39,6 +39,7 @@ def train(arguments: argparse.Namespace) -> None:
     parts = [part for part in training.TRAINERS if arguments.what in (part, "all")]
     if not arguments.resume:
         training.require_new(out, parts)
+    training.bind(out, plan)
     end = time.monotonic() + 60 * arguments.minutes
     stages: list[Generator[dict[str, Any]]] = [training.draw(out / "data", plan)]
     for stage in stages + [training.TRAINERS[part](out, plan) for part in parts]:

@@ -1,6 +1,6 @@
 """What MAG-Edit's guidance aims at: one prompt whose words' attention is to fill their masks."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,11 +25,16 @@ class Aim:
     def __init__(self, settings: "MagEdit", net: Backbone, task: Task, path: Path, hooks: Hooks) -> None:
         self.settings, self.hooks, self.cond, self.task = settings, hooks, net.embed(task.target), task
         first = guided(net.sites(path.latents))[0]
-        refines = isinstance(settings.base, PromptToPrompt) and settings.base.mode == "refine"
-        find = partial(words.require_new, net.tokenizer, task.source) if refines else net.positions
-        self.words = [(g, find(task.target, g.word)) for g in task.goals]
+        prompts = (net.tokenizer, task.source, task.target)
+        self.words = [(g, self._find(g.word)(*prompts, g.word)) for g in task.goals]
         self.masks = [to_cells(g.mask, first.height, first.width).flatten().to(net.device) for g in task.goals]
-        self.common = words.common(net.tokenizer, task.source, task.target)
+        self.common = words.common(*prompts)
+
+    def _find(self, word: str) -> Callable[..., list[int]]:
+        """How a word's columns are found: refinement gives a common word the source's map, which nothing can guide."""
+        base = self.settings.base
+        refined = isinstance(base, PromptToPrompt) and base.mode == "refine" and word not in base.own_maps
+        return words.require_new if refined else words.edited
 
     def loss(self, maps: Maps, terms: dict[str, Tensor]) -> Tensor:
         """Eq. 5 over the words: each word's constraint, averaged over the sites."""

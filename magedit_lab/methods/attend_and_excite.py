@@ -12,7 +12,7 @@ from ..backbone import Backbone
 from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..task import Task
-from .guidance import attention, nudge
+from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
@@ -58,4 +58,4 @@ class AttendAndExcite:
                     break
             yield nudge(now, constraint, size)
 
-        return replace(hooks, guide=guide)
+        return guiding(hooks, guide)

@@ -1,7 +1,7 @@
 """BoxDiff (Xie et al. 2023): a word's brightest cells inside its box, none outside, its edges at the box's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..masks import to_cells
 from ..task import Task
-from .guidance import attention, nudge
+from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
@@ -50,4 +50,4 @@ class BoxDiff:
             if now.i < int(self.share * path.steps):
                 yield nudge(now, constraint, sizes[now.i].item())
 
-        return replace(hooks, guide=guide)
+        return guiding(hooks, guide)

@@ -17,7 +17,8 @@ from ..task import Task
 
 @dataclass(frozen=True)
 class DiffEdit:
-    """Starts at `strength` of the noise, and puts the path's latents back outside the mask after each step.
+    """Starts at `strength` of the noise, by one step at least, and puts the path's latents back outside the mask after
+    each step.
 
     mask: "own" is made from the model's noise under source and target prompt: `maps` noisy copies at `mask_strength`,
         mean absolute difference, clamped at `clamp` times its mean, scaled to 1 by that and cut at .5; "given" is the
@@ -38,7 +39,7 @@ class DiffEdit:
             raise ValueError(f"expected strengths above 0 and up to 1, got {self.strength} and {self.mask_strength}")
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        first, cells = round((1 - self.strength) * path.steps), path.latents.shape[-2:]
+        first, cells = self._at(self.strength, path), path.latents.shape[-2:]
         given = to_cells(task.region, *cells).to(path.latents)
         own = cache(lambda: self.own_mask(net, task, path))  # made when the first step needs it
 
@@ -48,11 +49,16 @@ class DiffEdit:
 
         return replace(Hooks(), blend=blend, first=first)
 
+    @staticmethod
+    def _at(strength: float, path: Path) -> int:
+        """The step that begins at this share of the noise; the last one for less than a step's."""
+        return min(round((1 - strength) * path.steps), path.steps - 1)
+
     @torch.no_grad()
     def own_mask(self, net: Backbone, task: Task, path: Path) -> Float[Tensor, "h w"]:
         """Where the prompts disagree, 0 or 1 for each latent cell."""
         generator, z = torch.Generator().manual_seed(self.seed), path.image
-        t = path.times[round((1 - self.mask_strength) * path.steps)]
+        t = path.times[self._at(self.mask_strength, path)]
         texts = [net.embed(p) for p in (task.source, task.target)]
         differences = []
         for _ in range(self.maps):

@@ -1,6 +1,6 @@
 """Guidance by attention: one gradient step on the noise latent, and the maps that it needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -11,6 +11,13 @@ from ..edit import Hooks, Maps, Now, Nudge
 from ..taps import chain, recorder
 
 Constraint = Callable[[Now], tuple[Tensor, Mapping[str, Tensor], Maps]]
+
+
+def guiding(hooks: Hooks, guide: Callable[[Now, Maps], Iterator[Nudge]]) -> Hooks:
+    """A base's hooks with guidance; ValueError where the base has its own, which would be lost."""
+    if hooks.guide is not Hooks.guide:
+        raise ValueError("expected a base method without guidance, got one that guides itself; take another base")
+    return replace(hooks, guide=guide)
 
 
 @torch.enable_grad()

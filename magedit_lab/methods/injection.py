@@ -40,9 +40,9 @@ class Injection:
 
     def active(self, now: Now) -> Tensor:
         """Which target columns are within their range at this step."""
-        rows = torch.full_like(self.common, now.within(self.default))
+        rows = torch.full_like(self.common, now.within(self.default, 1))
         for columns, span in self.own:
-            rows[columns] = now.within(span)
+            rows[columns] = now.within(span, 1)
         return rows
 
     def taken(self, now: Now) -> Tensor:

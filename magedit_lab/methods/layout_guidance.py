@@ -13,7 +13,7 @@ from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..masks import to_cells
 from ..task import Task
-from .guidance import attention, nudge
+from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
@@ -57,4 +57,4 @@ class LayoutGuidance:
                 if step.loss < self.threshold:
                     break
 
-        return replace(hooks, guide=guide)
+        return guiding(hooks, guide)

@@ -15,7 +15,7 @@ from ..inversion import Path
 from ..masks import to_cells
 from ..task import Task
 from .aim import Aim
-from .guidance import Constraint, attention, nudge
+from .guidance import Constraint, attention, guiding, nudge
 from .prompt_to_prompt import PromptToPrompt
 
 
@@ -106,7 +106,7 @@ class MagEdit:
                 yield step
                 now = replace(now, target=step.latent)
 
-        return replace(hooks, guide=guide)
+        return guiding(hooks, guide)
 
     def _exempt(self, task: Task) -> Method:
         if not isinstance(self.base, PromptToPrompt) or self.base.mode != "swap":
@@ -116,7 +116,7 @@ class MagEdit:
     def _against(self, task: Task) -> Method:
         """The base for the negative prompt, which may lack words that the settings name."""
         base = self._exempt(task)
-        return base.within(task.target) if isinstance(base, PromptToPrompt) else base
+        return base.for_prompt(task.target) if isinstance(base, PromptToPrompt) else base
 
     def _constraint(self, aims: list[Aim], seen: Maps, names: list[str]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""

@@ -11,7 +11,7 @@ from ..backbone import Backbone
 from ..edit import Hooks, Maps, Method, Now, Nudge
 from ..inversion import Path
 from ..task import Task
-from .guidance import attention, nudge
+from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
@@ -20,8 +20,10 @@ class Pix2PixZero:
     """One update at every step, of `step_size` times the gradient of the maps' squared difference at all sites.
 
     Published with a learnt edit direction, so that both prompts have the same tokens; here the prompts differ, and the
-    tokens that they share are compared. Only the conditional pass is guided, where the code also moved the
-    unconditional one.
+    tokens that they share are compared. The published code moves a copy of the latent for each pass, compares both
+    passes with the source's, and goes on from the unconditional one's copy; here there is one latent, and the
+    conditional pass is compared. Its mean runs over the heads of both passes, so that its .1 is half as much as .1
+    here. Its regularised inversion is left out.
     """
 
     base: Method = field(default_factory=Plain)
@@ -43,4 +45,5 @@ class Pix2PixZero:
 
             yield nudge(now, constraint, self.step_size)
 
-        return replace(hooks, guide=guide, source_sites=lambda now: hooks.source_sites(now) | frozenset(names))
+        with_maps = replace(hooks, source_sites=lambda now: hooks.source_sites(now) | frozenset(names))
+        return guiding(with_maps, guide)

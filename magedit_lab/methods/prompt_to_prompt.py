@@ -46,15 +46,18 @@ class PromptToPrompt:
             raise ValueError(f"expected mode 'refine' or 'swap', got {self.mode!r}")
         known(self.blend)
 
-    def within(self, prompt: str) -> "PromptToPrompt":
-        """The same for another prompt: without the settings of words that it lacks."""
+    def for_prompt(self, prompt: str) -> "PromptToPrompt":
+        """The same for another prompt, of which the maps alone are wanted: without blending, and without the settings
+        of words that it lacks."""
         there = {*words.split(prompt), "default"}
 
         def left(part: Any) -> Any:
             own = isinstance(part, Mapping)
             return {word: value for word, value in part.items() if {*words.split(word)} <= there} if own else part
 
-        return replace(self, cross_replace=left(self.cross_replace), reweight=left(self.reweight))
+        own = tuple(word for word in self.own_maps if {*words.split(word)} <= there)
+        maps = {"cross_replace": left(self.cross_replace), "reweight": left(self.reweight)}
+        return replace(self, **maps, own_maps=own, blend=None)
 
     def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
         sites = net.sites(path.latents)
@@ -68,11 +71,9 @@ class PromptToPrompt:
 
         def taps(now: Now, seen: Maps) -> Taps:
             names = wanted(now)
-            found = {
-                s.name: inject.tap(s, now, seen) if s.cross else instead(seen, s.name) for s in sites if s.name in names
-            }
-            if inject.weighs(now):
-                found |= {s.name: inject.tap(s, now, seen) for s in sites if s.cross}
-            return found
+            return {
+                s.name: inject.tap(s, now, seen) if s.cross else instead(seen, s.name)
+                for s in sites if s.name in names or (s.cross and inject.weighs(now))
+            }  # fmt: skip
 
         return added(Hooks(source_sites=wanted, taps=taps), self.blend, net, task, path)

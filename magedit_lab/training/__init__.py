@@ -33,6 +33,7 @@ __all__ = [
     "Batch",
     "Pictures",
     "Plan",
+    "bind",
     "counterpart",
     "draw",
     "grounding",
@@ -63,6 +64,18 @@ def require_new(out: Path, parts: Iterable[str]) -> None:
             raise ValueError(
                 f"expected no checkpoint of {part!r} in {str(out)!r}; go on from it with --resume, or take a new --out"
             )
+
+
+def bind(out: Path, plan: Plan) -> None:
+    """Write the plan into the folder; ValueError where it was begun with another, whose data and checkpoints it has."""
+    path, own = out / "plan.json", json.loads(json.dumps(asdict(plan)))
+    kept = files.read_json(path) if path.exists() else own
+    if other := [name for name in own if kept.get(name) != own[name]]:
+        raise ValueError(
+            f"expected {str(out)!r} begun with {other[0]} = {own[other[0]]}, got {kept.get(other[0])}; take the same "
+            "--preset, or another --out"
+        )
+    files.write_text(path, json.dumps(own, indent=1) + "\n")
 
 
 def record(out: Path, plan: Plan) -> None:

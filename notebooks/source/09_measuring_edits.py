@@ -126,7 +126,7 @@ with lab.progress("cases x methods") as after:
         after(len(rows), len(few) * len(settings))
 
 # %%
-shown = {"source": report.outlined(hard), "ideal": hard.ideal}
+shown = {"source": report.outlined(hard.task), "ideal": hard.ideal}
 for name in methods:
     shown[name] = Image.open(out / "pictures" / f"{hard.name}.{name}.png")
 print("asked for:", hard.task.target)
