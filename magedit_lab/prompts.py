@@ -36,7 +36,7 @@ def refusals(
 ) -> list[str]:  # fmt: skip
     """All that Task and the model would refuse in these prompts, a line each."""
     prompts = [source, target] + ([] if negative is None else [negative])
-    found = [line for p in prompts for line in words.refusals(words.encode, tokenizer, p)]
+    found = [line for p in prompts for line in words.complaint(words.encode, tokenizer, p)]
     return found + task.refusals(target, edit_words, negative, negative_words)
 
 
@@ -47,4 +47,4 @@ def unguided(
     """What MAG-Edit would refuse besides, over Prompt-to-Prompt's refinement: words that the source prompt has too,
     whose maps are the source's own. Other methods take them."""
     aims = [(target, w) for w in edit_words] + [(negative or "", w) for w in negative_words]
-    return [line for p, w in aims for line in words.refusals(words.require_new, tokenizer, source, p, w)]
+    return [line for p, w in aims for line in words.complaint(words.require_new, tokenizer, source, p, w)]

@@ -14,7 +14,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Field:
     """One line of the form: a dotted name, its value, its kind (number, whole, yes, choice, maybe-whole), choices."""
 
     name: str
@@ -23,20 +23,20 @@ class Setting:
     choices: tuple[Any, ...] = ()
 
 
-def table(settings: Any, prefix: str = "") -> list[Setting]:
+def table(settings: Any, prefix: str = "") -> list[Field]:
     """Every number, switch and choice of a dataclass, those of dataclasses within it under `outer.inner`.
 
     What is none of these (a dict of words, a list of thresholds) stays as it is and is left out.
     """
-    found: list[Setting] = []
+    found: list[Field] = []
     for f in fields(settings):
         name, value = prefix + f.name, getattr(settings, f.name)
         if is_dataclass(value):
             found += table(value, f"{name}.")
         elif f.name in CHOICES and value in CHOICES[f.name]:
-            found.append(Setting(name, value, "choice", CHOICES[f.name]))
+            found.append(Field(name, value, "choice", CHOICES[f.name]))
         elif kind := _kind(value, str(f.type)):
-            found.append(Setting(name, value, kind))
+            found.append(Field(name, value, kind))
     return found
 
 
@@ -71,7 +71,7 @@ def _changed(settings: Any, values: Mapping[str, Any]) -> Any:
     return replace(settings, **own)
 
 
-def _read(setting: Setting, value: Any) -> Any:
+def _read(setting: Field, value: Any) -> Any:
     """The value in the setting's own type."""
     name, kind = setting.name, setting.kind
     if kind == "choice":

@@ -101,10 +101,10 @@ def refusals(
     found = [] if words else ["expected at least one edit word, got none; name a word of the target prompt"]
     if twice := [word for word in dict.fromkeys(words) if list(words).count(word) > 1]:
         found.append(f"expected each edit word once, got {twice[0]!r} twice; join its masks into one")
-    found += [line for word in words for line in w.refusals(w.require, target, word)]
+    found += [line for word in words for line in w.complaint(w.require, target, word)]
     if (negative is None) != (not negative_words):
         found.append("expected a negative prompt and its words together, got one of the two")
-    return found + [line for word in negative_words for line in w.refusals(w.require, negative or "", word, "negative")]
+    return found + [line for word in negative_words for line in w.complaint(w.require, negative or "", word, "negative")]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def require(prompt: str, word: str, which: str = "target") -> list[tuple[int, in
     raise ValueError(f"word {word!r} is not in the {which} prompt {prompt!r}; its words are: {known}")
 
 
-def refusals(check: Callable[..., object], *arguments: object) -> list[str]:
+def complaint(check: Callable[..., object], *arguments: object) -> list[str]:
     """The line of the ValueError that a check raises; nothing where it is content."""
     try:
         check(*arguments)

@@ -1,6 +1,7 @@
 """Imports go one way, and the library knows nothing of widgets."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import magedit_lab
@@ -71,6 +72,17 @@ def test_imports_go_one_way():
             for name in [module.split(".")[0]] if module else names:
                 below = rank(name) < rank(own) or (rank(name) == rank(own) and name != own)
                 assert below, f"{own} must not import {name}"
+
+
+def test_no_module_comes_back_to_itself_through_those_that_it_imports():
+    graph = {}
+    for file in files():
+        own = file.relative_to(ROOT).with_suffix("").parts[0]
+        for level, module, names in imported(ast.parse(file.read_text())):
+            if level and not (file.parent != ROOT and level == 1):
+                graph.setdefault(own, set()).update([module.split(".")[0]] if module else names)
+    assert len(graph) > 30
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_the_library_imports_no_widgets_and_no_pyplot():

@@ -146,7 +146,7 @@ def test_pictures_broken_in_any_way_are_refused_in_one_line(tmp_path):
     for place in range(len(whole.getvalue())):
         content = bytearray(whole.getvalue())
         content[place] ^= 0xFF
-        told += words.refusals(masks.read_image, bytes(content), "x.tif")
+        told += words.complaint(masks.read_image, bytes(content), "x.tif")
     assert len(told) > 10
     assert all("cannot read 'x.tif' as a picture" in line for line in told)
 

@@ -182,7 +182,7 @@ class LiveRun(Runner):
         return np.array(self._now["loss"])
 
 
-def _field(setting: mag.settings.Setting) -> dict[str, Any]:
+def _field(setting: mag.settings.Field) -> dict[str, Any]:
     """What the browser needs to show a setting."""
     about = explained(setting.name)
     return {"name": setting.name, "kind": setting.kind, "choices": list(setting.choices), "about": about}
