@@ -104,7 +104,8 @@ def refusals(
     found += [line for word in words for line in w.complaint(w.require, target, word)]
     if (negative is None) != (not negative_words):
         found.append("expected a negative prompt and its words together, got one of the two")
-    return found + [line for word in negative_words for line in w.complaint(w.require, negative or "", word, "negative")]
+    away = [w.complaint(w.require, negative or "", word, "negative") for word in negative_words]
+    return [*found, *(line for lines in away for line in lines)]
 
 
 @dataclass(frozen=True)

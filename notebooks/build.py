@@ -1,6 +1,7 @@
 """Make the notebooks from `source/*.py` (jupytext's percent format) and run them: stubs in full, solutions in short.
 
     python notebooks/build.py            # all of them, or name some: 00 05
+    python notebooks/build.py --texts    # the same without running them, where no code has changed since they were
 
 A student's notebook is run in the profile `lesson`, its solution copy in `ci`, as nbval runs it. A student's notebook
 keeps cells tagged `exercise` and folds those tagged `solution` away; a solution copy has only the latter. `{time}` in a
@@ -10,6 +11,7 @@ picture, `pictures/NAME.png`.
 
 import base64
 import os
+import re
 import sys
 import time
 from copy import deepcopy
@@ -80,6 +82,18 @@ def run(notebook: NotebookNode, folder: Path, profile: str = "lesson") -> float:
     return time.monotonic() - start
 
 
+def keep(notebook: NotebookNode, path: Path) -> float:
+    """Put the outputs of the notebook at `path` into one of the same code; how many seconds they took."""
+    old = nbformat.read(path, 4)
+    before, now = ([c for c in n.cells if c.cell_type == "code"] for n in (old, notebook))
+    if [c.source for c in before] != [c.source for c in now]:
+        raise ValueError(f"expected the code of {path.name} as it was run, got other code; leave out --texts")
+    notebook.metadata = old.metadata
+    for cell, done in zip(now, before, strict=True):
+        cell.update({"outputs": done.outputs, "execution_count": done.execution_count})
+    return float(re.findall(r"\*\*Time\*\* (\d+) s", old.cells[0].source)[0])
+
+
 def without_warnings(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """All but stderr; text that it came between is joined again."""
     kept: list[NotebookNode] = []
@@ -113,14 +127,20 @@ def write(notebook: NotebookNode, path: Path, seconds: float) -> None:
 
 
 def main(names: list[str]) -> None:
+    texts = "--texts" in names
+    names = [name for name in names if name != "--texts"]
     for path in SOURCES:
         if names and not path.name.startswith(tuple(names)):
             continue
         source = read(path)
         solved, given = solution(source), student(source)
         (HERE / "solutions").mkdir(exist_ok=True)
-        run(solved, HERE / "solutions", "ci")
-        seconds = run(given, HERE)
+        if texts:
+            keep(solved, HERE / "solutions" / f"{path.stem}.ipynb")
+            seconds = keep(given, HERE / f"{path.stem}.ipynb")
+        else:
+            run(solved, HERE / "solutions", "ci")
+            seconds = run(given, HERE)
         write_title(given, HERE / "pictures" / f"{path.stem}.png")
         write(given, HERE / f"{path.stem}.ipynb", seconds)
         write(solved, HERE / "solutions" / f"{path.stem}.ipynb", seconds)

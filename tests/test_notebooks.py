@@ -255,3 +255,19 @@ def test_nbval_goes_red_when_a_value_of_a_real_notebook_is_wrong(tmp_path, broke
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == status, done.stdout
     assert ("4097" in done.stdout) is broken
+
+
+def test_new_texts_keep_the_outputs_of_the_same_code_and_no_other(tmp_path):
+    path = NOTEBOOKS / "02_cross_attention.ipynb"
+    book = build.student(build.read(NOTEBOOKS / "source" / "02_cross_attention.py"))
+    seconds = build.keep(book, path)
+    committed = nbformat.read(path, 4)
+    assert f"**Time** {seconds:.0f} s" in committed.cells[0].source
+    outputs, kept = ([c.get("outputs") for c in n.cells if c.cell_type == "code"] for n in (committed, book))
+    assert kept == outputs
+    assert book.metadata == committed.metadata
+    next(c for c in book.cells if c.cell_type == "code").source += "\n"
+    with pytest.raises(
+        ValueError, match=r"expected the code of 02_cross_attention\.ipynb as it was run, got other code"
+    ):
+        build.keep(book, path)

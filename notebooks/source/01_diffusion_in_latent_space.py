@@ -40,7 +40,7 @@ print(f"latent: {z.numel()} numbers, {z.shape[1]} for each of {z.shape[2]} x {z.
 mag.plots.pictures({"picture": picture, "decoded": again}, "A scene, and what its latent decodes to")
 
 # %% [markdown]
-# *Left the picture, right what comes back from twelve times fewer numbers.* Find what the autoencoder lost; nothing
+# *Left the picture, right what comes back from 48 times fewer numbers.* Find what the autoencoder lost; nothing
 # that follows can be sharper.
 #
 # The shipped model was taught that three of its four channels are colours that one can look at. Stable Diffusion's
@@ -149,7 +149,7 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 # prompt and with the empty prompt $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
 #
-# **In code** (`edit.py`): `return base + scale * (told - base)`
+# **In code** (`ddim.py`): `return base + scale * (told - base)`
 
 # %%
 def guided(text, scale, steps):

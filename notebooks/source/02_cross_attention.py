@@ -44,9 +44,9 @@ trace = lab.run(task, path, mag.PromptToPrompt())
 mag.plots.attention_of_words(trace, "source")
 
 # %% [markdown]
-# *The map of each word of the source prompt, averaged over the steps; a word that stands there twice has the mean of
-# the two. The dashed line is the mask; below each map, the share of it that lies inside.* Each map has a scale of its
-# own, so compare places, not brightness.
+# *The map of each word of the source prompt, averaged over the steps; a word that stands there more than once has the
+# mean of them all. The dashed line is the mask; below each map, the share of it that lies inside.* Each map has a scale
+# of its own, so compare places, not brightness.
 #
 # **Look.** Names of objects light up on objects, strongest on their own, and words without a meaning of their own, such
 # as *a* and *and*, have attention too. Not every word is tidy: look for one that lies where you did not expect it.
@@ -104,8 +104,9 @@ for token, value in zip(trace.tokens, share):
 print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 
 # %% [markdown]
-# **Look.** The largest shares are a comma's and an article's; start, end and padding have the rest. (In Stable
-# Diffusion the start token takes most.) A word gains attention in a cell only by taking it from other tokens.
+# **Look.** Nearly all, as the last line says; start, end and padding have what is missing. The largest shares are a
+# comma's and an article's. (In Stable Diffusion the start token takes most.) A word gains attention in a cell only by
+# taking it from other tokens.
 #
 # ## 4 · A map is a handle
 #

@@ -119,8 +119,8 @@ print(f"{runs['P2P'].share(word).mean() / cells.mean():.1f} times its area")
 # Blending can only throw away; it cannot bring the word to where it is not. Multiplying brings more of it, but only in
 # proportion to what is there, and takes it from no other word: the rows of $A$ no longer sum to one, which Stable
 # Diffusion has never seen. (Our small model was taught it, so here the masked object takes the colour. Without the
-# blend the other objects changed too: notebook 02.) The next notebook moves the latent, so that the word comes of
-# itself.
+# blend the other mug changed too: notebook 02, with 5 in place of 10.) The next notebook moves the latent, so that the
+# word comes of itself.
 #
 # ## Exercise 1 · Align by hand
 #

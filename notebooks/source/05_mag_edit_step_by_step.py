@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · MAG-Edit step by step
 #
-# ![Maps of the edit word's attention, before and after the nudges of a step](pictures/05_mag_edit_step_by_step.png)
+# ![Maps of the edit word's attention, before the first and before the last nudge of a step](pictures/05_mag_edit_step_by_step.png)
 #
 # *Where the edit word is looked at, before the first nudge of a step (top) and before the last (bottom).*
 #

@@ -194,9 +194,9 @@ GradientInspector(trace)
 mag.plots.gradient_maps(trace)
 
 # %% [markdown]
-# *The same maps by a plain function.* **Look:** in the first steps the pull still changes from nudge to nudge, in the
-# later ones hardly. It sits in the middle of things rather than on edges, and at some steps it is
-# strong on the *other* object too, where Eq. 4 cuts it off.
+# *The same maps by a plain function.* **Look:** not always: at step 0 the last nudge pulls harder than the first; in
+# the later steps the pull hardly changes, and falls a little. It sits in the middle of things rather than on edges, and
+# at some steps it is strong on the *other* object too, where Eq. 4 cuts it off.
 #
 # ## 5 · Compare
 #

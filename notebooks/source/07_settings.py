@@ -75,6 +75,7 @@ for name, trace in by_iterations.items():
     print(f"{name}: {error(trace.result):.3f}")
 
 # %% [markdown]
+# No: once the colour is there, more nudges do not bring the edit nearer to the ideal.
 # The paper, on Stable Diffusion: more iterations edit more strongly, and too many bring artefacts in texture and shape.
 #
 # ## 2 · Until when? (Fig. 7)
@@ -130,14 +131,14 @@ print({name: round(error(trace.result), 3) for name, trace in by_size.items()})
 # ## 4 · Token or spatial ratio? (Fig. 8)
 #
 # The paper: $\mathcal L_{TR}$ keeps structure, for colour and texture; $\mathcal L_{SR}$ edits harder, for shape.
-# `ablations` has both with step sizes that fit each other.
+# `ablations` has both, with one number for the step size; for the token ratio alone it is multiplied by $\sigma_t$.
 
 # %%
 by_loss = tried({s.name: s.method for s in ablations.settings(demo.guided, demo.inversion)["loss"]})
 mag.plots.comparison(by_loss)
 
 # %% [markdown]
-# *The same nudges by the token ratio (Eq. 1) and by the spatial ratio (Eq. 2).* **Look** at the object's
+# *As many nudges by the token ratio (Eq. 1) and by the spatial ratio (Eq. 2).* **Look** at the object's
 # edge and at its surface: one easy colour may not show the difference that the paper finds.
 #
 # ## 5 · Away from something: the negative prompt (Eq. 3)

@@ -3,7 +3,7 @@
 #
 # ![The same scene edited by several methods](pictures/08_other_methods.png)
 #
-# *One task, one noise: three methods, and MAG-Edit on top of each.*
+# *One task, one noise: MAG-Edit on top of three methods.*
 #
 # **You will** *compare* the methods of the paper's Table 1 on one task, *see* what each takes from the source, *put*
 # MAG-Edit on top of three of them, and *write* a method of your own.
@@ -101,7 +101,9 @@ mag.plots.comparison(kept)
 
 # %% [markdown]
 # *Attention-based editing: Plug-and-Play, MasaCtrl, Prompt-to-Prompt, the same with the outside put back, and
-# re-weighted.* The first three never see the mask; look which object changed.
+# re-weighted.* The first three never see the mask. **Look:** PnP and MasaCtrl turn the box into a red mug, P2P reddens
+# the other mug and part of the box. P2P+Mask keeps all as it was, also the old colour. Only Re-weight brings the word
+# into the mask, at the handle's cost.
 #
 # ## 4 · MAG-Edit on top
 #

@@ -34,7 +34,8 @@ mask = case.task.region.numpy()
 mag.plots.task(case.task)
 
 # %% [markdown]
-# *The case: picture, mask and prompts.* A good edit is the phrase below, inside the mask, and nothing else.
+# *The case: picture, mask and prompts.* A good edit shows the *phrase*, the thing with its edit word (here
+# *a blue lamp*), inside the mask, and nothing else.
 #
 # ## 2 · Pictures that claim to be the edit
 #

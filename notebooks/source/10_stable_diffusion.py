@@ -255,6 +255,6 @@ check_settings(*paper)
 # - *`cannot load model …`:* the message says what was expected; a folder needs `model_index.json` and safetensors.
 # - *`expected a mask of …x… like the image`:* the two files must have one size.
 # - *CUDA out of memory:* close other notebooks; fewer `inner` updates do not help, a smaller model does.
-# - *Nothing changes:* print `trace.share(WORDS)`; near 0, the word has no place in the mask: describe the thing
+# - *Nothing changes:* print `trace.share(task.words[0])`; near 0, the word has no place in the mask: describe the thing
 #   otherwise.
 # - *Black or torn:* a smaller `step_size`, fewer `iterations`.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 11 · Write your own guidance loss
 #
-# ![The same edit guided by two losses](pictures/11_your_own_loss.png)
+# ![A board of four entries: the share of tasks that each solves, and its error to the ideal edit, with intervals](pictures/11_your_own_loss.png)
 #
-# *The same edit, guided by two losses: the paper's, and one that is written here in two lines.*
+# *Twenty tasks, the paper's two losses, none, and yours: who solves more, and is the difference real?*
 #
 # **You will** *state* what a guidance loss is, *write* one as a pure function of maps, mask and tokens, *plug* it into
 # MAG-Edit, and *measure* it against the paper's on twenty tasks.
@@ -100,13 +100,14 @@ path = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))
 mine = replace(demo.guided, loss=log_ratio, by_sigma=True, step_size=0.1 * demo.guided.step_size)
 tried = {"token ratio": lab.run(task, path, demo.guided), "-log r": lab.run(task, path, mine)}
 
-# %% tags=["title"]
+# %%
 mag.plots.comparison(tried)
 
 # %% [markdown]
-# *The demo's task in 10 steps and with a quick inversion, guided by the token ratio and by the logarithm.* Here the
-# token ratio fails, and section 2 says why; in 20 steps it works (notebook 00). One picture decides nothing; look
-# whether your function works at all, then measure.
+# *The demo's task in 10 steps and with a quick inversion, guided by the token ratio and by the logarithm.* Neither
+# turns the mug red. The token ratio changes next to nothing, and section 2 says why (in 20 steps it works: notebook
+# 00). The logarithm does move the mug, but to another colour: a steep loss is not yet a good edit. One picture decides
+# nothing, so we shall measure.
 #
 # **Check** that the loss falls within the steps: its mean before the first nudge and before the last.
 
@@ -180,7 +181,7 @@ with lab.progress("tasks x entries") as after:
     rows = list(leaderboard.measure(lab.net, entries, tasks, way, progress=after))
 table = leaderboard.ranked(rows)
 
-# %%
+# %% tags=["title"]
 leaderboard.figure(table)
 
 # %% [markdown]

@@ -22,7 +22,7 @@ def check_drift(answer: object, psnr: Mapping[str, float]) -> Verdict:
 def check_exact(answer: object) -> Verdict:
     """Only direct inversion ends at the latent itself."""
     if answer is None:
-        return wrong("exact is still None; compare path.latents[-1:] with net.encode(task.image)")
+        return wrong("exact is still None; compare paths[name].latents[-1:] with net.encode(lab.fit(task).image)")
     if isinstance(answer, str):
         return wrong("exact should be a list of names, also where there is one only")
     if answer == ["direct"]:
