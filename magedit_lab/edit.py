@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -136,26 +136,29 @@ def edit(net: Backbone, task: Task, path: Path, method: Method, watch: Watch | N
     target = hooks.start(source)
     for i, t in list(enumerate(path.times))[hooks.first :]:
         now = Now(net, task, path, i, t, source, target)
-        uncond = path.uncond[i : i + 1]
-        eps, seen = _source_pass(now, path.cond, hooks.source_sites(now))
-        base, uncond_seen = _source_pass(now, uncond, hooks.uncond_sites(now))
-        nudges = tuple(_watched(now, hooks.guide(now, seen), watch))
-        nudged = replace(now, target=nudges[-1].latent) if nudges else now
-        taps, uncond_taps = hooks.taps(nudged, seen), hooks.uncond_taps(nudged, seen, uncond_seen)
-        step = _denoise(nudged, taps, uncond_taps, cond, sites, (eps, base))
+        told = _source_pass(now, path.cond, hooks.source_sites(now))
+        base = _source_pass(now, path.uncond[i : i + 1], hooks.uncond_sites(now))
+        nudges = tuple(_watched(now, hooks.guide(now, told.seen), watch))
+        step = _denoise(now, nudges, hooks, cond, sites, told, base)
         _require_finite(now, step.target)
-        step = replace(step, now=now, nudges=nudges, source_maps={s: seen[s] for s in sites if s in seen})
         step = replace(step, target=hooks.blend(now, step))
         source, target = step.source, step.target
         yield step
 
 
-def _source_pass(now: Now, text: Tensor, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
-    """The source branch's noise for one prompt, and recorded sites; nothing is run where nothing is asked."""
+class _Source(NamedTuple):
+    """What a pass of the source branch gave: its noise, if it was run, and what was recorded at its sites."""
+
+    eps: Latent | None
+    seen: Maps
+
+
+def _source_pass(now: Now, text: Tensor, sites: frozenset[str]) -> _Source:
+    """The source branch for one prompt; nothing is run where nothing is asked."""
     seen: Maps = {}
     if not sites and now.path.pin:
-        return None, seen
-    return now.net.predict(now.source, now.t, text, {s: recorder(seen, s) for s in sites}), seen
+        return _Source(None, seen)
+    return _Source(now.net.predict(now.source, now.t, text, {s: recorder(seen, s) for s in sites}), seen)
 
 
 def _watched(now: Now, nudges: Iterator[Nudge], watch: Watch | None) -> Iterator[Nudge]:
@@ -175,27 +178,41 @@ def _require_finite(now: Now, z: Latent, where: str = "") -> None:
 
 
 def _denoise(
-    now: Now, taps: Taps, uncond_taps: Taps, cond: Tensor, sites: list[str],
-    source_eps: tuple[Latent | None, Latent | None],
-) -> Step:  # fmt: skip
-    """One guided DDIM step of both branches; the target's maps are those after injection."""
+    began: Now, nudges: tuple[Nudge, ...], hooks: Hooks, cond: Tensor, sites: list[str], told: _Source, base: _Source
+) -> Step:
+    """One guided DDIM step of both branches after the nudges; the target's maps are those after injection."""
+    now = replace(began, target=nudges[-1].latent) if nudges else began
     maps: Maps = {}
+    taps, uncond_taps = hooks.taps(now, told.seen), hooks.uncond_taps(now, told.seen, base.seen)
     heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
-    uncond, scale = now.path.uncond[now.i : now.i + 1], now.path.guidance_scale
-    told = now.net.predict(now.target, now.t, cond, {**taps, **heard})
-    base = now.net.predict(now.target, now.t, uncond, uncond_taps)
-    proximal = now.path.proximal
-    eps = base + scale * proximal.kept(told - base) if proximal else ddim.guidance(base, told, scale)
-    here, there = now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i))
+    eps_told = now.net.predict(now.target, now.t, cond, {**taps, **heard})
+    eps_base = now.net.predict(now.target, now.t, now.path.uncond[now.i : now.i + 1], uncond_taps)
+    eps, target = _guided(now, eps_base, eps_told)
+    x0 = ddim.to_x0(now.target, eps, now.net.alpha(now.t))
+    source_maps = {s: told.seen[s] for s in sites if s in told.seen}
+    return Step(began, now.target, eps, _source_after(now, base.eps, told.eps), target, x0, source_maps, maps, nudges)
+
+
+def _guided(now: Now, base: Latent, told: Latent) -> tuple[Latent, Latent]:
+    """The target's guided noise, and its latent after the step; thinned out where the path has proximal guidance."""
+    scale, proximal, after = now.path.guidance_scale, now.path.proximal, now.path.latents[now.i + 1 : now.i + 2]
+    if not proximal:
+        eps = ddim.guidance(base, told, scale)
+        return eps, _moved(now, now.target, eps)
+    eps = base + scale * proximal.kept(told - base)
+    target = _moved(now, now.target, eps)
+    return eps, proximal.pulled(target, after, told - base) if now.t < proximal.below else target
+
+
+def _source_after(now: Now, base: Latent | None, told: Latent | None) -> Latent:
+    """The source's latent after the step: the recorded one where the path replays them."""
     if now.path.pin:
-        source = now.path.latents[now.i + 1 : now.i + 2]
-    else:
-        source_told, source_base = source_eps
-        assert source_told is not None  # a branch that is not pinned was run
-        assert source_base is not None
-        source = ddim.move(now.source, ddim.guidance(source_base, source_told, scale), here, there)
-    target = ddim.move(now.target, eps, here, there)
-    if proximal and now.t < proximal.below:
-        target = proximal.pulled(target, now.path.latents[now.i + 1 : now.i + 2], told - base)
-    x0 = ddim.to_x0(now.target, eps, here)
-    return Step(now, now.target, eps, source, target, x0, {}, maps, ())
+        return now.path.latents[now.i + 1 : now.i + 2]
+    assert base is not None  # a branch that is not pinned was run
+    assert told is not None
+    return _moved(now, now.source, ddim.guidance(base, told, now.path.guidance_scale))
+
+
+def _moved(now: Now, z: Latent, eps: Latent) -> Latent:
+    """A DDIM step from this timestep to the next."""
+    return ddim.move(z, eps, now.net.alpha(now.t), now.net.alpha(previous(now.path.times, now.i)))

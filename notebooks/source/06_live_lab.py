@@ -125,7 +125,7 @@ live.run()
 while live.state == "running" and len(live.losses) < 4:
     time.sleep(0.02)
 live.cancel()
-print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} of {lab.steps(demo.steps)} steps are kept")
+print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} steps are kept")
 
 # %% [markdown]
 # **Look:** before the very next one; the steps that were finished are kept. Between two nudges the thread asks whether

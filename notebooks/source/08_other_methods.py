@@ -122,11 +122,15 @@ guided = {f"{name}+MAG-Edit": lab.run(task, path, method) for name, method in on
 # %%
 mag.plots.comparison(without)
 
+# %% [markdown]
+# *The three bases with the outside put back, and no nudge.* The blend alone takes the edit away: see whether anything
+# is left of it. Now with the nudges:
+
 # %% tags=["title"]
 mag.plots.comparison(guided)
 
 # %% [markdown]
-# *Above the three bases with the outside put back and no nudge, below the same with nudges.* **Look** at each pair: on
+# *The same three with MAG-Edit's nudges.* **Look** at each pair: on
 # P2P and MasaCtrl the nudges turn the masked mug red, on MasaCtrl it also shrinks; on PnP, whose injected features hold
 # the layout, it stays blue. That the rest is as it was is the blend's doing, not the nudges'.
 #
