@@ -187,30 +187,35 @@ def _denoise(
     heard = {s: chain(taps.get(s), recorder(maps, s)) for s in sites}
     eps_told = now.net.predict(now.target, now.t, cond, {**taps, **heard})
     eps_base = now.net.predict(now.target, now.t, now.path.uncond[now.i : now.i + 1], uncond_taps)
-    eps, target = _guided(now, eps_base, eps_told)
+    eps, target = _target_after(now, eps_base, eps_told)
     x0 = ddim.to_x0(now.target, eps, now.net.alpha(now.t))
     source_maps = {s: told.seen[s] for s in sites if s in told.seen}
     return Step(began, now.target, eps, _source_after(now, base.eps, told.eps), target, x0, source_maps, maps, nudges)
 
 
-def _guided(now: Now, base: Latent, told: Latent) -> tuple[Latent, Latent]:
+def _target_after(now: Now, base: Latent, told: Latent) -> tuple[Latent, Latent]:
     """The target's guided noise, and its latent after the step; thinned out where the path has proximal guidance."""
-    scale, proximal, after = now.path.guidance_scale, now.path.proximal, now.path.latents[now.i + 1 : now.i + 2]
+    scale, proximal = now.path.guidance_scale, now.path.proximal
     if not proximal:
         eps = ddim.guidance(base, told, scale)
         return eps, _moved(now, now.target, eps)
     eps = base + scale * proximal.kept(told - base)
     target = _moved(now, now.target, eps)
-    return eps, proximal.pulled(target, after, told - base) if now.t < proximal.below else target
+    return eps, proximal.pulled(target, _recorded(now), told - base) if now.t < proximal.below else target
 
 
 def _source_after(now: Now, base: Latent | None, told: Latent | None) -> Latent:
     """The source's latent after the step: the recorded one where the path replays them."""
     if now.path.pin:
-        return now.path.latents[now.i + 1 : now.i + 2]
+        return _recorded(now)
     assert base is not None  # a branch that is not pinned was run
     assert told is not None
     return _moved(now, now.source, ddim.guidance(base, told, now.path.guidance_scale))
+
+
+def _recorded(now: Now) -> Latent:
+    """The path's own latent after the step."""
+    return now.path.latents[now.i + 1 : now.i + 2]
 
 
 def _moved(now: Now, z: Latent, eps: Latent) -> Latent:

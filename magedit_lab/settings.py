@@ -43,7 +43,7 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
 def _kind(value: Any, declared: str) -> str:
     if isinstance(value, bool):
         return "yes"
-    if isinstance(value, int | float) and ("float" in declared or "Span" in declared):
+    if isinstance(value, int | float) and "float" in declared:
         return "number"
     if isinstance(value, int):
         return "maybe-whole" if "None" in declared else "whole"

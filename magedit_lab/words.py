@@ -108,20 +108,23 @@ def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list
 
 def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
     """`positions` of an edit word: those of them that are not the source's too, or all where none is new."""
-    shared = common(tokenizer, source, target)
-    columns = positions(tokenizer, target, word)
-    return [column for column in columns if column not in shared] or columns
+    return _new(tokenizer, source, target, word) or positions(tokenizer, target, word)
 
 
 def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
     """`edited` where any is new; ValueError where none is."""
-    columns = edited(tokenizer, source, target, word)
-    if {*columns} <= {*common(tokenizer, source, target)}:
+    columns = _new(tokenizer, source, target, word)
+    if not columns:
         raise ValueError(
             f"word {word!r} stands in both prompts, so its attention is the source's and can't be guided; "
             f"choose a word that is new in {target!r}"
         )
     return columns
+
+
+def _new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+    shared = common(tokenizer, source, target)
+    return [column for column in positions(tokenizer, target, word) if column not in shared]
 
 
 def swap(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Float[Tensor, "tokens tokens"]:

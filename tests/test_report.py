@@ -63,5 +63,5 @@ def test_the_source_is_shown_as_the_results_are_cut(tmp_path):
     ((source, result),) = report.picture_rows([other], ["a"], tmp_path)
     assert source.size == result.size == (64, 64)
     np.testing.assert_array_equal(np.asarray(source), np.asarray(report.outlined(small)))
-    seen = cli_study._seen(other, "a", tmp_path / "pictures")
+    seen = cli_study._source(other, "a", tmp_path / "pictures")
     np.testing.assert_array_equal(np.asarray(seen), np.asarray(small.image))

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 import pytest
 
@@ -56,3 +56,16 @@ def test_a_number_written_without_its_point_is_a_number_still():
         "step_size": "number", "share": "number", "iterations": "whole",
     }  # fmt: skip
     assert settings.change(Own(), {"step_size": 1.25}).step_size == 1.25
+
+
+def test_the_form_has_every_setting_that_is_a_text():
+    def texts(made):
+        for f in fields(made):
+            value = getattr(made, f.name)
+            if is_dataclass(value):
+                yield from texts(value)
+            elif isinstance(value, str):
+                yield f.name, value
+
+    for made in (*mag.METHODS.values(), *mag.INVERSIONS.values()):
+        assert [name for name, value in texts(made) if value not in settings.CHOICES.get(name, ())] == []

@@ -1,6 +1,5 @@
 """Move one setting along a row of values and see what comes of it; what was not run yet is run on demand."""
 
-import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -107,17 +106,15 @@ class Ablate(Runner):
             self._show("running", "inverting", 0, 1, force=True)
             path = self._inverted(self.inversion, job)
             self._clock()
-            before, of = 0, sum(sum(units(self.methods[value], path.steps)) for value in wanted)
-            for value in wanted:
-                self._run_one(value, path, job, before, of)
-                before += sum(units(self.methods[value], path.steps))
+            starts = np.cumsum([0, *(sum(units(self.methods[value], path.steps)) for value in wanted)]).tolist()
+            for value, before in zip(wanted, starts[:-1], strict=True):
+                self._run_one(value, path, job, before, starts[-1])
         except BaseException as error:
             with self._one:
                 self._running = None
             self._ended_early(error, f"{len(self.runs)} of {len(self.values)} values are there")
             raise
-        spent = time.monotonic() - self._began - (job.held - self._held)
-        self._show("done", f"{len(wanted)} run in {spent:.0f} s", self.of, self.of, force=True)
+        self._show("done", f"{len(wanted)} run in {self._spent:.0f} s", self.of, self.of, force=True)
 
     def _run_one(self, value: Any, path: mag.Path, job: Job, before: int, of: int) -> None:
         trace, self._losses = mag.Trace(self.task, self.keep), {}

@@ -63,9 +63,10 @@ class Still:
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs) or {}  # type: ignore[misc]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        picture = base64.b64encode(self.still()).decode()
-        data = {**data, "image/png": picture, "text/plain": self.sentence}
-        return data, {**metadata, "image/png": {"alt": self.sentence}}
+        return {**data, **self._drawn_still()}, {**metadata, "image/png": {"alt": self.sentence}}
+
+    def _drawn_still(self) -> dict[str, str]:
+        return {"image/png": base64.b64encode(self.still()).decode(), "text/plain": self.sentence}
 
     def _ipython_display_(self) -> None:
         """The widget, and its still as an output of its own: JupyterLab shows nothing but `model not found` of a widget
@@ -106,8 +107,7 @@ class Still:
             return self._draw_later(more)
         self._waiting = False
         if self.comm is not None:  # type: ignore[attr-defined]
-            picture = {"image/png": base64.b64encode(self.still()).decode(), "text/plain": self.sentence}
-            update_display(picture, metadata=self._told_of_still(), raw=True, display_id=self._place)
+            update_display(self._drawn_still(), metadata=self._told_of_still(), raw=True, display_id=self._place)
 
 
 class Told:

@@ -152,6 +152,11 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
         """Time left is reckoned from now on."""
         self._began, self._held, self._start = time.monotonic(), self.job.held, 0
 
+    @property
+    def _spent(self) -> float:
+        """Seconds since the clock began, pauses left out."""
+        return time.monotonic() - self._began - (self.job.held - self._held)
+
     def _ended_early(self, error: BaseException, kept: str) -> None:
         """What was cancelled or has failed is told, with what was kept."""
         if isinstance(error, Cancelled):
@@ -168,10 +173,10 @@ class Runner(palette.Told, palette.Still, anywidget.AnyWidget):
             return
         self._sent = now
         done, of = (self.done if done is None else done), (self.of if of is None else of)
-        spent, made = now - self._began - (self.job.held - self._held), done - self._start
+        made = done - self._start
         with self._one, self.hold_sync():
             self.status, self.refused, self.done, self.of = words, False, done, of
-            self.left = spent / made * (of - done) if made > 0 and done <= of else None
+            self.left = self._spent / made * (of - done) if made > 0 and done <= of else None
             self._shown()
             self.state = "paused" if state == "running" and self.job.state == "paused" else state
 

@@ -9,6 +9,7 @@ from PIL import Image
 from .. import benchmark, datasets, masks, tabletop
 from .. import study as votes
 from ..cases import Case
+from ..report import seen
 from .common import command, require_both
 
 
@@ -40,17 +41,17 @@ def study(arguments: argparse.Namespace) -> None:
     rows = [row for row in rows if row["case"] in known]
     prompts = {name: case.task.target for name, case in known.items()}
     chosen = votes.pairs(rows, prompts, arguments.ours, arguments.seed)[: arguments.pairs]
-    sources = {pair.case: _seen(known[pair.case], pair.ours, arguments.folder / "pictures") for pair in chosen}
+    pictures = arguments.folder / "pictures"
+    sources = {pair.case: _source(known[pair.case], pair.ours, pictures) for pair in chosen}
     path = arguments.folder / "study.html"
-    votes.write(chosen, sources, arguments.folder / "pictures", path)
+    votes.write(chosen, sources, pictures, path)
     print(
         f"{path}: {len(chosen)} comparisons; open it in a browser, vote, save, then magedit-lab study-report votes.json"
     )
 
 
-def _seen(case: Case, setting: str, pictures: Path) -> Image.Image:
-    """The source as the model saw it: cut and resized as the results are."""
-    return case.task.fit(*masks.open_image(pictures / f"{case.name}.{setting}.png").size)[0].image
+def _source(case: Case, setting: str, pictures: Path) -> Image.Image:
+    return seen(case, masks.open_image(pictures / f"{case.name}.{setting}.png")).image
 
 
 def report(arguments: argparse.Namespace) -> None:

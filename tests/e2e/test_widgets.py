@@ -156,7 +156,10 @@ def test_a_saved_notebook_shows_what_was_painted_without_a_kernel(opened):
     book.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     again, _ = opened(name=file.stem)
     again.cell(1).locator(still).wait_for()
-    again.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    again.page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session === null")
+    context = "window.jupyterapp.shell.currentWidget.sessionContext"
+    again.page.wait_for_function(f"{context}.session?.kernel?.status === 'idle'")
+    again.page.wait_for_timeout(3000)  # Jupyter's own widget manager asks the new kernel for its widgets
+    again.page.evaluate(f"{context}.shutdown()")
+    again.page.wait_for_function(f"{context}.session === null")
     assert again.cell(1).locator(still).is_visible()
     again.photograph(1, "saved", ".jp-OutputArea", OUT)
