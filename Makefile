@@ -41,13 +41,13 @@ e2e: .venv/installed
 
 notebooks: .venv/installed
 	$(BIN)/python notebooks/build.py
-	$(BIN)/python -m pytest tests/test_notebooks.py
+	$(BIN)/python -m pytest tests/course/test_notebooks.py
 
 site: .venv/installed
-	$(BIN)/python -m gallery site
+	$(BIN)/python -m notebooks.site
 
 slides: .venv/installed
-	$(BIN)/python -m gallery slides
+	$(BIN)/python -m notebooks.site slides
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
@@ -65,10 +65,10 @@ train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
 
 speed: .venv/installed
-	PYTHONPATH=tests $(BIN)/python tests/speed.py $(SPEED)
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
 
 recipes: .venv/installed
-	PYTHONPATH=tests $(BIN)/python tests/recipes.py $(RECIPES)
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/recipes.py $(RECIPES)
 
 clean:
 	rm -rf .venv build out *.egg-info

@@ -1,26 +1,64 @@
-"""Frozen settings as a flat table that a form can show, and back again."""
+"""Frozen settings that describe themselves: each field carries its help, its choices and its range.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+Forms, `--help`, the tables in docs/ and checks of values are read from here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from .losses import LOSSES
-
 S = TypeVar("S")
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "loss": tuple(LOSSES), "mode": ("refine", "swap"), "noise": ("fresh", "pure"), "norm": ("l0", "l1"),
-    "mask": ("own", "given"), "blend": (None, "mask", "attention"), "by_sigma": (None, True, False),
-}  # fmt: skip
+
+
+def setting(
+    default: Any = MISSING, help: str = "", *, choices: Sequence[Any] = (), least: float | int | None = None,
+    most: float | int | None = None, factory: Any = MISSING, kw_only: bool = False,
+) -> Any:  # fmt: skip
+    """A dataclass field with its help in one line, what it may be (`choices`), and its range, both ends included."""
+    facts = {"help": help, "choices": tuple(choices), "least": least, "most": most}
+    usual: dict[str, Any] = {"default": default} if factory is MISSING else {"default_factory": factory}
+    return field(**usual, metadata=facts, kw_only=kw_only)
+
+
+class Settings:
+    """A base of frozen dataclasses whose fields are made by `setting`: values outside of a field's choices or range
+    raise ValueError in one line."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            _require(f.name, getattr(self, f.name), f.metadata)
+
+
+def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:
+    choices, least, most = (facts.get(key) for key in ("choices", "least", "most"))
+    if choices and isinstance(value, str) and value not in choices:
+        known = sorted(choices, key=lambda choice: choice is None)
+        raise ValueError(f"expected {name} {' or '.join(map(repr, known))}, got {value!r}")
+    numbers = value if isinstance(value, tuple) else (value,)
+    for number in numbers:
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            _require_range(name, number, least, most)
+
+
+def _require_range(name: str, value: float | int, least: float | int | None, most: float | int | None) -> None:
+    low, high = (-float("inf") if least is None else least), (float("inf") if most is None else most)
+    if not low <= value <= high or value in (float("inf"), -float("inf")):
+        between = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "finite"
+        raise ValueError(f"expected {name} of {between}, got {value:g}")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One line of the form: a dotted name, its value, its kind (number, whole, yes, choice, maybe-whole), choices."""
+    """One line of a form: a dotted name, its value, its kind (number, whole, yes, choice, maybe-whole), what it may be,
+    its range, and its help."""
 
     name: str
     value: Any
     kind: str
     choices: tuple[Any, ...] = ()
+    least: float | int | None = None
+    most: float | int | None = None
+    help: str = ""
 
 
 def table(settings: Any, prefix: str = "") -> list[Field]:
@@ -28,28 +66,27 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
 
     What is none of these (a dict of words, a list of thresholds) stays as it is and is left out.
     """
-    found: list[Field] = []
+    rows: list[Field] = []
     for f in fields(settings):
         name, value = prefix + f.name, getattr(settings, f.name)
         if is_dataclass(value):
-            found += table(value, f"{name}.")
-        elif f.name in CHOICES and value in CHOICES[f.name]:
-            found.append(Field(name, value, "choice", CHOICES[f.name]))
-        elif kind := _kind(value, str(f.type)):
-            found.append(Field(name, value, kind))
-    return found
+            rows += table(value, f"{name}.")
+        elif kind := _kind(value, str(f.type), f.metadata.get("choices", ())):
+            facts = {key: f.metadata[key] for key in ("choices", "least", "most", "help") if key in f.metadata}
+            rows.append(Field(name, value, kind, **facts))
+    return rows
 
 
-def _kind(value: Any, declared: str) -> str:
+def _kind(value: Any, declared: str, choices: Sequence[Any]) -> str:
+    if choices:
+        return "choice" if value in choices else ""
     if isinstance(value, bool):
         return "yes"
     if isinstance(value, int | float) and "float" in declared:
         return "number"
     if isinstance(value, int):
         return "maybe-whole" if "None" in declared else "whole"
-    if value is None:
-        return "maybe-whole" if declared == "int | None" else ""
-    return ""
+    return "maybe-whole" if value is None and declared == "int | None" else ""
 
 
 def change(settings: S, values: Mapping[str, Any]) -> S:
@@ -57,7 +94,7 @@ def change(settings: S, values: Mapping[str, Any]) -> S:
 
     Raises ValueError in one line for an unknown name, a value of another kind, and what the dataclasses refuse.
     """
-    known = {s.name: s for s in table(settings)}
+    known = {row.name: row for row in table(settings)}
     if strange := values.keys() - known.keys():
         raise ValueError(f"expected settings {', '.join(known)}, got {min(map(str, strange))!r}; leave it out")
     return _changed(settings, {name: _read(known[name], value) for name, value in values.items()})
@@ -71,12 +108,12 @@ def _changed(settings: Any, values: Mapping[str, Any]) -> Any:
     return replace(settings, **own)
 
 
-def _read(setting: Field, value: Any) -> Any:
+def _read(row: Field, value: Any) -> Any:
     """The value in the setting's own type."""
-    name, kind = setting.name, setting.kind
+    name, kind = row.name, row.kind
     if kind == "choice":
-        if not any(value is c or (isinstance(c, str) and value == c) for c in setting.choices):
-            raise ValueError(f"expected {name} of {', '.join(map(str, setting.choices))}, got {value!r}; choose one")
+        if not any(value is c or (isinstance(c, str) and value == c) for c in row.choices):
+            raise ValueError(f"expected {name} of {', '.join(map(str, row.choices))}, got {value!r}; choose one")
         return value
     if kind == "yes":
         if not isinstance(value, bool):
@@ -89,3 +126,29 @@ def _read(setting: Field, value: Any) -> Any:
     if kind != "number" and value != int(value):
         raise ValueError(f"expected a whole number for {name}, got {value!r}; round it")
     return float(value) if kind == "number" else int(value)
+
+
+def parsed(row: Field, text: str) -> Any:
+    """A setting's value from a text, as a command line has it; ValueError in one line for one that is none."""
+    if row.kind in ("choice", "maybe-whole") and text.lower() in ("none", ""):
+        return None
+    if row.kind == "yes" or (row.kind == "choice" and text.lower() in ("true", "false", "yes", "no")):
+        if text.lower() not in ("true", "false", "yes", "no"):
+            raise ValueError(f"expected true or false for {row.name}, got {text!r}")
+        return text.lower() in ("true", "yes")
+    if row.kind == "choice":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number for {row.name}, got {text!r}; type one") from None
+
+
+def named(table: Mapping[str, S], what: "str | S", kind: str) -> S:
+    """An entry of a table of methods or inversions by its name, or one that is given itself; ValueError for a name that
+    is none."""
+    if not isinstance(what, str):
+        return what
+    if what not in table:
+        raise ValueError(f"expected {kind} {', '.join(table)}, got {what!r}; choose one")
+    return table[what]

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from . import words as w
-from .masks import as_mask, union
+from .masks.raster import as_mask, union
+from .prompts import words as w
 
 Mask = Image.Image | np.ndarray | Tensor
 

@@ -10,7 +10,8 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import magedit_lab as mag
-from magedit_lab import judging, training
+from magedit_lab import training
+from magedit_lab.bench import judges as judging
 from magedit_lab.training.clip import new_clip, new_processor
 
 SOURCE = "a ball, a ball and a box on a wooden table"

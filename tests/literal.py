@@ -10,9 +10,9 @@ from functools import cache
 
 import torch
 
-from magedit_lab import words
-from magedit_lab.attention import guided
-from magedit_lab.masks import to_cells
+from magedit_lab.masks.raster import to_cells
+from magedit_lab.model.attention import guided
+from magedit_lab.prompts import words
 
 
 class Attention:
@@ -67,10 +67,11 @@ class Literal:
         (word,) = words.positions(tokenizer, task.target, task.words[0])
         end = len(tokenizer(task.target).input_ids) - 1
         return cls(
-            copy.deepcopy(net.unet).requires_grad_(False), net.alphas, net.final_alpha, path, net.embed(task.target),
+            copy.deepcopy(net.denoiser).requires_grad_(False), net.schedule.alphas, net.schedule.final_alpha, path,
+            net.embed(task.target),
             refined(tokenizer, task.source, task.target), word,
             [k for k in range(1, end) if k != word], to_cells(task.region, site.height, site.width).flatten().to(z),
-            to_cells(task.region, *z.shape[2:]).to(z), net.prediction, settings,
+            to_cells(task.region, *z.shape[2:]).to(z), net.schedule.prediction, settings,
         )  # fmt: skip
 
     def eps(self, z, t, text, inject=None):

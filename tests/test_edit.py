@@ -5,7 +5,7 @@ import magedit_lab as mag
 
 
 def hooks(net):
-    return [m for m in net.unet.modules() if m._forward_hooks or m._forward_pre_hooks]
+    return [m for m in net.denoiser.modules() if m._forward_hooks or m._forward_pre_hooks]
 
 
 def test_gradients_stay_on_in_the_callers_loop(net, task, path):
@@ -51,7 +51,7 @@ def test_raising_in_watch_leaves_the_model_untouched(net, task, path, after):
         list(mag.edit(net, task, path, mag.MagEdit(iterations=2), watch))
     assert len(seen) == after
     assert not hooks(net)
-    assert not any(p.requires_grad for p in net.unet.parameters())
+    assert not any(p.requires_grad for p in net.denoiser.parameters())
 
 
 def test_nan_is_named_with_its_timestep_and_iteration_and_the_trace_is_kept(net, task, path):
@@ -74,7 +74,7 @@ def test_nan_is_named_with_its_timestep_and_iteration_and_the_trace_is_kept(net,
 
 def test_no_source_pass_runs_where_nobody_listens(net, task, path):
     calls = []
-    handle = net.unet.register_forward_pre_hook(lambda *_: calls.append(1))
+    handle = net.denoiser.register_forward_pre_hook(lambda *_: calls.append(1))
     try:
         counts = []
         for _ in mag.edit(net, task, path, mag.PromptToPrompt(cross_replace=0.5, self_replace=0.5)):
@@ -87,7 +87,7 @@ def test_no_source_pass_runs_where_nobody_listens(net, task, path):
 
 def test_the_source_branch_runs_once_a_step_however_many_iterations(net, task, path):
     calls = []
-    handle = net.unet.register_forward_pre_hook(lambda *_: calls.append(1))
+    handle = net.denoiser.register_forward_pre_hook(lambda *_: calls.append(1))
     try:
         next(mag.edit(net, task, path, mag.MagEdit(iterations=5)))
     finally:

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab import masks, words
+from magedit_lab import masks
+from magedit_lab.prompts import words
 
 IMAGE = Image.new("RGB", (64, 48), "navy")
 MASK = np.zeros((48, 64), np.float32)

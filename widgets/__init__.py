@@ -1,1 +1,1 @@
-"""What a notebook shows: lessons and, over the library's public names only, widgets."""
+"""Interactive widgets over the library's public names."""

@@ -1,7 +1,7 @@
 // The browser's side of Ablate: a slider over values; what was not run yet is asked of the kernel.
 
-import { makeChart } from "./chart.js";
-import { addresses, button, element, listen, panel, row, sender, slider, statusLine } from "./dom.js";
+import { makeChart } from "./shared/chart.js";
+import { addresses, button, element, listen, panel, row, sender, slider, statusLine } from "./shared/dom.js";
 
 /** The curves of all runs, the one shown last and bold: what the chart draws. */
 export function curvesOf(cells, texts, at) {

@@ -9,23 +9,25 @@ import traitlets
 
 import magedit_lab as mag
 
-from . import palette
-from .job import Job
-from .planes import rounded
-from .runner import Runner, units
+from .shared import images
+from .shared.esm import CSS, esm
+from .shared.job import Job
+from .shared.planes import rounded
+from .shared.runner import Runner, units
+from .shared.validation import index_within
 
 
 class Ablate(Runner):
     """One setting of a method at each of `values`, all runs from one inversion. `run`, `cancel`, `wait`.
 
     inversion: one of INVERSIONS, made once when the first run is asked for, or a Path that there is already.
-    setting: iterations, stop_step (tau), step_size (delta), loss, lam, or any other of `mag.settings.table(method)`.
+    setting: iterations, stop_step (tau), step_size (delta), loss, lam, or another of `settings.table(method)`.
     runs: finished traces by value; those that come are added, so that they can be saved, plotted and passed again.
     at: which of the values is shown.
     """
 
-    _esm = palette.esm("ablate.js")
-    _css = palette.CSS
+    _esm = esm("ablate.js")
+    _css = CSS
 
     at = traitlets.Int(0).tag(sync=True)
     _texts: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
@@ -40,7 +42,7 @@ class Ablate(Runner):
         setting: str = "iterations", values: Sequence[Any] = (0, 5, 15), runs: Mapping[Any, mag.Trace] | None = None,
         keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
-        self.methods = mag.ablations.varied(method, setting, values)
+        self.methods = mag.bench.ablations.varied(method, setting, values)
         self.setting, self.values = setting, list(values)
         if strange := [v for v in runs or () if v not in self.methods]:
             raise ValueError(f"expected runs of {setting} {', '.join(map(str, values))}, got one of {strange[0]!r}")
@@ -49,7 +51,7 @@ class Ablate(Runner):
         self._losses: dict[int, list[float]] = {}
         self._finished = lru_cache(None)(self._finished_cell)
         texts = [str(value) for value in self.values]
-        super().__init__(net, task, _texts=texts, _setting=setting, _source=palette.png(task.image))
+        super().__init__(net, task, _texts=texts, _setting=setting, _source=images.png(task.image))
         self._shown()
         self._pictures = [self._drawn(value) for value in self.values]
 
@@ -68,16 +70,16 @@ class Ablate(Runner):
     def run(self, *values: Any) -> None:
         """Run these values, or all that are missing; where another run is under way `status` says so."""
         if strange := [v for v in values if v not in self.methods]:
-            return self.tell(f"expected values of {', '.join(map(str, self.values))}, got {strange[0]!r}")
+            return self.refuse(f"expected values of {', '.join(map(str, self.values))}, got {strange[0]!r}")
         wanted = [v for v in (values or self.missing) if v not in self.runs]
         if wanted:
             self.begin(partial(self._work, wanted), partial(self._first, wanted))
         else:
-            self.tell("all of these were run")
+            self.refuse("all of these were run")
 
     @traitlets.validate("at")
     def _value_is_one(self, proposal: Any) -> int:
-        return palette.within("a value's place", proposal.value, len(self.values))
+        return index_within("a value's place", proposal.value, len(self.values))
 
     def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
         """`run` names the places of the values; the others are the Runner's."""
@@ -87,7 +89,7 @@ class Ablate(Runner):
         places = asked.get("places")
         known = range(len(self.values))
         if not isinstance(places, list) or not all(type(i) is int and i in known for i in places):
-            self.tell(f"expected places from 0 to {len(known) - 1} to run, from the browser")
+            self.refuse(f"expected places from 0 to {len(known) - 1} to run, from the browser")
         else:
             self.run(*(self.values[i] for i in places))
 
@@ -97,7 +99,7 @@ class Ablate(Runner):
         """ValueError where one of the values does not fit the task."""
         if not isinstance(self.inversion, mag.Path):
             for value in wanted:
-                mag.rehearse(self.net, self.task, self.inversion, self.methods[value])
+                mag.validate(self.net, self.task, self.inversion, self.methods[value])
 
     def _work(self, wanted: list[Any], job: Job) -> None:
         self._losses = {}
@@ -143,11 +145,11 @@ class Ablate(Runner):
     def _finished_cell(self, value: Any) -> dict[str, Any]:
         trace = self.runs[value]
         losses = {i: row[np.isfinite(row)].tolist() for i, row in enumerate(trace.losses)}
-        return {"there": True, **_curve(losses), "scores": mag.scores.spoken(mag.scores.of(trace))}
+        return {"there": True, **_curve(losses), "scores": mag.bench.scores.spoken(mag.bench.scores.of(trace))}
 
     def _drawn(self, value: Any) -> bytes:
         found = self.runs.get(value)
-        return palette.png(found.result) if found and found.result else b""
+        return images.png(found.result) if found and found.result else b""
 
     # ------------------------------------------------------------ without a browser
 

@@ -8,16 +8,17 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab import applications, regions, strokes
+from magedit_lab.bench import applications
+from magedit_lab.masks import regions, strokes
 
-from . import palette
 from .inside import Inside
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
 from .prompt_editor import PromptEditor
+from .shared.base import Still
 
 EXAMPLES = {
-    "two look-alikes, one to recolour": lambda: mag.demo.complex_task(mag.demo.Demo().seed),
+    "two look-alikes, one to recolour": lambda: mag.bench.demo.complex_task(mag.bench.demo.Demo().seed),
     "colour and texture of one object": applications.example_balance,
     "half of a ball": applications.example_region,
     "the shade of a lamp": applications.example_part,
@@ -27,7 +28,7 @@ HALF = {"flex": "1 1 560px", "min_width": "360px"}
 ROW = {"flex_flow": "row wrap", "align_items": "flex-start"}
 
 
-class App(palette.Still, ipywidgets.VBox):
+class App(Still, ipywidgets.VBox):
     """One dashboard: `painter`, `editor` and `live` make an edit, `inside` has a tab for each way to look into it.
 
     task: what painter and editor say now, at the model's size; ValueError in one line where a run would be refused.
@@ -41,7 +42,7 @@ class App(palette.Still, ipywidgets.VBox):
     def __init__(self, net: mag.Backbone, task: mag.Task | None = None) -> None:
         self.net = net
         first = task or next(iter(EXAMPLES.values()))()
-        demo = mag.demo.Demo()
+        demo = mag.bench.demo.Demo()
         self.painter = MaskPainter(first.image, layout=HALF)
         self.editor = PromptEditor(net.tokenizer)
         self._set(first)

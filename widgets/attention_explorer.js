@@ -1,8 +1,8 @@
 // The browser's side of AttentionExplorer: it has every map, and asks the kernel for nothing.
 
-import { makeChart } from "./chart.js";
-import { addresses, element, fill, listen, panel, row, select, sender, slider, statusLine } from "./dom.js";
-import { bytes, colourBar, mapStage } from "./maps.js";
+import { makeChart } from "./shared/chart.js";
+import { addresses, element, fill, listen, panel, row, select, sender, slider, statusLine } from "./shared/dom.js";
+import { bytes, colourBar, mapStage } from "./shared/maps.js";
 
 const SPECIAL = { "<start>": "start token", "<end>": "end token and padding" };
 const WATCHED = ["step", "nudge", "word", "branch", "site", "head", "view", "opacity"];

@@ -8,16 +8,19 @@ import numpy as np
 import traitlets
 
 import magedit_lab as mag
-from magedit_lab.trace import END, START
+from magedit_lab.trace.trace import END, START
 
-from . import palette
-from .planes import Planes, rounded, top
+from .shared import images
+from .shared.base import Still, Validated
+from .shared.esm import CSS, esm
+from .shared.planes import Planes, rounded, top
+from .shared.validation import index_within
 
 BRANCHES = ("target", "source")
 BUDGET = 1_900_000  # bytes that go to the browser; maps by head are sent for fewer steps where they would be more
 
 
-class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
+class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
     """Each word's map at each step of a Trace, and at each nudge, site and head for the edit words; needs no model.
 
     step, word (of the prompts, or START or END: the end token with all padding behind it), branch (target, source,
@@ -28,8 +31,8 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
     maps; those of a site or head, at every step.
     """
 
-    _esm = palette.esm("attention_explorer.js")
-    _css = palette.CSS
+    _esm = esm("attention_explorer.js")
+    _css = CSS
 
     step = traitlets.Int(0).tag(sync=True)
     nudge = traitlets.Int(None, allow_none=True).tag(sync=True)
@@ -44,7 +47,7 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
     _maps = traitlets.Bytes().tag(sync=True)
     _masks = traitlets.Bytes().tag(sync=True)
     _pictures: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
-    _palette = traitlets.Bytes(palette.CIVIDIS).tag(sync=True)
+    _palette = traitlets.Bytes(images.CIVIDIS).tag(sync=True)
 
     def __init__(self, trace: mag.Trace, **settings: Any) -> None:
         if not trace.keep.attention or not trace.times:
@@ -55,8 +58,8 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
         self._iterations = trace.losses.shape[1]
         self._heads = self._counted()
         pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
-        sent = self._packed({name: palette.small(picture) for name, picture in pictures.items()})
-        first = mag.words.split(trace.task.words[0])[0]
+        sent = self._packed({name: images.small(picture) for name, picture in pictures.items()})
+        first = mag.prompts.checks.words.split(trace.task.words[0])[0]
         super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
 
     # ------------------------------------------------------------ what goes to the browser
@@ -69,13 +72,13 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
             return False
 
     def _edited(self, word: str) -> bool:
-        return word in {part for edit in self.trace.task.words for part in mag.words.split(edit)}
+        return word in {part for edit in self.trace.task.words for part in mag.prompts.checks.words.split(edit)}
 
     def _counted(self) -> dict[str, int]:
         """How many heads each site has; empty where the trace kept none."""
         if not self.trace.keep.heads:
             return {}
-        word = mag.words.split(self.trace.task.words[0])[0]
+        word = mag.prompts.checks.words.split(self.trace.task.words[0])[0]
         return {site: maps.shape[1] for site, maps in self.trace.head_attention(word).items()}
 
     def _packed(self, pictures: dict[str, bytes]) -> dict[str, Any]:
@@ -151,12 +154,12 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
 
     @traitlets.validate("step")
     def _step_is_one(self, proposal: Any) -> int:
-        return palette.within("a step", proposal.value, len(self.trace.times))
+        return index_within("a step", proposal.value, len(self.trace.times))
 
     @traitlets.validate("nudge")
     def _nudge_is_one(self, proposal: Any) -> int | None:
         asked = proposal.value
-        return asked if asked is None else palette.within("a nudge", asked, self._iterations)
+        return asked if asked is None else index_within("a nudge", asked, self._iterations)
 
     @traitlets.validate("site")
     def _site_is_one(self, proposal: Any) -> str:
@@ -168,7 +171,7 @@ class AttentionExplorer(palette.Told, palette.Still, anywidget.AnyWidget):
     @traitlets.validate("head")
     def _site_has_the_head(self, proposal: Any) -> int | None:
         asked, site = proposal.value, self.site
-        return asked if asked is None else palette.within(f"a head of {site or 'a site'}", asked, self._count(site))
+        return asked if asked is None else index_within(f"a head of {site or 'a site'}", asked, self._count(site))
 
     @traitlets.observe("site")
     def _has_it_the_head(self, _: Any) -> None:

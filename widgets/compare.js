@@ -1,7 +1,7 @@
 // The browser's side of Compare: a before/after slider, and a grid of all pictures under one zoom.
 
-import { addresses, button, element, listen, panel, range, row, select, sender, statusLine } from "./dom.js";
-import { bytes, outlineCanvas } from "./maps.js";
+import { addresses, button, element, listen, panel, range, row, select, sender, statusLine } from "./shared/dom.js";
+import { bytes, outlineCanvas } from "./shared/maps.js";
 
 const KEYS = ": arrow keys move all pictures, + and - zoom, 0 shows the whole";
 const STEP = 0.1, MOST = 8; // of the visible part, for an arrow key; the largest zoom

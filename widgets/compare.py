@@ -10,12 +10,14 @@ from PIL import Image
 
 import magedit_lab as mag
 
-from . import palette
+from .shared import images
+from .shared.base import Still, Validated
+from .shared.esm import CSS, esm
 
 SOURCE, MASK = "source", 128  # cells on the mask's longer side, enough for its outline
 
 
-class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
+class Compare(Validated, Still, anywidget.AnyWidget):
     """results: traces, or pictures, by name. source: what they were made from; by default the first trace's picture.
 
     left, right: which two the slider compares, of the names and "source". position: where it stands, from 0, only
@@ -23,8 +25,8 @@ class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
     scores: for each name what `magedit_lab.scores.of` gives; computed from the traces where nothing is passed.
     """
 
-    _esm = palette.esm("compare.js")
-    _css = palette.CSS
+    _esm = esm("compare.js")
+    _css = CSS
 
     left = traitlets.Unicode(SOURCE).tag(sync=True)
     right = traitlets.Unicode().tag(sync=True)
@@ -39,7 +41,7 @@ class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
 
     def __init__(
         self, results: Mapping[str, mag.Trace | Image.Image], source: Image.Image | None = None,
-        scores: Mapping[str, mag.scores.Scores] | None = None, **settings: Any,
+        scores: Mapping[str, mag.bench.scores.Scores] | None = None, **settings: Any,
     ) -> None:  # fmt: skip
         if not results or SOURCE in results:
             raise ValueError(f"expected results by names other than {SOURCE!r}, got {', '.join(results) or 'none'}")
@@ -54,16 +56,16 @@ class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
             raise ValueError(f"expected pictures of one shape, got {sizes}; crop or resize them")
         if strange := set(scores or ()) - set(self.pictures):
             raise ValueError(f"expected scores of {', '.join(self.pictures)}, got some of {min(strange)!r}")
-        self.scores = {name: mag.scores.of(trace) for name, trace in self.traces.items()} | dict(scores or {})
+        self.scores = {name: mag.bench.scores.of(trace) for name, trace in self.traces.items()} | dict(scores or {})
         names = list(self.pictures)
         pair = {"left": names[0], "right": names[-1]}
         super().__init__(**{**pair, "_meta": {}, "_pictures": {}, **settings, **self._sent()})
 
     def _sent(self) -> dict[str, Any]:
         width, height = next(iter(self.pictures.values())).size
-        said = {name: mag.scores.spoken(found) for name, found in self.scores.items()}
+        said = {name: mag.bench.scores.spoken(found) for name, found in self.scores.items()}
         meta = {"names": list(self.pictures), "scores": said, "width": width, "height": height, "mask": [0, 0]}
-        sent = {"_pictures": {name: palette.png(picture) for name, picture in self.pictures.items()}, "_meta": meta}
+        sent = {"_pictures": {name: images.png(picture) for name, picture in self.pictures.items()}, "_meta": meta}
         if not self.traces:
             return sent
         task = next(iter(self.traces.values())).task
@@ -87,7 +89,7 @@ class Compare(palette.Told, palette.Still, anywidget.AnyWidget):
     @property
     def sentence(self) -> str:
         """What there is to see."""
-        said = [f"{name} ({', '.join(mag.scores.spoken(found))})" for name, found in self.scores.items() if found]
+        said = [f"{name} ({', '.join(mag.bench.scores.spoken(found))})" for name, found in self.scores.items() if found]
         return f"“{self.left}” against “{self.right}”, of {len(self.pictures)} pictures. {'; '.join(said)}".rstrip(". ")
 
     def still(self) -> bytes:

@@ -1,8 +1,8 @@
 // The browser's side of GradientInspector: maps and curves of every nudge, none of which needs the kernel.
 
-import { digits, makeChart } from "./chart.js";
-import { addresses, element, listen, panel, row, select, sender, slider, statusLine } from "./dom.js";
-import { bytes, colourBar, mapStage, rescaled } from "./maps.js";
+import { digits, makeChart } from "./shared/chart.js";
+import { addresses, element, listen, panel, row, select, sender, slider, statusLine } from "./shared/dom.js";
+import { bytes, colourBar, mapStage, rescaled } from "./shared/maps.js";
 
 const WATCHED = ["step", "nudge", "term", "scale", "view", "opacity"];
 const LOOKS = [["var(--accent)", "none"], ["var(--second)", "8 5"], ["var(--third)", "2 4"], ["var(--ink)", "9 3 2 3"]];

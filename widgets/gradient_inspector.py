@@ -9,13 +9,16 @@ import traitlets
 
 import magedit_lab as mag
 
-from . import palette
-from .planes import Planes, rounded, top
+from .shared import images
+from .shared.base import Still, Validated
+from .shared.esm import CSS, esm
+from .shared.planes import Planes, rounded, top
+from .shared.validation import index_within
 
 CURVES = ("inside", "outside", "step_size", "moved")
 
 
-class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
+class GradientInspector(Validated, Still, anywidget.AnyWidget):
     """The gradient's size at each nudge of a Trace, as a map and as curves; needs no model.
 
     step, nudge: which one is shown; a step without nudges, or a nudge that it lacks, raises TraitError.
@@ -25,8 +28,8 @@ class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
     view: overlay (over the picture), or map alone.
     """
 
-    _esm = palette.esm("gradient_inspector.js")
-    _css = palette.CSS
+    _esm = esm("gradient_inspector.js")
+    _css = CSS
 
     step = traitlets.Int().tag(sync=True)
     nudge = traitlets.Int(0).tag(sync=True)
@@ -39,7 +42,7 @@ class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
     _maps = traitlets.Bytes().tag(sync=True)
     _mask = traitlets.Bytes().tag(sync=True)
     _picture = traitlets.Bytes().tag(sync=True)
-    _palette = traitlets.Bytes(palette.CIVIDIS).tag(sync=True)
+    _palette = traitlets.Bytes(images.CIVIDIS).tag(sync=True)
 
     def __init__(self, trace: mag.Trace, **settings: Any) -> None:
         self._counts = {i: len(nudges) for i, nudges in enumerate(trace.terms) if nudges}
@@ -72,7 +75,7 @@ class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
             "times": list(self.trace.times), "apart": self._apart,
         }  # fmt: skip
         mask = mag.masks.to_cells(self.trace.task.region, height, width).numpy().astype(np.uint8)
-        picture = palette.small(self.trace.task.image)
+        picture = images.small(self.trace.task.image)
         return {"_meta": meta, "_maps": planes.tobytes(), "_mask": mask.tobytes(), "_picture": picture}
 
     @property
@@ -96,7 +99,7 @@ class GradientInspector(palette.Told, palette.Still, anywidget.AnyWidget):
 
     @traitlets.validate("nudge")
     def _nudge_is_one(self, proposal: Any) -> int:
-        return palette.within(f"a nudge of step {self.step}", proposal.value, self._counts[self.step])
+        return index_within(f"a nudge of step {self.step}", proposal.value, self._counts[self.step])
 
     @traitlets.observe("step")
     def _has_it_the_nudge(self, _: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import ipywidgets
 
 import magedit_lab as mag
+from magedit_lab import settings
 
 from .ablate import Ablate
 from .attention_explorer import AttentionExplorer
@@ -68,10 +69,10 @@ class Inside(ipywidgets.Tab):
     def _settings(self, live: LiveRun) -> ipywidgets.Widget:
         """A choice of setting over its Ablate; the run that there is, is one of its values."""
         self.ablate = None
-        if live.used is None or not isinstance(live.used[0], mag.MagEdit):
+        if live.used is None or not isinstance(live.used[0], mag.MagEdit):  # whose ablations these are
             return _note("Settings can be moved once MAG-Edit was run.")
         method, path = live.used
-        known = {s.name for s in mag.settings.table(method)} - ({"lam"} if method.loss == "token_ratio" else set())
+        known = {s.name for s in settings.table(method)} - ({"lam"} if method.loss == "token_ratio" else set())
         names = [name for name in SETTINGS if name in known]
         chosen = ipywidgets.Dropdown(options=names, description="setting")
         box = ipywidgets.VBox([chosen])
@@ -91,9 +92,9 @@ class Inside(ipywidgets.Tab):
         self, live: LiveRun, method: mag.MagEdit, path: mag.Path, setting: str, box: ipywidgets.VBox,
         chosen: ipywidgets.Dropdown, known: dict[Any, mag.Trace],
     ) -> None:  # fmt: skip
-        values = mag.ablations.around(method, setting, path.steps)
+        values = mag.bench.ablations.around(method, setting, path.steps)
         trace = live.trace
-        runs = {mag.ablations.own(method, setting, path.steps): trace} if trace.result else {}
+        runs = {mag.bench.ablations.own(method, setting, path.steps): trace} if trace.result else {}
         runs |= known
         old = box.children[1:]
         self.ablate = Ablate(live.net, trace.task, method, path, setting, values, runs)

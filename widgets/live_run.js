@@ -1,7 +1,7 @@
 // The browser's side of LiveRun: buttons and settings go to the kernel, curves and pictures come from it.
 
-import { makeChart } from "./chart.js";
-import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./dom.js";
+import { makeChart } from "./shared/chart.js";
+import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 

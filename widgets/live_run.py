@@ -10,14 +10,14 @@ import torch
 import traitlets
 
 import magedit_lab as mag
+from magedit_lab import settings as mag_settings
 
-from . import palette
-from .explained import explained
-from .job import Job
-from .runner import Runner
+from .shared import images
+from .shared.esm import CSS, esm
+from .shared.job import Job
+from .shared.runner import Runner
 
 GIVEN = "as given"
-PRESETS = (GIVEN, "official", "paper")
 MOST_SEED = 2**32 - 1  # torch takes no larger one here
 SOURCE, RESULT = "the source", "the result"
 FORESEEN = "the finished picture, as this step foresees it"
@@ -39,13 +39,13 @@ class LiveRun(Runner):
 
     DO = ("run", "pause", "resume", "cancel")
 
-    _esm = palette.esm("live_run.js")
-    _css = palette.CSS
+    _esm = esm("live_run.js")
+    _css = CSS
 
     settings: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
-    way = traitlets.Enum((GIVEN, *mag.METHODS), GIVEN).tag(sync=True)
-    inversion_way = traitlets.Enum((GIVEN, *mag.INVERSIONS), GIVEN).tag(sync=True)
-    preset = traitlets.Enum(PRESETS, PRESETS[0]).tag(sync=True)
+    way = traitlets.Unicode(GIVEN).tag(sync=True)
+    inversion_way = traitlets.Unicode(GIVEN).tag(sync=True)
+    preset = traitlets.Unicode(GIVEN).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=MOST_SEED).tag(sync=True)
     _runs = traitlets.Int(0).tag(sync=True)  # a trait, as a message of its own would overtake settings on their way
     _form: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
@@ -55,7 +55,7 @@ class LiveRun(Runner):
 
     def __init__(
         self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
-        inversion: mag.DDIM | mag.NullText | None = None, keep: mag.Keep | None = None,
+        inversion: mag.Inversion | None = None, keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
         self.keep = keep or mag.Keep()
         self._make_task = task if callable(task) else lambda: task
@@ -65,19 +65,24 @@ class LiveRun(Runner):
         self.trace = mag.Trace(first, self.keep)
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
-        self._seen = palette.small(first.image)
+        self._seen = images.small(first.image)
         super().__init__(net, first, _curves=self._now, _preview=self._seen)
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen
 
+    @traitlets.validate("way", "inversion_way", "preset")
+    def _require_known(self, proposal: Any) -> str:
+        name, tables = proposal["trait"].name, {"way": mag.METHODS, "inversion_way": mag.INVERSIONS}
+        known = tables.get(name, dict.fromkeys(p for method in mag.METHODS.values() for p in method.presets))
+        if proposal["value"] != GIVEN and proposal["value"] not in known:
+            raise traitlets.TraitError(f"expected {name} {GIVEN!r} or {', '.join(known)}, got {proposal['value']!r}")
+        return proposal["value"]
+
     @traitlets.observe("way", "preset")
     def _choose_method(self, _: Any) -> None:
-        made = self._given[0] if self.way == GIVEN else mag.METHODS[self.way]
-        if isinstance(made, mag.MagEdit) and self.preset != GIVEN:
-            own = {} if isinstance(made.base, mag.PromptToPrompt) else {"base": made.base}
-            made = getattr(mag.MagEdit, self.preset)(**own)
-        self.method = made
+        chosen = self._given[0] if self.way == GIVEN else mag.METHODS[self.way]
+        self.method = chosen.preset(self.preset) if self.preset in chosen.presets else chosen
         self._fill("method")
 
     @traitlets.observe("inversion_way")
@@ -87,24 +92,27 @@ class LiveRun(Runner):
 
     def _fill(self, *anew: str) -> None:
         """The form for method and inversion as they are; what a person set stays, but for the part that is new."""
-        tables = {"method": mag.settings.table(self.method), "inversion": mag.settings.table(self.inversion)}
+        tables = {
+            "method": mag_settings.table(self.method),
+            "inversion": mag_settings.table(self.inversion),
+        }
         with self.hold_sync():
             self.settings = {
                 s.name: s.value if part in anew and s.name not in KEPT else self.settings.get(s.name, s.value)
                 for part, table in tables.items() for s in table
             }  # fmt: skip
             self._form = {
-                "ways": list(self.traits()["way"].values), "inversions": list(self.traits()["inversion_way"].values),
-                "presets": list(PRESETS) if isinstance(self.method, mag.MagEdit) else [],
+                "ways": [GIVEN, *mag.METHODS], "inversions": [GIVEN, *mag.INVERSIONS],
+                "presets": [GIVEN, *self.method.presets] if self.method.presets else [],
                 **{part: [_field(setting) for setting in table] for part, table in tables.items()},
             }  # fmt: skip
 
-    def _chosen(self) -> tuple[mag.Method, mag.DDIM | mag.NullText]:
+    def _chosen(self) -> tuple[mag.Method, mag.Inversion]:
         """Method and inversion with the settings of the form; ValueError for those that fit neither."""
-        own = {s.name for s in mag.settings.table(self.inversion)}
-        inversion = mag.settings.change(self.inversion, {k: v for k, v in self.settings.items() if k in own})
-        mag.ddim.timesteps(inversion.steps, len(self.net.alphas))
-        return mag.settings.change(self.method, {k: v for k, v in self.settings.items() if k not in own}), inversion
+        own = {s.name for s in mag_settings.table(self.inversion)}
+        inversion = mag_settings.change(self.inversion, {k: v for k, v in self.settings.items() if k in own})
+        mag.model.net.schedule.timesteps(inversion.steps)
+        return mag_settings.change(self.method, {k: v for k, v in self.settings.items() if k not in own}), inversion
 
     # ------------------------------------------------------------ what a person does
 
@@ -114,7 +122,7 @@ class LiveRun(Runner):
             method, inversion = self._chosen()
             work = partial(self._work, method, inversion, self.seed)
         except ValueError as error:
-            return self.tell(str(error))
+            return self.refuse(str(error))
         self.begin(work, partial(self._first, method, inversion))
 
     @traitlets.observe("_runs")
@@ -123,14 +131,14 @@ class LiveRun(Runner):
 
     # ------------------------------------------------------------ what the thread does
 
-    def _first(self, method: mag.Method, inversion: mag.DDIM | mag.NullText) -> None:
+    def _first(self, method: mag.Method, inversion: mag.Inversion) -> None:
         """Once no other run can be under way: the task of this one, if all fits; what the last one left goes."""
         task = self._make_task()
-        mag.rehearse(self.net, task, inversion, method)
+        mag.validate(self.net, task, inversion, method)
         self.task, self.trace = task, mag.Trace(task, self.keep)
-        self._now, self._seen = {"loss": [], "inside": [], "outside": []}, palette.small(task.image)
+        self._now, self._seen = {"loss": [], "inside": [], "outside": []}, images.small(task.image)
 
-    def _work(self, method: mag.Method, inversion: mag.DDIM | mag.NullText, seed: int, job: Job) -> None:
+    def _work(self, method: mag.Method, inversion: mag.Inversion, seed: int, job: Job) -> None:
         began = time.monotonic()
         self._clock()
         try:
@@ -139,20 +147,20 @@ class LiveRun(Runner):
             path = self._inverted(inversion, job)
             self.used = method, path
             self._clock()
-            mask = mag.masks.to_cells(self.task.region, *path.latents.shape[-2:]).to(path.latents)
 
             def seen(now: mag.Now, nudge: mag.Nudge) -> None:
-                for curve, value in zip(self._now.values(), (nudge.loss, *nudge.size(mask)), strict=True):
+                sizes = nudge.size(now.run.latent_mask).tolist()
+                for curve, value in zip(self._now.values(), (nudge.loss, *sizes), strict=True):
                     curve.append(value)
 
             for _ in self._steps(job, path, method, self.trace, seen):
                 if self.keep.previews:
-                    self._seen = palette.small(self.trace.previews[-1])
+                    self._seen = images.small(self.trace.preview(-1))
         except BaseException as error:
             self._ended_early(error, f"{len(self.trace.times)} steps are kept in trace")
             raise
         if self.trace.result:
-            self._seen = palette.small(self.trace.result)
+            self._seen = images.small(self.trace.result)
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
@@ -173,7 +181,7 @@ class LiveRun(Runner):
     def still(self) -> bytes:
         pictures = {"source": self.task.image}
         if self.trace.times and self.keep.previews:
-            pictures["now"] = self.trace.result or self.trace.previews[-1]
+            pictures["now"] = self.trace.result or self.trace.preview(-1)
         return mag.plots.pictures(pictures, self.sentence).png()
 
     @property
@@ -182,7 +190,6 @@ class LiveRun(Runner):
         return np.array(self._now["loss"])
 
 
-def _field(setting: mag.settings.Field) -> dict[str, Any]:
+def _field(setting: mag_settings.Field) -> dict[str, Any]:
     """What the browser needs to show a setting."""
-    about = explained(setting.name)
-    return {"name": setting.name, "kind": setting.kind, "choices": list(setting.choices), "about": about}
+    return {"name": setting.name, "kind": setting.kind, "choices": list(setting.choices), "about": setting.help}

@@ -1,10 +1,10 @@
 // The browser's side of MaskPainter: it appends strokes in 0-1 coordinates and draws a preview of them.
 
-import { button, element, listen, panel, range, row, sender, statusLine } from "./dom.js";
-import { makeGesture, point, type } from "./gesture.js";
-import { makeStage } from "./paint_stage.js";
-import { regionList } from "./region_list.js";
-import { FIRST, SHAPES } from "./strokes.js";
+import { button, element, listen, panel, range, row, sender, statusLine } from "./shared/dom.js";
+import { makeGesture, point, type } from "./shared/gesture.js";
+import { makeStage } from "./shared/paint_stage.js";
+import { regionList } from "./shared/region_list.js";
+import { FIRST, SHAPES } from "./shared/strokes.js";
 
 const HINTS = { brush: "drag to paint", eraser: "drag to erase", lasso: "drag around the object",
   polygon: "click corner after corner, double click or Enter closes", box: "drag from corner to corner",

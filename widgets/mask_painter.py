@@ -14,16 +14,19 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import files
-from magedit_lab import regions as rg
-from magedit_lab import strokes as st
+from magedit_lab.masks import regions as rg
+from magedit_lab.masks import strokes as st
 
-from . import palette
+from .shared import images
+from .shared.base import Still, Validated
+from .shared.esm import CSS, esm
+from .shared.validation import validated
 
 TINTS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#d55e00")
 TOOLS = ("brush", "eraser", "lasso", "polygon", "box", "grow")
 
 
-class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
+class MaskPainter(Validated, Still, anywidget.AnyWidget):
     """A picture to paint on. The truth is `strokes` and `regions`; the browser's drawing is only a preview of them.
 
     mask: height x width of the image, 0 or 1, all regions together. goals: what Task needs for several words.
@@ -33,8 +36,8 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
     they stay as they were.
     """
 
-    _esm = palette.esm("mask_painter.js")
-    _css = palette.CSS
+    _esm = esm("mask_painter.js")
+    _css = CSS
 
     strokes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     undone: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -55,21 +58,21 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
     def __init__(self, image: Image.Image, strokes: Sequence[st.Stroke] = (), **settings: Any) -> None:
         self.image = image.convert("RGB")
         self._patch = lru_cache(64)(self._drawn_patch)
-        picture = {"_picture": palette.png(self.image), "_size": list(self.image.size)}
+        picture = {"_picture": images.png(self.image), "_size": list(self.image.size)}
         super().__init__(strokes=st.check(strokes), **picture, **settings)
         self.on_msg(self._asked)
 
     @traitlets.validate("strokes", "undone")
     def _strokes_are_strokes(self, proposal: Any) -> list[dict[str, Any]]:
-        strokes = palette.refused(st.check, proposal.value)
+        strokes = validated(st.check, proposal.value)
         if strange := {s.get("region", st.FIRST) for s in strokes} - set(self.names):
             raise traitlets.TraitError(f"expected strokes of {', '.join(self.names)}, got one of {min(strange)!r}")
         return strokes
 
     @traitlets.validate("regions")
     def _regions_are_regions(self, proposal: Any) -> list[dict[str, Any]]:
-        made = palette.refused(rg.parse, proposal.value)
-        palette.refused(rg.lambdas, made)
+        made = validated(rg.parse, proposal.value)
+        validated(rg.lambdas, made)
         used = {s.get("region", st.FIRST) for s in [*self.strokes, *self.undone]}
         if lost := used - {r.name for r in made}:
             raise traitlets.TraitError(f"expected no strokes of a region that goes, got some of {min(lost)!r}")
@@ -92,7 +95,7 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
 
     def _drawn_patch(self, x: float, y: float, tolerance: float) -> bytes:
         """What a stroke that grows covers, opaque on a transparent ground."""
-        patch = Image.fromarray(mag.grow.grow(self.image, x, y, tolerance).astype(np.uint8) * 255)
+        patch = Image.fromarray(mag.masks.flood.grow(self.image, x, y, tolerance).astype(np.uint8) * 255)
         drawn = io.BytesIO()
         Image.merge("LA", (patch, patch)).save(drawn, "PNG")
         return drawn.getvalue()
@@ -162,7 +165,7 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
         self._patch.cache_clear()
         self._paint(strokes, regions)
         self._grow(None)  # equal strokes grow otherwise on another picture
-        self._size, self._picture = list(self.image.size), palette.png(self.image)
+        self._size, self._picture = list(self.image.size), images.png(self.image)
 
     def _paint(self, strokes: list[dict[str, Any]], regions: Sequence[rg.Region]) -> None:
         with self.hold_trait_notifications():
@@ -202,9 +205,9 @@ class MaskPainter(palette.Told, palette.Still, anywidget.AnyWidget):
             try:
                 self._paint(*rg.loads(content["text"]))
             except (ValueError, traitlets.TraitError) as error:
-                self.tell(str(error))
+                self.refuse(str(error))
         else:
-            self.tell("expected save, or load with a text, from the browser")
+            self.refuse("expected save, or load with a text, from the browser")
 
     # ------------------------------------------------------------ without a browser
 

@@ -1,7 +1,7 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
-import { button, element, listen, panel, row, sender, statusLine, vector } from "./dom.js";
-import { curve, lost, shown, states, toggled } from "./tokens.js";
+import { button, element, listen, panel, row, sender, statusLine, vector } from "./shared/dom.js";
+import { curve, lost, shown, states, toggled } from "./shared/tokens.js";
 
 const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
   negative: "negative: what is to fade (may stay empty)" };

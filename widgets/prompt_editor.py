@@ -9,14 +9,16 @@ from PIL import Image
 from transformers import PreTrainedTokenizerBase
 
 import magedit_lab as mag
-from magedit_lab import prompts, side_by_side
+from magedit_lab.plots import prompt_pair
+from magedit_lab.prompts import checks
 
-from . import palette
+from .shared.base import Still, Validated
+from .shared.esm import CSS, esm
 
 LONGEST = 2000  # letters; no model reads as many tokens
 
 
-class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
+class PromptEditor(Validated, Still, anywidget.AnyWidget):
     """Source and target as the model reads them, with the edit words, and the negative prompt's (Eq. 3), to click.
 
     source, target, negative: prompts; an empty negative is none. words: the edit words, of the target; negative_words.
@@ -24,8 +26,8 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
     prompts: what Task takes, for Task(image, mask, **editor.prompts).
     """
 
-    _esm = palette.esm("prompt_editor.js")
-    _css = palette.CSS
+    _esm = esm("prompt_editor.js")
+    _css = CSS
 
     source = traitlets.Unicode().tag(sync=True)
     target = traitlets.Unicode().tag(sync=True)
@@ -59,11 +61,11 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
         """Everything that follows from the prompts, in one message."""
         shown = {"source": self.source, "target": self.target, "negative": self.negative}
         with self.hold_sync():
-            self._refusals = prompts.refusals(self.tokenizer, **self._asked)
-            self.warnings = self._refusals or prompts.unguided(self.tokenizer, **self._asked)
+            self._refusals = checks.refusals(self.tokenizer, **self._asked)
+            self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._asked)
             try:
                 self._tokens = {name: self._row(prompt) for name, prompt in shown.items()}
-                self._pairs = [list(p) for p in prompts.pairs(self.tokenizer, self.source, self.target)]
+                self._pairs = [list(p) for p in checks.pairs(self.tokenizer, self.source, self.target)]
             except ValueError:  # one that is too long to be read; it is among the warnings, and no row would be whole
                 self._tokens, self._pairs = {name: [] for name in shown}, []
             self.status = self._said()
@@ -77,7 +79,7 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
         return f"MAG-Edit would be refused: {reasons}; other methods take these words"
 
     def _row(self, prompt: str) -> list[dict[str, str]]:
-        return [{"text": t.text, "word": t.word} for t in prompts.tokens(self.tokenizer, prompt)] if prompt else []
+        return [{"text": t.text, "word": t.word} for t in checks.tokens(self.tokenizer, prompt)] if prompt else []
 
     @property
     def _asked(self) -> dict[str, Any]:
@@ -104,5 +106,5 @@ class PromptEditor(palette.Told, palette.Still, anywidget.AnyWidget):
     def still(self) -> bytes:
         if not self._tokens["target"] or not self._tokens["source"]:
             return mag.plots.pictures({"no prompt to read": Image.new("RGB", (64, 16), "gray")}, self.sentence).png()
-        drawn = side_by_side.figure(self.tokenizer, self.source, self.target, self.words, self.sentence)
+        drawn = prompt_pair.figure(self.tokenizer, self.source, self.target, self.words, self.sentence)
         return drawn.png()

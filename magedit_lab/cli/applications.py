@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .. import applications as shown
 from .. import plots
-from ..demo import Demo
+from ..bench import applications as shown
+from ..bench.demo import Demo
 from .common import command, load
 
 

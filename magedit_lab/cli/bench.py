@@ -8,15 +8,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .. import ablations, datasets, files, metrics, plots, report, tabletop
-from ..backbone import Backbone
-from ..benchmark import Setting, measure, references, summary
-from ..cases import Case
-from ..inversion import DDIM, INVERSIONS, NullText
-from ..judging import Judges
-from ..methods import METHODS
+from .. import files, plots
+from ..bench import ablations, datasets, metrics, report, tabletop
+from ..bench.cases import Case
+from ..bench.judges import Judges
+from ..bench.run import Setting, measure, references, summary
+from ..inversion.base import Inversion
+from ..inversion.null_text import NullText
+from ..inversion.table import INVERSIONS
 from ..methods.mag_edit import MagEdit
-from ..rehearsal import rehearse
+from ..methods.table import METHODS
+from ..methods.validate import validate
+from ..model.backbone import Backbone
+from ..settings import change, table
 from .common import Bar, command, inversion, load, require_both
 
 TABLE1 = (
@@ -94,13 +98,14 @@ def ablate(arguments: argparse.Namespace) -> None:
         print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
 
 
-def _inversion(arguments: argparse.Namespace) -> DDIM | NullText:
-    way = inversion(arguments)
-    return replace(way, inner=arguments.inner, rate=arguments.rate) if isinstance(way, NullText) else way
+def _inversion(arguments: argparse.Namespace) -> Inversion:
+    chosen, own = inversion(arguments), {"inner": arguments.inner, "rate": arguments.rate}
+    known = {row.name for row in table(chosen)}
+    return change(chosen, {name: value for name, value in own.items() if name in known})
 
 
 def _set(method: Any, arguments: argparse.Namespace) -> Any:
-    if not isinstance(method, MagEdit):
+    if not isinstance(method, MagEdit):  # the options are MAG-Edit's own
         return method
     return replace(method, step_size=arguments.step_size, iterations=arguments.iterations)
 
@@ -115,7 +120,7 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
         raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
     if arguments.format:
-        _rehearse(net, listed, settings)
+        _validate(net, listed, settings)
     rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
     first = len(rows)
     with Bar("cases x settings") as bar:
@@ -125,14 +130,13 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     return rows, listed
 
 
-def _rehearse(net: Backbone, listed: Sequence[Case], settings: Sequence[Setting]) -> None:
+def _validate(net: Backbone, listed: Sequence[Case], settings: Sequence[Setting]) -> None:
     """ValueError that names the first case of a dataset that a method can't edit, before any is measured."""
     for case in listed:
         try:
             task, _ = case.task.fit(net.size, net.size)
             for setting in settings:
-                if isinstance(setting.inversion, DDIM | NullText):
-                    rehearse(net, task, setting.inversion, setting.method)
+                validate(net, task, setting.inversion, setting.method)
         except ValueError as error:
             raise ValueError(f"case {case.name!r}: {error}") from None
 
@@ -152,7 +156,7 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
 
 def model(arguments: argparse.Namespace) -> None:
     """Print the bars as they are measured, done ones from their files; with all of them, the contact sheet."""
-    from .. import model_bars, model_card
+    from ..bench import model_bars, model_card
 
     names = arguments.bars or list(model_bars.BARS)
     if unknown := set(names) - set(model_bars.BARS):

@@ -3,14 +3,15 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from ..backbone import Backbone, quiet
-from ..inversion import DDIM, INVERSIONS, NullText
+from ..inversion.base import Inversion
+from ..inversion.table import INVERSIONS
+from ..model.backbone import Backbone
+from ..settings import change
 
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
@@ -23,11 +24,10 @@ def command(commands: Any, name: str, function: Callable, words: str) -> argpars
     return parser
 
 
-def inversion(arguments: argparse.Namespace) -> DDIM | NullText:
+def inversion(arguments: argparse.Namespace) -> Inversion:
     """The inversion of its name, with the settings that were asked for."""
-    a = arguments
-    usual = INVERSIONS[a.inversion]
-    return replace(usual, steps=a.steps, guidance_scale=a.guidance_scale, fixed_point=a.fixed_point)
+    names = ("steps", "guidance_scale", "fixed_point")
+    return change(INVERSIONS[arguments.inversion], {name: getattr(arguments, name) for name in names})
 
 
 def require_both(arguments: argparse.Namespace) -> None:
@@ -43,7 +43,6 @@ def report(written: Iterator[tuple[Path, str]]) -> None:
 
 def load(name: str, device: str | None = None) -> Backbone:
     """`Backbone.load` without the libraries' progress bars and notices."""
-    quiet()
     return Backbone.load(name, device)
 
 

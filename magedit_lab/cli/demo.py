@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .. import demo as first
-from ..backbone import Backbone
-from ..trace import Trace
+from ..bench import demo as first
+from ..model.backbone import Backbone
+from ..trace.trace import Trace
 from .common import Bar, command, load, report
 
 

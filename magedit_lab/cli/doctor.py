@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..backbone import SHIPPED
+from ..model.loading import SHIPPED
 from .common import command, load
 
 PACKAGES = ("magedit-lab", "torch", "diffusers", "transformers", "matplotlib", "ipywidgets", "anywidget")
@@ -52,8 +52,8 @@ def _trial(name: str) -> str:
         net = load(name)
     except ValueError as error:
         return str(error)
-    side, text = net.unet.config.sample_size, net.embed("")
-    z = torch.zeros(1, net.unet.config.in_channels, side, side, device=net.device)
+    side, text = net.denoiser.config.sample_size, net.embed("")
+    z = torch.zeros(1, net.denoiser.config.in_channels, side, side, device=net.device)
     with torch.no_grad():
         net.predict(z, 500, text)
         start = time.perf_counter()

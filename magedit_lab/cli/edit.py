@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import files, masks, plots, words
-from ..backbone import Backbone
-from ..edit import Method
-from ..inversion import INVERSIONS, invert
-from ..inversion import Path as Route
-from ..losses import LOSSES
-from ..methods import METHODS
-from ..methods.blended import BlendedLatentDiffusion
-from ..methods.diffedit import DiffEdit
+from .. import files, masks, plots
+from ..inversion.base import Path as Route
+from ..inversion.table import INVERSIONS, invert
+from ..methods.base import Method
+from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
-from ..rehearsal import rehearse
+from ..methods.table import METHODS
+from ..methods.validate import validate
+from ..model.backbone import Backbone
+from ..prompts import words
+from ..settings import change, parsed, table
 from ..task import Frame, Task
-from ..trace import Trace, run
+from ..trace.trace import Trace, run
 from .common import NEEDED, Bar, command, inversion, load, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
@@ -45,7 +45,9 @@ def add(commands: Any) -> None:
     option("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
     option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
     option("--seed", type=int, help="of the noise that a method draws: blended, diffedit; the others draw none")
-    _guidance_options(parser.add_argument_group("guidance, for MAG-Edit only").add_argument)
+    about = "any setting of the method; `magedit-lab methods NAME` lists them"
+    option("--set", metavar="NAME=VALUE", action="extend", nargs="+", default=[], help=about)
+    _guidance_options(parser.add_argument_group("guidance, for methods that have these settings").add_argument)
 
 
 def _guidance_options(add: Callable) -> None:
@@ -64,7 +66,7 @@ def edit(arguments: argparse.Namespace) -> None:
     net = load(arguments.model, arguments.device)
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
-    rehearse(net, small, way, method)
+    validate(net, small, way, method)
     _claim(arguments.out)
     with Bar("invert") as bar:
         path = invert(net, small, way, bar)
@@ -91,14 +93,12 @@ def _task(arguments: argparse.Namespace) -> Task:
 def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
     method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
-    if isinstance(method, MagEdit):
-        if method != METHODS["p2p+mag-edit"]:  # there the preset says how the base blends
-            given["base"] = method.base
-        return getattr(MagEdit, given.pop("preset", "official"))(**given)
-    if given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ValueError(f"{names}: for MAG-Edit only (…+mag-edit), got method {arguments.method!r}; leave it out")
-    return method
+    method = method.preset(given.pop("preset")) if "preset" in given else method
+    own = {row.name: row for row in table(method)}
+    for text in arguments.set:
+        name, _, value = text.partition("=")
+        given[name] = parsed(own[name], value) if name in own else value
+    return change(method, given)
 
 
 def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
@@ -136,7 +136,7 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
 def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
     yield trace.save(out / "trace"), "the whole run, for Trace.load"
-    result = frame.paste(task.image, trace.result, task.region if _keeps_outside(METHODS[name]) else None)
+    result = frame.paste(task.image, trace.result, task.region if METHODS[name].keeps_outside else None)
     files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
     plots.comparison({name: trace}).save(out / "comparison.png")
@@ -146,10 +146,3 @@ def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iter
         yield out / "loss.png", "the loss at every nudge"
     else:
         (out / "loss.png").unlink(missing_ok=True)  # of an earlier run
-
-
-def _keeps_outside(method: Method) -> bool:
-    """Whether the method itself puts the source back outside the task's mask, so that only the inside is pasted."""
-    base = method.base if isinstance(method, MagEdit) else method
-    given = isinstance(base, BlendedLatentDiffusion) or (isinstance(base, DiffEdit) and base.mask == "given")
-    return given or getattr(base, "blend", None) is not None

@@ -6,10 +6,11 @@ from typing import Any
 
 from PIL import Image
 
-from .. import benchmark, datasets, masks, tabletop
-from .. import study as votes
-from ..cases import Case
-from ..report import seen
+from .. import masks
+from ..bench import datasets, run, tabletop
+from ..bench import study as votes
+from ..bench.cases import Case
+from ..bench.report import seen
 from .common import command, require_both
 
 
@@ -34,7 +35,7 @@ def study(arguments: argparse.Namespace) -> None:
         raise ValueError(f"expected at least one pair, got {arguments.pairs}")
     if not (arguments.folder / "rows.jsonl").exists():
         raise ValueError(f"expected the --out of a bench table1, got {str(arguments.folder)!r}, which has no rows")
-    rows = benchmark.load(arguments.folder)
+    rows = run.load(arguments.folder)
     names = {row["case"] for row in rows}
     every = datasets.FORMATS[arguments.format](arguments.data) if arguments.format else tabletop.cases()
     known = {case.name: case for case in every if case.name in names}

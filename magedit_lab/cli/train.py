@@ -54,7 +54,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 def _judge(out: Path) -> None:
     """Measure the bars and write the model cards."""
-    from .. import metrics, model_bars, model_card
+    from ..bench import metrics, model_bars, model_card
 
     net, clip = load(str(out / "tabletop")), str(out / "tabletop-clip")
     scores = list(model_bars.measure(model_bars.Held(net, metrics.Clip(clip)), model_bars.BARS, out / "scores"))

@@ -1,35 +1,5 @@
-"""Editing methods by name; each is a file of its own."""
+"""Editing methods, each a file of its own, and what they share: guidance, injection, blending, losses, settings."""
 
-from ..blend import LATE
-from ..edit import Method
-from .attend_and_excite import AttendAndExcite
-from .blended import BlendedLatentDiffusion
-from .boxdiff import BoxDiff
-from .diffedit import DiffEdit
-from .layout_guidance import LayoutGuidance
-from .mag_edit import MagEdit
-from .masactrl import MasaCtrl
-from .pix2pix_zero import Pix2PixZero
-from .plain import Plain
-from .plug_and_play import PlugAndPlay
-from .prompt_to_prompt import PromptToPrompt
+import lazy_loader
 
-METHODS: dict[str, Method] = {
-    "plain": Plain(),
-    "blended": BlendedLatentDiffusion(),
-    "diffedit": DiffEdit(),
-    "diffedit+mask": DiffEdit(mask="given"),
-    "masactrl": MasaCtrl(),
-    "masactrl+mask": MasaCtrl(masked=True),
-    "pnp": PlugAndPlay(),
-    "p2p": PromptToPrompt(),
-    "p2p+mask": PromptToPrompt(blend=LATE),
-    "p2p+re-weight": PromptToPrompt(reweight=10.0, reweight_inside=True, blend=LATE),
-    "p2p+mag-edit": MagEdit(),
-    "pnp+mag-edit": MagEdit(base=PlugAndPlay(blend=LATE)),
-    "masactrl+mag-edit": MagEdit(base=MasaCtrl(blend=LATE)),
-    "attend-and-excite": AttendAndExcite(),
-    "layout-guidance": LayoutGuidance(),
-    "boxdiff": BoxDiff(),
-    "pix2pix-zero": Pix2PixZero(),
-}
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,61 +1,70 @@
 """Attend-and-Excite (Chefer et al. 2023): excite the most neglected of the edit words, wherever that may be."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .. import losses
-from ..attention import guided
-from ..backbone import Backbone
-from ..edit import Hooks, Maps, Method, Now, Nudge
-from ..inversion import Path
-from ..task import Task
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now, Nudge
+from . import losses
+from .base import Method, Plan
 from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
 @dataclass(frozen=True)
-class AttendAndExcite:
+class AttendAndExcite(Method):
     """In the first half of the steps one update a step, of 20 sqrt(1 ... 0.5); no mask.
 
     thresholds: shares of the steps at which the latent is refined, at most `refinements` times, until each word's
         maximum exceeds the value; the published ones are steps 0, 10 and 20 of 50.
     """
 
-    base: Method = field(default_factory=Plain)
-    share: float = 0.5
-    step_size: float = 20.0
+    reference: ClassVar[str] = "Attend-and-Excite (Chefer et al. 2023)"
+
+    base: Method = setting(factory=Plain)
+    share: float = setting(0.5, "share of the steps that are guided", least=0, most=1)
+    step_size: float = setting(20.0, "how far an update goes", least=0)
     thresholds: tuple[tuple[float, float], ...] = ((0.0, 0.05), (0.2, 0.5), (0.4, 0.8))
-    refinements: int = 20
+    refinements: int = setting(20, "updates at a threshold, at most", least=0)
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        hooks, cond, sites = self.base.bind(net, task, path), net.embed(task.target), guided(net.sites(path.latents))
-        columns = {word: net.positions(task.target, word) for word in task.words}
-        aims = {round(share * path.steps): value for share, value in self.thresholds}
-        sizes = self.step_size * torch.linspace(1, 0.5, path.steps).sqrt()
-        shape, names = (sites[0].height, sites[0].width), [s.name for s in sites]
+    def nudges(self, steps: int) -> Sequence[int]:
+        refined = self._thresholds(steps)
+        last = int(self.share * steps)
+        return [1 + self.refinements * (i in refined) if i < last else 0 for i in range(steps)]
 
-        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
-                maps = attention(at, cond, hooks, seen, names)
-                mean = torch.stack([m[0] for m in maps.values()]).mean(0)
-                seen_words = {w: losses.sharpened(mean, *shape, c) for w, c in columns.items()}
-                terms = {w: 1 - m.max() for w, m in seen_words.items()}
-                return losses.attend_and_excite(list(seen_words.values())), terms, maps
+    def _thresholds(self, steps: int) -> dict[int, float]:
+        return {round(share * steps): value for share, value in self.thresholds}
 
-            if now.i >= int(self.share * path.steps):
+    def bind(self, run: Run) -> Plan:
+        plan, steps = self.base.bind(run), run.path.steps
+        columns = {word: run.columns(word) for word in run.task.words}
+        thresholds, sizes = self._thresholds(steps), self.step_size * torch.linspace(1, 0.5, steps).sqrt()
+        shape, names = (run.guided[0].height, run.guided[0].width), [s.name for s in run.guided]
+
+        def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
+            maps = attention(now, run.cond, plan, names)
+            mean = torch.stack([m[0] for m in maps.values()]).mean(0)
+            sharp = {word: losses.sharpened(mean, *shape, c) for word, c in columns.items()}
+            terms = {word: 1 - m.max() for word, m in sharp.items()}
+            return losses.attend_and_excite(list(sharp.values())), terms, maps
+
+        def guide(now: Now) -> Iterator[Nudge]:
+            if now.i >= int(self.share * steps):
                 return
-            size, enough = sizes[now.i].item(), 1 - aims.get(now.i, 0.0)
-            for count in range(self.refinements if now.i in aims else 0):
+            size, enough = sizes[now.i].item(), 1 - thresholds.get(now.i, 0.0)
+            for count in range(self.refinements if now.i in thresholds else 0):
                 step = nudge(now, constraint, size)
                 yield step
-                now = replace(now, target=step.latent)
+                now = now.after(step)
                 if step.loss <= enough:
                     if count == 0:
                         return  # there was nothing to refine: this was the step's own update
                     break
             yield nudge(now, constraint, size)
 
-        return guiding(hooks, guide)
+        return guiding(plan, guide)

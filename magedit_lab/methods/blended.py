@@ -1,53 +1,62 @@
 """Blended Latent Diffusion (Avrahami et al. 2023): outside the mask every step is the source, noised anew."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 
-from .. import ddim
-from ..backbone import Backbone, Latent
-from ..edit import Hooks, Now, Step
-from ..inversion import Path, previous
-from ..masks import to_cells
-from ..task import Task
+from ..model.backbone import Latent
+from ..model.schedule import add_noise, previous
+from ..runs import Run
+from ..settings import setting
+from ..steps import Now, Step
+from .base import Method, Plan
 
 
 @dataclass(frozen=True)
-class BlendedLatentDiffusion:
+class BlendedLatentDiffusion(Method):
     """Starts after `skip` of the steps and denoises under the target prompt; Prompt-to-Prompt's maps play no part.
 
-    noise: "fresh" starts from the source noised at random (`seed`), as the paper writes; the published Stable Diffusion
-        script starts from pure noise ("pure"). The blend uses fresh noise at the timestep that the latent is at, where
-        the script noised the source one step too much. The last blend is with the source itself.
-    The published prompts name the new object only; here the task's target prompt is used.
+    The published Stable Diffusion script starts from pure noise; the paper writes the noised source. The blend uses
+    fresh noise at the timestep that the latent is at, where the script noised the source one step too much. The last
+    blend is with the source itself. The published prompts name the new object only; here it is the task's target
+    prompt.
     """
 
-    skip: float = 0.25
-    noise: str = "fresh"
-    seed: int = 42
+    reference: ClassVar[str] = "Blended Latent Diffusion (Avrahami et al. 2023)"
+    reads_mask: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if self.noise not in ("fresh", "pure"):
-            raise ValueError(f"expected noise 'fresh' or 'pure', got {self.noise!r}")
-        if not 0 <= self.skip < 1:
-            raise ValueError(f"expected a share of skipped steps from 0 to below 1, got {self.skip}")
+    skip: float = setting(0.25, "share of the first steps that is left out", least=0, most=0.99)
+    noise: str = setting("fresh", "start from the noised source, or from pure noise", choices=("fresh", "pure"))
+    seed: int = setting(42, "of the noise that is drawn", least=0)
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        first, picture = int(self.skip * path.steps), path.image
-        mask = to_cells(task.region, *picture.shape[-2:]).to(picture)
+    @property
+    def keeps_outside(self) -> bool:
+        return True
+
+    def first_step(self, steps: int) -> int:
+        return int(self.skip * steps)
+
+    def bind(self, run: Run) -> Plan:
+        path, picture, mask = run.path, run.path.image, run.latent_mask
+        first = self.first_step(path.steps)
 
         def noised(i: int, t: int) -> Latent:
-            generator = torch.Generator().manual_seed(self.seed * 1000 + i)
-            noise = torch.randn(picture.shape, generator=generator, dtype=picture.dtype).to(picture.device)
-            return picture if t < 0 else ddim.add_noise(picture, noise, net.alpha(t))
+            return (
+                picture if t < 0 else add_noise(picture, self._noise(self.seed * 1000 + i, picture), run.net.level(t))
+            )
 
         def start(source: Latent) -> Latent:
-            generator = torch.Generator().manual_seed(self.seed)
-            pure = torch.randn(picture.shape, generator=generator, dtype=picture.dtype).to(picture.device)
-            return pure if self.noise == "pure" else noised(first - 1, path.times[first])
+            return self._noise(self.seed, picture) if self.noise == "pure" else noised(first - 1, path.times[first])
 
         def blend(now: Now, step: Step) -> Latent:
             outside = noised(now.i, previous(path.times, now.i))
             return outside + mask * (step.target - outside)
 
-        return replace(Hooks(), blend=blend, first=first, start=start)
+        return replace(Plan(), blend=blend, first=first, start=start)
+
+    @staticmethod
+    def _noise(seed: int, like: Latent) -> Latent:
+        """The same on every device."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)

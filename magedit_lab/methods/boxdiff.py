@@ -1,53 +1,54 @@
 """BoxDiff (Xie et al. 2023): a word's brightest cells inside its box, none outside, its edges at the box's."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .. import losses
-from ..attention import guided
-from ..backbone import Backbone
-from ..edit import Hooks, Maps, Method, Now, Nudge
-from ..inversion import Path
-from ..masks import to_cells
-from ..task import Task
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now, Nudge
+from . import losses
+from .base import Method, Plan
 from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
 @dataclass(frozen=True)
-class BoxDiff:
+class BoxDiff(Method):
     """In the first half of the steps one update a step of 20 sqrt(1 ... 0.5), in Attend-and-Excite's frame, but without
-    its refinements at thresholds, which the published settings keep.
+    its refinements at thresholds, which the published settings keep. The mask stands where the box did."""
 
-    top: the share of cells that the inner and the outer constraint look at. The mask stands where the box did.
-    """
+    reference: ClassVar[str] = "BoxDiff (Xie et al. 2023)"
+    reads_mask: ClassVar[bool] = True
 
-    base: Method = field(default_factory=Plain)
-    share: float = 0.5
-    step_size: float = 20.0
-    top: float = 0.2
+    base: Method = setting(factory=Plain)
+    share: float = setting(0.5, "share of the steps that are guided", least=0, most=1)
+    step_size: float = setting(20.0, "how far an update goes", least=0)
+    top: float = setting(0.2, "share of the cells that the inner and the outer constraint look at", least=0, most=1)
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        hooks, cond, sites = self.base.bind(net, task, path), net.embed(task.target), guided(net.sites(path.latents))
-        shape, names = (sites[0].height, sites[0].width), [s.name for s in sites]
-        aims = {
-            g.word: (net.positions(task.target, g.word), to_cells(g.mask, *shape).to(net.device)) for g in task.goals
-        }
-        sizes = self.step_size * torch.linspace(1, 0.5, path.steps).sqrt()
+    def nudges(self, steps: int) -> Sequence[int]:
+        return [int(i < int(self.share * steps)) for i in range(steps)]
 
-        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
-                maps = attention(at, cond, hooks, seen, names)
-                mean = torch.stack([m[0] for m in maps.values()]).mean(0)
-                each = {
-                    w: losses.box(losses.sharpened(mean, *shape, c), mask, self.top) for w, (c, mask) in aims.items()
-                }
-                return torch.stack(list(each.values())).sum(), each, maps
+    def bind(self, run: Run) -> Plan:
+        plan, steps = self.base.bind(run), run.path.steps
+        shape, names = (run.guided[0].height, run.guided[0].width), [s.name for s in run.guided]
+        goals = {g.word: (run.columns(g.word), run.cells(g.mask, *shape)) for g in run.task.goals}
+        sizes = self.step_size * torch.linspace(1, 0.5, steps).sqrt()
 
-            if now.i < int(self.share * path.steps):
+        def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
+            maps = attention(now, run.cond, plan, names)
+            mean = torch.stack([m[0] for m in maps.values()]).mean(0)
+            terms = {
+                word: losses.box(losses.sharpened(mean, *shape, columns), mask, self.top)
+                for word, (columns, mask) in goals.items()
+            }
+            return torch.stack(list(terms.values())).sum(), terms, maps
+
+        def guide(now: Now) -> Iterator[Nudge]:
+            if now.i < int(self.share * steps):
                 yield nudge(now, constraint, sizes[now.i].item())
 
-        return guiding(hooks, guide)
+        return guiding(plan, guide)

@@ -1,24 +1,23 @@
 """Layout guidance (Chen et al. 2024), the parent of MAG-Edit's spatial ratio: pull a word's attention into its box."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .. import losses
-from ..attention import guided
-from ..backbone import Backbone
-from ..edit import Hooks, Maps, Method, Now, Nudge
-from ..inversion import Path
-from ..masks import to_cells
-from ..task import Task
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now, Nudge
+from . import losses
+from .base import Method, Plan
 from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
 @dataclass(frozen=True)
-class LayoutGuidance:
+class LayoutGuidance(Method):
     """In the first fifth of the steps up to 5 updates a step of 30 (1 - alpha_t), until the loss is below .2.
 
     That step is the published 30 sigma_t^2 of a sampler whose latent is z / sqrt(alpha_t). Each guided step makes at
@@ -27,34 +26,41 @@ class LayoutGuidance:
     and the up blocks' guided sites. The mask stands where the box did.
     """
 
-    base: Method = field(default_factory=Plain)
-    share: float = 0.2
-    step_size: float = 30.0
-    threshold: float = 0.2
-    iterations: int = 5
+    reference: ClassVar[str] = "layout guidance (Chen et al. 2024)"
+    reads_mask: ClassVar[bool] = True
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        hooks, cond, every = self.base.bind(net, task, path), net.embed(task.target), net.sites(path.latents)
-        fine = {s.name for s in guided(every) if s.name.startswith("up_blocks")}
-        sites = [s for s in every if s.name in fine or (s.cross and s.name.startswith("mid_block"))]
-        aims = {g.word: (net.positions(task.target, g.word), g.mask) for g in task.goals}
+    base: Method = setting(factory=Plain)
+    share: float = setting(0.2, "share of the steps that are guided", least=0, most=1)
+    step_size: float = setting(30.0, "how far an update goes, times 1 - alpha", least=0)
+    threshold: float = setting(0.2, "a loss below this ends the step's updates", least=0)
+    iterations: int = setting(5, "updates a step, at most", least=0)
 
-        def constraint(at: Now, seen: Maps) -> tuple[Tensor, dict[str, Tensor], Maps]:
-            maps = attention(at, cond, hooks, seen, [s.name for s in sites])
-            each = {}
-            for word, (columns, mask) in aims.items():
-                cells = {s.name: to_cells(mask, s.height, s.width).flatten().to(net.device) for s in sites}
-                each[word] = torch.stack([losses.layout(m[0], cells[n], columns) for n, m in maps.items()]).mean()
-            loss = torch.stack(list(each.values())).mean()
-            return loss, each, maps
+    def nudges(self, steps: int) -> Sequence[int]:
+        return [self.iterations if i < int(self.share * steps) else 0 for i in range(steps)]
 
-        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            size = self.step_size * (1 - net.alpha(now.t)).item()
-            for _ in range(self.iterations if now.i < int(self.share * path.steps) else 0):
-                step = nudge(now, lambda at: constraint(at, seen), size)
+    def bind(self, run: Run) -> Plan:
+        plan = self.base.bind(run)
+        fine = {s.name for s in run.guided if s.name.startswith("up_blocks")}
+        sites = [s for s in run.sites if s.name in fine or (s.cross and s.name.startswith("mid_block"))]
+        names = [s.name for s in sites]
+
+        def word_loss(maps: Maps, columns: list[int], mask: Tensor) -> Tensor:
+            cells = [run.cells(mask, s.height, s.width).flatten() for s in sites]
+            each = [losses.layout(maps[s.name][0], c, columns) for s, c in zip(sites, cells, strict=True)]
+            return torch.stack(each).mean()
+
+        def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
+            maps = attention(now, run.cond, plan, names)
+            terms = {g.word: word_loss(maps, run.columns(g.word), g.mask) for g in run.task.goals}
+            return torch.stack(list(terms.values())).mean(), terms, maps
+
+        def guide(now: Now) -> Iterator[Nudge]:
+            size = self.step_size * now.level.noise.square().item()
+            for _ in range(self.iterations if now.i < int(self.share * run.path.steps) else 0):
+                step = nudge(now, constraint, size)
                 yield step
-                now = replace(now, target=step.latent)
+                now = now.after(step)
                 if step.loss < self.threshold:
                     break
 
-        return guiding(hooks, guide)
+        return guiding(plan, guide)

@@ -1,29 +1,28 @@
 """MAG-Edit (Mao et al., ACM MM 2024): nudge the noise latent until the edit word's attention fills the mask."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .. import ddim, losses
-from ..attention import guided
-from ..backbone import Backbone
-from ..blend import LATE
-from ..edit import Hooks, Maps, Method, Now, Nudge
-from ..inversion import Path
-from ..masks import to_cells
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now, Nudge
 from ..task import Task
-from .aim import Aim
+from . import losses
+from .base import Method, Plan
+from .blend import LATE
 from .guidance import Constraint, attention, guiding, nudge
+from .objective import Objective
 from .prompt_to_prompt import PromptToPrompt
 
 
 @dataclass(frozen=True)
-class MagEdit:
+class MagEdit(Method):
     """Algorithm 1 around a base method: before each early step, `iterations` times z* <- z* - M delta grad L (Eq. 4).
 
-    base: the method that edits; its injected maps enter the loss (A-hat), and its taps and blend stay as they are.
+    base: the method that edits; its injected maps enter the loss (A-hat), and its hooks and blend stay as they are.
     loss: "token_ratio" (Eq. 1) keeps structure, "spatial_ratio" (Eq. 2) edits harder; lam is Eq. 2's lambda. Or a
         function of one's own, as those in `losses.py`: of a site's maps, the mask's cells and the word's positions.
     stop_step: steps before this are guided (tau); by default half of them, 25 of 50 as in the paper.
@@ -41,33 +40,52 @@ class MagEdit:
     edit words from injection.
     """
 
-    base: Method = field(default_factory=lambda: PromptToPrompt(blend=LATE))
-    loss: str | losses.Loss = "token_ratio"
-    iterations: int = 15
-    stop_step: int | None = None
-    step_size: float = 2.5
-    by_sigma: bool | None = None
-    all_tokens: bool = True
-    per_head: bool = True
-    lam: float = 3.0
-    lambda_p: float = 1.0
-    lambda_ng: float = 1.0
-    per_term: bool = False
+    reference: ClassVar[str] = "MAG-Edit (Mao et al. 2024)"
+    reads_mask: ClassVar[bool] = True
+    presets: ClassVar[tuple[str, ...]] = ("official", "paper")
+
+    base: Method = setting(factory=lambda: PromptToPrompt(blend=LATE))
+    loss: str | losses.Loss = setting(
+        "token_ratio", "what a nudge lowers: Eq. 1 keeps structure, Eq. 2 edits harder", choices=tuple(losses.LOSSES)
+    )
+    iterations: int = setting(15, "nudges before each guided step (MAX_IT)", least=0)
+    stop_step: int | None = setting(None, "steps before this one are guided (tau); empty: half of them", least=0)
+    step_size: float = setting(2.5, "how far a nudge goes (delta of Eq. 4)", least=0)
+    by_sigma: bool | None = setting(
+        None, "multiply the step size by noise over signal; empty: for Eq. 1 only", choices=(None, True, False)
+    )
+    all_tokens: bool = setting(True, "Eq. 1 divides by all tokens, as coded; else by edit and common ones, as printed")
+    per_head: bool = setting(True, "one loss a head, averaged, as coded; else heads are averaged first")
+    lam: float = setting(3.0, "how much Eq. 2 pushes attention out of the surroundings (lambda)", least=0)
+    lambda_p: float = setting(1.0, "weight of the target prompt in Eq. 3", least=0)
+    lambda_ng: float = setting(1.0, "weight of the negative prompt in Eq. 3", least=0)
+    per_term: bool = setting(False, "keep each word's own gradient, for a backward pass more a word")
 
     def __post_init__(self) -> None:
-        if not callable(self.loss) and self.loss not in losses.LOSSES:
-            known = ", ".join(map(repr, losses.LOSSES))
-            raise ValueError(f"expected loss {known} or a function, got {self.loss!r}")
-        if self.iterations < 0:
-            raise ValueError(f"expected 0 or more iterations, got {self.iterations}")
+        super().__post_init__()
         if isinstance(self.base, MagEdit):
             raise ValueError("expected a base method that is not MagEdit itself")
-        if not 0 <= self.step_size < float("inf"):
-            raise ValueError(f"expected a finite step size of 0 or more, got {self.step_size}")
+
+    @property
+    def keeps_outside(self) -> bool:
+        return self.base.keeps_outside
+
+    def first_step(self, steps: int) -> int:
+        return self.base.first_step(steps)
 
     def stop(self, steps: int) -> int:
         """The first step that is not guided, in a run of so many steps."""
         return steps // 2 if self.stop_step is None else self.stop_step
+
+    def nudges(self, steps: int) -> Sequence[int]:
+        first, stop = self.first_step(steps), self.stop(steps)
+        return [self.iterations if first <= i < stop else 0 for i in range(steps)]
+
+    def preset(self, name: str) -> "MagEdit":
+        """`official` or `paper`; a base other than Prompt-to-Prompt stays as it is."""
+        made = super().preset(name)
+        assert isinstance(made, MagEdit)
+        return made if isinstance(self.base, PromptToPrompt) else replace(made, base=self.base)
 
     @classmethod
     def official(cls, **settings: Any) -> "MagEdit":
@@ -86,52 +104,53 @@ class MagEdit:
         }
         return cls(**printed | settings)
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        hooks = self._exempt(task).bind(net, task, path)
-        stop = self.stop(path.steps)
-        if not 0 <= stop <= path.steps:
-            raise ValueError(f"expected a stop step of 0 to {path.steps}, got {stop}; the path has {path.steps} steps")
-        sites = guided(net.sites(path.latents))
-        aims = [Aim(self, net, task, path, hooks)]
-        if task.negative is not None:
-            against = replace(task, target=task.negative, words=task.negative_words, negative=None, negative_words=(),
-                              mask=task.region, weights=None)  # fmt: skip
-            aims.append(Aim(self, net, against, path, self._against(against).bind(net, against, path)))
-        names = [s.name for s in sites]
-        mask = to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
+    def bind(self, run: Run) -> Plan:
+        base = self.base.without_injection(run.task.words)
+        plan, stop, steps = base.bind(run), self.stop(run.path.steps), run.path.steps
+        if not 0 <= stop <= steps:
+            raise ValueError(f"expected a stop step of 0 to {steps}, got {stop}; the path has {steps} steps")
+        constraint = self._constraint([Objective(self, run, plan), *self._against(run)])
 
-        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
+        def guide(now: Now) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
-                step = nudge(now, self._constraint(aims, seen, names), self.delta(now), mask, self.per_term)
+                step = nudge(now, constraint, self.delta(now), run.latent_mask, self.per_term)
                 yield step
-                now = replace(now, target=step.latent)
+                now = now.after(step)
 
-        return guiding(hooks, guide)
+        return guiding(plan, guide)
 
-    def _exempt(self, task: Task) -> Method:
-        if not isinstance(self.base, PromptToPrompt) or self.base.mode != "swap":
-            return self.base
-        return replace(self.base, own_maps=(*self.base.own_maps, *task.words))
+    def _against(self, run: Run) -> list[Objective]:
+        """The negative prompt's objective (Eq. 3), if the task has one; the base may name words that it lacks."""
+        if run.task.negative is None:
+            return []
+        other = Run(run.net, negated(run.task), run.path)
+        base = self.base.without_injection(other.task.words).for_prompt(other.task.target)
+        return [Objective(self, other, base.bind(other))]
 
-    def _against(self, task: Task) -> Method:
-        """The base for the negative prompt, which may lack words that the settings name."""
-        base = self._exempt(task)
-        return base.for_prompt(task.target) if isinstance(base, PromptToPrompt) else base
-
-    def _constraint(self, aims: list[Aim], seen: Maps, names: list[str]) -> Constraint:
+    def _constraint(self, objectives: list[Objective]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""
 
         def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
-            terms: dict[str, Tensor] = {}
-            all_maps = [attention(now, aim.cond, aim.hooks, seen, names) for aim in aims]
-            totals = [aim.loss(maps, terms) for aim, maps in zip(aims, all_maps, strict=True)]
+            names = [s.name for s in now.run.guided]
+            maps = [attention(now, o.run.cond, o.plan, names) for o in objectives]
+            totals, terms = zip(*(o.loss(m) for o, m in zip(objectives, maps, strict=True)), strict=True)
+            every = {word: term for each in terms for word, term in each.items()}
             if len(totals) == 1:
-                return totals[0], terms, all_maps[0]
-            return losses.with_negative(totals[0], totals[1], self.lambda_p, self.lambda_ng), terms, all_maps[0]
+                return totals[0], every, maps[0]
+            return losses.with_negative(totals[0], totals[1], self.lambda_p, self.lambda_ng), every, maps[0]
 
         return constraint
 
     def delta(self, now: Now) -> float:
         """The step size at this step."""
         by_sigma = self.loss == "token_ratio" if self.by_sigma is None else self.by_sigma
-        return self.step_size * (ddim.sigma(now.net.alpha(now.t)).item() if by_sigma else 1.0)
+        return self.step_size * (now.run.net.schedule.sigma(now.t) if by_sigma else 1.0)
+
+
+def negated(task: Task) -> Task:
+    """The task of a negative prompt: its words over the whole region."""
+    assert task.negative is not None
+    return replace(
+        task, target=task.negative, words=task.negative_words, negative=None, negative_words=(), mask=task.region,
+        weights=None,
+    )  # fmt: skip

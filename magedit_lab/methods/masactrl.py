@@ -1,66 +1,63 @@
 """MasaCtrl (Cao et al. 2023): the target asks, the source answers; self attention takes the source's k and v."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..attention import Site, guided
-from ..backbone import Backbone
-from ..blend import Blends, added, known
-from ..edit import Hooks, Maps, Now
-from ..inversion import Path
-from ..masks import to_cells
-from ..taps import Tap, Taps, instead
-from ..task import Task
+from ..model.attention import Site
+from ..model.hooks import Hook, Hooks, Replace
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now
+from .base import Plan
+from .blend import Blended, Blends, blend_setting, blended
 
 
 @dataclass(frozen=True)
-class MasaCtrl:
+class MasaCtrl(Blended):
     """From `start` (step 4 of 50), in the up blocks that are finer than the guided cross attention.
 
-    A model without self attention there uses all that its up blocks have.
-    masked: cells inside the task's mask look at the source inside it, cells outside look outside.
-    blend: as MAG-Edit adds it; none in the published method.
-    The conditional and the unconditional pass each take from the source's own.
+    A model without self attention there uses all that its up blocks have. The conditional and the unconditional pass
+    each take from the source's own.
     """
 
-    start: float = 0.08
-    masked: bool = False
-    blend: Blends = None
+    reference: ClassVar[str] = "MasaCtrl (Cao et al. 2023)"
 
-    def __post_init__(self) -> None:
-        known(self.blend)
+    start: float = setting(0.08, "share of the steps before it begins", least=0, most=1)
+    masked: bool = setting(False, "cells inside the mask look at the source inside it, cells outside look outside")
+    blend: Blends = blend_setting()
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        sites = net.sites(path.latents)
-        coarse = guided(sites)[0].cells
-        decoder = [s for s in sites if s.name.startswith("up_blocks") and not s.cross]
-        chosen = [s for s in decoder if s.cells > coarse] or decoder
-        first = int(self.start * path.steps)
+    @property
+    def needs_mask(self) -> bool:
+        return self.masked or super().needs_mask
+
+    def bind(self, run: Run) -> Plan:
+        decoder = [s for s in run.sites if s.name.startswith("up_blocks") and not s.cross]
+        chosen = [s for s in decoder if s.cells > run.guided[0].cells] or decoder
+        first = int(self.start * run.path.steps)
         names = frozenset(s.name.removesuffix("probs") + part for s in chosen for part in ("to_k", "to_v"))
-        keeps = {s.name: _keep(_sides(task, s).to(net.device)) for s in chosen} if self.masked else {}
+        own_side = {s.name: _keep(_sides(run, s)) for s in chosen} if self.masked else {}
 
-        def wanted(now: Now) -> frozenset[str]:
+        def record(now: Now) -> frozenset[str]:
             return names if now.i >= first else frozenset()
 
-        def taps(now: Now, seen: Maps) -> Taps:
-            if now.i < first:
-                return {}
-            return {name: instead(seen, name) for name in names} | keeps
+        def hooks(now: Now, maps: Maps) -> Hooks:
+            return {name: Replace(maps[name]) for name in names} | own_side if now.i >= first else {}
 
-        hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
-        return added(hooks, self.blend, net, task, path)
+        plan = Plan(record, record, lambda now: hooks(now, now.source_maps), lambda now: hooks(now, now.uncond_maps))
+        return blended(plan, self.blend, run)
 
 
-def _sides(task: Task, site: Site) -> Float[Tensor, "pixels pixels"]:
+def _sides(run: Run, site: Site) -> Float[Tensor, "pixels pixels"]:
     """1 where two cells lie on the same side of the mask."""
-    inside = to_cells(task.region, site.height, site.width).flatten()
+    inside = run.region(site.height, site.width).flatten()
     return (inside[:, None] == inside[None]).float()
 
 
-def _keep(sides: Float[Tensor, "pixels pixels"]) -> Tap:
+def _keep(sides: Float[Tensor, "pixels pixels"]) -> Hook:
     """Attention to the own side only; the same as a softmax over just those cells."""
 
     def keep(probs: Tensor) -> Tensor:

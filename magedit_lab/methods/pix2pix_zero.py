@@ -1,22 +1,24 @@
 """pix2pix-zero (Parmar et al. 2023): stay near the source's cross-attention maps by gradient, not by injection."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .. import losses, words
-from ..backbone import Backbone
-from ..edit import Hooks, Maps, Method, Now, Nudge
-from ..inversion import Path
-from ..task import Task
+from ..prompts import words
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now, Nudge
+from . import losses
+from .base import Method, Plan
 from .guidance import attention, guiding, nudge
 from .plain import Plain
 
 
 @dataclass(frozen=True)
-class Pix2PixZero:
+class Pix2PixZero(Method):
     """One update at every step, of `step_size` times the gradient of the maps' squared difference at all sites.
 
     Published with a learnt edit direction, so that both prompts have the same tokens; here the prompts differ, and the
@@ -26,24 +28,29 @@ class Pix2PixZero:
     here. Its regularised inversion is left out.
     """
 
-    base: Method = field(default_factory=Plain)
-    step_size: float = 0.1
+    reference: ClassVar[str] = "pix2pix-zero (Parmar et al. 2023)"
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        hooks, cond = self.base.bind(net, task, path), net.embed(task.target)
-        names = [s.name for s in net.sites(path.latents) if s.cross]
-        found = words.refinement(net.tokenizer, task.source, task.target)
-        common = (found >= 0).nonzero()[:, 0].to(net.device)
-        origin = found[found >= 0].to(net.device)
+    base: Method = setting(factory=Plain)
+    step_size: float = setting(0.1, "how far an update goes", least=0)
 
-        def guide(now: Now, seen: Maps) -> Iterator[Nudge]:
-            def constraint(at: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
-                maps = attention(at, cond, hooks, seen, names)
-                pairs = [(m[0, ..., common], seen[n][0, ..., origin]) for n, m in maps.items()]
-                loss = torch.stack([losses.same_attention(a, b) for a, b in pairs]).sum()
-                return loss, {"maps": loss}, maps
+    def nudges(self, steps: int) -> Sequence[int]:
+        return [1] * steps
 
+    def bind(self, run: Run) -> Plan:
+        plan = self.base.bind(run)
+        names = [s.name for s in run.sites if s.cross]
+        aligned = words.refinement(run.net.tokenizer, run.task.source, run.task.target)
+        common = (aligned >= 0).nonzero()[:, 0].to(run.net.device)
+        origin = aligned[aligned >= 0].to(run.net.device)
+
+        def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
+            maps = attention(now, run.cond, plan, names)
+            pairs = [(m[0, ..., common], now.source_maps[n][0, ..., origin]) for n, m in maps.items()]
+            loss = torch.stack([losses.same_attention(a, b) for a, b in pairs]).sum()
+            return loss, {"maps": loss}, maps
+
+        def guide(now: Now) -> Iterator[Nudge]:
             yield nudge(now, constraint, self.step_size)
 
-        with_maps = replace(hooks, source_sites=lambda now: hooks.source_sites(now) | frozenset(names))
+        with_maps = replace(plan, record=lambda now: plan.record(now) | frozenset(names))
         return guiding(with_maps, guide)

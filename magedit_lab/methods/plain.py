@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from ..backbone import Backbone
-from ..edit import Hooks
-from ..inversion import Path
-from ..task import Task
+from ..runs import Run
+from .base import Method, Plan
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(Method):
     """Denoise under the target prompt, from the inverted latent: what every other method improves on."""
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        return Hooks()
+    def bind(self, run: Run) -> Plan:
+        return Plan()

@@ -1,52 +1,50 @@
 """Plug-and-Play (Tumanyan et al. 2023): the target takes the source's features, and its self-attention's q and k."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ..attention import guided
-from ..backbone import Backbone
-from ..blend import Blends, added, known
-from ..edit import Hooks, Maps, Now
-from ..inversion import Path
-from ..taps import Taps, instead
-from ..task import Task
+from ..model.hooks import Hooks, Replace
+from ..runs import Run
+from ..settings import setting
+from ..steps import Maps, Now
+from .base import Plan
+from .blend import Blended, Blends, blend_setting, blended
 
 
 @dataclass(frozen=True)
-class PlugAndPlay:
+class PlugAndPlay(Blended):
     """Injection into both passes of the target.
 
-    features: share of the steps in which the second ResNet of the guided up block takes the source's features
-        (`up_blocks.1.resnets.1` in Stable Diffusion, what its last convolution puts out).
-    attention: share of the steps in which self attention in the up blocks, all but the first, takes q and k.
-    shared: the source's conditional pass serves both passes of the target, as published; by default each takes from
-        its own, so that equal prompts reproduce the source at any guidance scale.
-    blend: as MAG-Edit adds it; none in the published method.
-    The published code inverts with an empty prompt, in 999 steps; here the path is the caller's choice.
+    Features are what the second ResNet of the guided up block puts out last (`up_blocks.1.resnets.1.conv2` in Stable
+    Diffusion). Self attention is that of the up blocks, all but the first. With `shared` the source's conditional pass
+    serves both passes of the target, as published; by default each takes from its own, so that equal prompts reproduce
+    the source at any guidance scale. The published code inverts with an empty prompt, in 999 steps; here the path is
+    the caller's choice.
     """
 
-    features: float = 0.8
-    attention: float = 0.5
-    shared: bool = False
-    blend: Blends = None
+    reference: ClassVar[str] = "Plug-and-Play (Tumanyan et al. 2023)"
 
-    def __post_init__(self) -> None:
-        known(self.blend)
+    features: float = setting(0.8, "share of the steps in which features are taken from the source", least=0, most=1)
+    attention: float = setting(0.5, "share of the steps in which self attention takes q and k", least=0, most=1)
+    shared: bool = setting(False, "the source's conditional pass serves both passes of the target, as published")
+    blend: Blends = blend_setting()
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        sites = net.sites(path.latents)
-        block = next(s.name for s in guided(sites) if s.name.startswith("up_blocks")).rsplit(".attentions", 1)[0]
-        decoder = [s.name.removesuffix("probs") for s in sites if s.name.startswith("up_blocks") and not s.cross]
+    def bind(self, run: Run) -> Plan:
+        block = next(s.name for s in run.guided if s.name.startswith("up_blocks")).rsplit(".attentions", 1)[0]
+        decoder = [s.name.removesuffix("probs") for s in run.sites if s.name.startswith("up_blocks") and not s.cross]
+        features = frozenset({f"{block}.resnets.1.conv2"})
         keys = frozenset(name + part for name in decoder[1:] for part in ("to_q", "to_k"))
+        nothing: frozenset[str] = frozenset()
 
-        def wanted(now: Now) -> frozenset[str]:
-            features = {f"{block}.resnets.1.conv2"} if now.i < int(self.features * path.steps) else set()
-            return frozenset(features) | (keys if now.i < int(self.attention * path.steps) else frozenset())
+        def record(now: Now) -> frozenset[str]:
+            return (features if now.within(self.features) else nothing) | (
+                keys if now.within(self.attention) else nothing
+            )
 
-        def taps(now: Now, seen: Maps) -> Taps:
-            return {name: instead(seen, name) for name in wanted(now)}
+        def hooks(now: Now, maps: Maps) -> Hooks:
+            return {name: Replace(maps[name]) for name in record(now)}
 
-        if self.shared:
-            hooks = Hooks(wanted, taps, uncond_taps=lambda now, seen, _: taps(now, seen))
-        else:
-            hooks = Hooks(wanted, taps, wanted, lambda now, _, uncond_seen: taps(now, uncond_seen))
-        return added(hooks, self.blend, net, task, path)
+        plan = Plan(record, hooks=lambda now: hooks(now, now.source_maps))
+        plan.record_uncond = plan.record_uncond if self.shared else record
+        plan.uncond_hooks = lambda now: hooks(now, now.source_maps if self.shared else now.uncond_maps)
+        return blended(plan, self.blend, run)

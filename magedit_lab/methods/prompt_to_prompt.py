@@ -1,25 +1,23 @@
 """Prompt-to-Prompt (Hertz et al. 2023): the target looks where the source looked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from .. import words
-from ..backbone import Backbone
-from ..blend import Blends, LocalBlend, added, known
-from ..edit import Hooks, Maps, Now
-from ..inversion import Path
-from ..taps import Taps, instead
-from ..task import Task
-from .injection import Injection, Span
+from ..model.hooks import Hooks, Replace
+from ..prompts import words
+from ..runs import Run
+from ..settings import setting
+from ..steps import Now, Span
+from .base import Plan
+from .blend import Blended, Blends, LocalBlend, blend_setting, blended
+from .injection import Injection
 
 
 @dataclass(frozen=True)
-class PromptToPrompt:
+class PromptToPrompt(Blended):
     """Attention injection from the source branch.
 
-    mode: "refine" keeps the maps of common tokens (any prompts); "swap" takes over the map of each word in its place
-        (equally many words).
     cross_replace: share of the steps, or (start, end), in which cross attention is injected; a dict gives words of
         the target prompt a range of their own, "default" the others'. A word with range 0 keeps its own map.
     own_maps: target words that take no map of the source whatever `cross_replace` says; they are still re-weighted.
@@ -32,19 +30,24 @@ class PromptToPrompt:
         (LocalBlend); or a MaskBlend or LocalBlend with settings of its own.
     """
 
-    mode: str = "refine"
-    cross_replace: Span | Mapping[str, Span] = 0.8
-    own_maps: tuple[str, ...] = ()
-    self_replace: Span = 0.5
-    self_cells: int = 32 * 32
-    reweight: Mapping[str, float] | float = field(default_factory=dict)
-    reweight_inside: bool = False
-    blend: Blends = None
+    reference: ClassVar[str] = "Prompt-to-Prompt (Hertz et al. 2023)"
 
-    def __post_init__(self) -> None:
-        if self.mode not in ("refine", "swap"):
-            raise ValueError(f"expected mode 'refine' or 'swap', got {self.mode!r}")
-        known(self.blend)
+    mode: str = setting(
+        "refine", "keep the maps of common tokens, or take each word's map in its place", choices=("refine", "swap")
+    )
+    cross_replace: Span | Mapping[str, Span] = setting(
+        0.8, "share of the steps in which cross attention is injected", least=0, most=1
+    )
+    own_maps: tuple[str, ...] = ()
+    self_replace: Span = setting(0.5, "share of the steps in which self attention is injected", least=0, most=1)
+    self_cells: int = setting(32 * 32, "self attention of at most so many cells is injected", least=0)
+    reweight: Mapping[str, float] | float = setting(factory=dict, help="factor of the edit words' attention")
+    reweight_inside: bool = setting(False, "re-weight inside the mask only")
+    blend: Blends = blend_setting()
+
+    @property
+    def needs_mask(self) -> bool:
+        return self.reweight_inside or super().needs_mask
 
     def for_prompt(self, prompt: str) -> "PromptToPrompt":
         """The same for another prompt, of which the maps alone are wanted: without blending, and without the settings
@@ -59,21 +62,27 @@ class PromptToPrompt:
         maps = {"cross_replace": left(self.cross_replace), "reweight": left(self.reweight)}
         return replace(self, **maps, own_maps=own, blend=None)
 
-    def bind(self, net: Backbone, task: Task, path: Path) -> Hooks:
-        sites = net.sites(path.latents)
-        inject = Injection(net, task, self.mode, self.cross_replace, self.reweight, self.reweight_inside, self.own_maps)
-        heard = isinstance(self.blend, LocalBlend) and self.blend.source_words  # its masks need the source's maps
+    def without_injection(self, words: Sequence[str]) -> "PromptToPrompt":
+        """Word swap takes every map from the source; refinement leaves the new words theirs."""
+        return replace(self, own_maps=(*self.own_maps, *words)) if self.mode == "swap" else self
 
-        def wanted(now: Now) -> frozenset[str]:
-            cross = inject.taken(now).any().item() or heard
+    def replaces_common(self, word: str) -> bool:
+        return self.mode == "refine" and word not in self.own_maps
+
+    def bind(self, run: Run) -> Plan:
+        inject = Injection(run, self.mode, self.cross_replace, self.reweight, self.reweight_inside, self.own_maps)
+        blends_source = isinstance(self.blend, LocalBlend) and bool(self.blend.source_words)  # wants the source's maps
+
+        def record(now: Now) -> frozenset[str]:
+            cross = bool(inject.taken(now).any()) or blends_source
             itself = now.within(self.self_replace)
-            return frozenset(s.name for s in sites if (cross if s.cross else itself and s.cells <= self.self_cells))
+            return frozenset(s.name for s in run.sites if (cross if s.cross else itself and s.cells <= self.self_cells))
 
-        def taps(now: Now, seen: Maps) -> Taps:
-            names = wanted(now)
+        def hooks(now: Now) -> Hooks:
+            names, maps = record(now), now.source_maps
             return {
-                s.name: inject.tap(s, now, seen) if s.cross else instead(seen, s.name)
-                for s in sites if s.name in names or (s.cross and inject.weighs(now))
+                s.name: inject.hook(s, now) if s.cross else Replace(maps[s.name])
+                for s in run.sites if s.name in names or (s.cross and inject.weighs(now))
             }  # fmt: skip
 
-        return added(Hooks(source_sites=wanted, taps=taps), self.blend, net, task, path)
+        return blended(Plan(record, hooks=hooks), self.blend, run)

@@ -16,8 +16,8 @@
 # %%
 import magedit_lab as mag
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_other_object, check_best_step
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_other_object, check_best_step
 
 lab = start()
 
@@ -27,12 +27,12 @@ lab = start()
 # ## 1 · A task
 #
 # An edit needs four things: a picture, a mask that says **where**, a source prompt that describes the picture, and a
-# target prompt that describes the result. The *edit word* is what the target prompt adds. `mag.demo` has a scene for
+# target prompt that describes the result. The *edit word* is what the target prompt adds. `mag.bench.demo` has a scene for
 # this, and the numbers that the course uses: how many steps, how large.
 
 # %% tags=["title"]
-demo = mag.demo.Demo()
-task = mag.demo.complex_task(demo.seed)
+demo = mag.bench.demo.Demo()
+task = mag.bench.demo.complex_task(demo.seed)
 mag.plots.task(task)
 
 # %% [markdown]
@@ -77,7 +77,7 @@ mag.plots.comparison(traces)
 # %%
 print(f"asked for: {task.words[0]}")
 for name, trace in traces.items():
-    print(f"{name:<14} {mag.demo.colour_of(trace)}")
+    print(f"{name:<14} {mag.bench.demo.colour_of(trace)}")
 
 # %% [markdown]
 # ## 4 · The loss
@@ -142,7 +142,7 @@ mag.plots.gradient_inside_outside(trace)
 # <code>task.mask</code> already.</details>
 
 # %%
-scene = mag.demo.complex_scene(demo.seed)
+scene = mag.bench.demo.complex_scene(demo.seed)
 print([f"{i}: {thing.colour} {thing.kind}" for i, thing in enumerate(scene.things)])
 
 # %% tags=["exercise"]

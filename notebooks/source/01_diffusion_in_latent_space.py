@@ -12,8 +12,8 @@
 # **Time** {time}.
 
 # %%
-from widgets.lesson import start
-from widgets.exercises import check_step, check_timestep
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_step, check_timestep
 import magedit_lab as mag
 import torch
 
@@ -73,7 +73,7 @@ for t in times:
 
 # %%
 eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
-noisy = {t: mag.ddim.add_noise(z, eps, net.alpha(t)) for t in times}
+noisy = {t: mag.model.schedule.add_noise(z, eps, net.alpha(t)) for t in times}
 shown = {f"t = {t}": net.decode(zt) for t, zt in noisy.items()}
 mag.plots.pictures(shown, "The scene with more and more noise")
 
@@ -95,7 +95,7 @@ mag.plots.pictures(shown, "The scene with more and more noise")
 # %%
 text = net.embed(scene.caption(drop=0.0))
 with torch.no_grad():
-    guesses = {t: mag.ddim.to_x0(zt, net.predict(zt, t, text), net.alpha(t)) for t, zt in noisy.items()}
+    guesses = {t: mag.model.schedule.to_x0(zt, net.predict(zt, t, text), net.alpha(t)) for t, zt in noisy.items()}
 shown = {f"t = {t}": net.decode(guess) for t, guess in guesses.items()}
 mag.plots.pictures(shown, "The picture that the U-Net foresees")
 
@@ -121,11 +121,11 @@ mag.plots.pictures(shown, "The picture that the U-Net foresees")
 noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)).to(z)
 
 def generate(text, steps):
-    z, times = noise, mag.ddim.timesteps(steps)
+    z, times = noise, mag.model.schedule.timesteps(steps)
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
             eps = net.predict(z, t, text)
-        z = mag.ddim.move(z, eps, net.alpha(t), net.alpha(before))
+        z = mag.model.schedule.move(z, eps, net.alpha(t), net.alpha(before))
     return net.decode(z)
 
 # %% [markdown]
@@ -134,7 +134,7 @@ def generate(text, steps):
 # %%
 prompt = "a red ball and a blue box on a wooden table with a white wall"
 counts = [2, 5, lab.steps(10), lab.steps(20)]
-print("two steps stop at t =", mag.ddim.timesteps(2))
+print("two steps stop at t =", mag.model.schedule.timesteps(2))
 made = {f"{n} steps": generate(net.embed(prompt), n) for n in counts}
 mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
@@ -153,11 +153,11 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
 # %%
 def guided(text, scale, steps):
-    z, times, empty = noise, mag.ddim.timesteps(steps), net.embed("")
+    z, times, empty = noise, mag.model.schedule.timesteps(steps), net.embed("")
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
             base, words = net.predict(z, t, empty), net.predict(z, t, text)
-        z = mag.ddim.move(z, base + scale * (words - base), net.alpha(t), net.alpha(before))
+        z = mag.model.schedule.move(z, base + scale * (words - base), net.alpha(t), net.alpha(before))
     return net.decode(z)
 
 # %% [markdown]
@@ -185,16 +185,16 @@ print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
 # %% [markdown]
 # ## Exercise 1 · Half and half
 #
-# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? `net.alphas`
+# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? `net.schedule.alphas`
 # is a tensor of all $\bar\alpha$.
 #
-# <details><summary>Hint</summary><code>(net.alphas - 0.5).abs()</code> is smallest there.</details>
+# <details><summary>Hint</summary><code>(net.schedule.alphas - 0.5).abs()</code> is smallest there.</details>
 
 # %% tags=["exercise"]
 half = None  # your turn
 
 # %% tags=["solution"]
-half = int((net.alphas - 0.5).abs().argmin())
+half = int((net.schedule.alphas - 0.5).abs().argmin())
 
 # %%
 check_timestep(half, net)

@@ -11,8 +11,8 @@
 # **You need** notebook 01. **Time** {time}.
 
 # %%
-from widgets.lesson import start
-from widgets.exercises import check_share, check_sum
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_share, check_sum
 import magedit_lab as mag
 import torch
 
@@ -36,7 +36,7 @@ net = lab.net
 # *trace* keeps the maps of every step.
 
 # %%
-task = mag.demo.complex_task(mag.demo.Demo().seed)
+task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed)
 path = lab.invert(task, mag.Direct(lab.steps(20), 4.0))
 trace = lab.run(task, path, mag.PromptToPrompt())
 
@@ -73,7 +73,7 @@ mag.plots.attention_of_words(trace)
 
 # %% tags=["nbval-check-output"]
 sites = net.sites(path.latents)
-for site in mag.attention.guided(sites):
+for site in mag.model.attention.guided(sites):
     print(f"{site.height}x{site.width}  {site.name}")
 
 # %% [markdown]
@@ -82,10 +82,10 @@ for site in mag.attention.guided(sites):
 # several *heads*, which look for different things at the same time; what we plot is their mean.
 
 # %%
-site = mag.attention.guided(sites)[0]
+site = mag.model.attention.guided(sites)[0]
 seen = {}
 with torch.no_grad():
-    taps = {site.name: mag.taps.recorder(seen, site.name)}
+    taps = {site.name: mag.model.hooks.recorder(seen, site.name)}
     net.predict(path.latents[5:6], path.times[5], net.embed(task.target), taps)
 probs = seen[site.name][0]
 print("heads, cells, tokens:", tuple(probs.shape))

@@ -12,10 +12,10 @@
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_drift, check_exact
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_drift, check_exact
 import magedit_lab as mag
-from magedit_lab import metrics
+from magedit_lab.bench import metrics
 
 lab = start()
 net = lab.net
@@ -35,7 +35,7 @@ net = lab.net
 # section 3 says how, and section 4 mends the small error.
 
 # %%
-task = mag.demo.complex_task(mag.demo.Demo().seed)
+task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed)
 steps = lab.steps(20)
 ways = {
     "DDIM, scale 1": mag.DDIM(steps, 1.0),

@@ -12,12 +12,12 @@
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_alignment, check_outside
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_alignment, check_outside
 import magedit_lab as mag
 
 lab = start()
-net, demo = lab.net, mag.demo.Demo()
+net, demo = lab.net, mag.bench.demo.Demo()
 
 # %% [markdown]
 # ## 1 · The idea
@@ -30,7 +30,7 @@ net, demo = lab.net, mag.demo.Demo()
 # **In code** (`methods/injection.py`): `probs = torch.where(rows, source @ self.mapper.to(source.dtype), probs)`
 
 # %% tags=["title"]
-easy = mag.applications.example_sequence()[0]
+easy = mag.bench.applications.example_sequence()[0]
 path = lab.invert(easy, replace(demo.inversion, steps=lab.steps(20)))
 mag.plots.task(easy)
 
@@ -61,8 +61,8 @@ mag.plots.comparison(runs)
 # so; a token that repeats none is new.
 
 # %% tags=["nbval-check-output"]
-found = mag.words.refinement(net.tokenizer, easy.source, easy.target)
-for token, origin in zip(mag.words.tokens(net.tokenizer, easy.target), found.tolist()):
+found = mag.prompts.checks.words.refinement(net.tokenizer, easy.source, easy.target)
+for token, origin in zip(mag.prompts.checks.words.tokens(net.tokenizer, easy.target), found.tolist()):
     print(f"{token:<16} {'new' if origin < 0 else f'from {origin}'}")
 
 # %% [markdown]
@@ -76,7 +76,7 @@ for token, origin in zip(mag.words.tokens(net.tokenizer, easy.target), found.tol
 # **Predict** where the new colour goes in each.
 
 # %%
-task = mag.demo.complex_task(demo.seed)
+task = mag.bench.demo.complex_task(demo.seed)
 hard = lab.invert(task, replace(demo.inversion, steps=lab.steps(20)))
 runs = {
     "P2P": lab.run(task, hard, mag.PromptToPrompt()),
@@ -142,7 +142,7 @@ check_alignment(origin, net)
 # ## Exercise 2 · Is the outside untouched?
 #
 # Difficulty ●●○ · 10 minutes. Compute the PSNR of the background, all that is outside the mask, for "P2P" and for
-# "blend by mask": `mag.metrics.background(source, result, mask)["psnr"]`, with a trace's own `trace.task.image`,
+# "blend by mask": `mag.bench.metrics.background(source, result, mask)["psnr"]`, with a trace's own `trace.task.image`,
 # `trace.result` and `trace.task.region.numpy()`. Put the two numbers in a list.
 #
 # <details><summary>Hint</summary>One line for each: <code>trace = runs["P2P"]</code>, then the call.</details>
@@ -152,7 +152,7 @@ outside = None  # your turn
 
 # %% tags=["solution"]
 def background(trace):
-    return mag.metrics.background(trace.task.image, trace.result, trace.task.region.numpy())["psnr"]
+    return mag.bench.metrics.background(trace.task.image, trace.result, trace.task.region.numpy())["psnr"]
 
 outside = [background(runs[name]) for name in ("P2P", "blend by mask")]
 

@@ -12,15 +12,15 @@
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_nudge, check_spatial, check_token_ratio
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_nudge, check_spatial, check_token_ratio
 import magedit_lab as mag
 
 lab = start()
-net, demo = lab.net, mag.demo.Demo()
+net, demo = lab.net, mag.bench.demo.Demo()
 
 # %%
-task = mag.demo.complex_task(demo.seed)
+task = mag.bench.demo.complex_task(demo.seed)
 path = lab.invert(task, replace(demo.inversion, steps=lab.steps(20)))
 mag.plots.task(task)
 
@@ -48,7 +48,7 @@ first = next(mag.edit(net, task, path, mag.MagEdit(iterations=1)))
 probs = next(iter(first.nudges[0].maps.values()))[0]
 mask = mag.masks.to_cells(task.region, 16, 16).flatten().to(probs)
 word = net.positions(task.target, task.words[0])
-print(f"token ratio {mag.losses.token_ratio(probs, mask, word):.3f}  (1: no attention, 0: all)")
+print(f"token ratio {mag.methods.losses.token_ratio(probs, mask, word):.3f}  (1: no attention, 0: all)")
 
 # %% [markdown]
 # **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
@@ -59,7 +59,7 @@ print(f"token ratio {mag.losses.token_ratio(probs, mask, word):.3f}  (1: no atte
 # **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
 
 # %%
-print(f"spatial ratio {mag.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
+print(f"spatial ratio {mag.methods.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
 
 # %% [markdown]
 # ## 2 · The gradient
@@ -129,7 +129,7 @@ mag.plots.gradient_inside_outside(trace)
 # raising the word's attention at all?
 
 # %%
-from magedit_lab import ablations
+from magedit_lab.bench import ablations
 
 _, other = ablations.settings(demo.guided, demo.inversion)["loss"]
 spatial = other.method

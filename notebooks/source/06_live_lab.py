@@ -13,23 +13,23 @@
 # pictures, and miss only what moves. **Time** {time}.
 
 # %%
-from widgets.ablate import Ablate
-from widgets.app import App
-from widgets.attention_explorer import AttentionExplorer
-from widgets.compare import Compare
-from widgets.gradient_inspector import GradientInspector
-from widgets.live_run import LiveRun
-from widgets.mask_painter import MaskPainter
-from widgets.prompt_editor import PromptEditor
+from magedit_lab.widgets.ablate import Ablate
+from magedit_lab.widgets.app import App
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from magedit_lab.widgets.compare import Compare
+from magedit_lab.widgets.gradient_inspector import GradientInspector
+from magedit_lab.widgets.live_run import LiveRun
+from magedit_lab.widgets.mask_painter import MaskPainter
+from magedit_lab.widgets.prompt_editor import PromptEditor
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_no_guidance, check_strokes
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_no_guidance, check_strokes
 import magedit_lab as mag
 
 lab = start()
-net, demo = lab.net, mag.demo.Demo()
+net, demo = lab.net, mag.bench.demo.Demo()
 
 # %% [markdown]
 # ## 1 · Paint
@@ -42,7 +42,7 @@ net, demo = lab.net, mag.demo.Demo()
 # code: here a click on one of the look-alikes.
 
 # %%
-scene, task = mag.demo.complex_scene(demo.seed), mag.demo.complex_task(demo.seed)
+scene, task = mag.bench.demo.complex_scene(demo.seed), mag.bench.demo.complex_task(demo.seed)
 chosen = [bool((m == task.mask).all()) for m in scene.masks].index(True)
 thing = scene.things[chosen]
 painter = MaskPainter(scene.image)
@@ -59,7 +59,7 @@ painter
 import numpy as np
 from PIL import Image
 
-mask = mag.strokes.rasterise(painter.strokes, *scene.image.size, scene.image)
+mask = mag.masks.strokes.rasterise(painter.strokes, *scene.image.size, scene.image)
 white = Image.fromarray((mask * 255).astype("uint8")).convert("RGB")
 shown = {"picture": scene.image, "mask": white}
 mag.plots.pictures(shown, f"The picture, and the mask: {mask.mean():.1%} of it")
@@ -70,7 +70,7 @@ mag.plots.pictures(shown, f"The picture, and the mask: {mask.mean():.1%} of it")
 
 # %%
 print("equal:", bool((mask == painter.mask).all()))
-print(mag.strokes.dumps(painter.strokes)[:150])
+print(mag.masks.strokes.dumps(painter.strokes)[:150])
 
 # %% [markdown]
 # ## 2 · Write
@@ -91,16 +91,17 @@ editor
 # **The twin** gives the warnings, and draws the figure.
 
 # %%
-from magedit_lab import prompts, side_by_side
+from magedit_lab.prompts import checks
+from magedit_lab.plots import prompt_pair
 
-asked, common = (net.tokenizer, task.source, task.target), mag.words.split(task.source)[1]
-print(prompts.refusals(*asked, ["zebra"])[0])
-print(prompts.unguided(*asked, [common])[0])
-print("as it stands:", prompts.refusals(*asked, task.words) + prompts.unguided(*asked, task.words))
+asked, common = (net.tokenizer, task.source, task.target), mag.prompts.checks.words.split(task.source)[1]
+print(checks.refusals(*asked, ["zebra"])[0])
+print(checks.unguided(*asked, [common])[0])
+print("as it stands:", checks.refusals(*asked, task.words) + checks.unguided(*asked, task.words))
 
 # %%
 sentence = "The tokens of both prompts, joined"
-side_by_side.figure(net.tokenizer, task.source, task.target, task.words, sentence)
+prompt_pair.figure(net.tokenizer, task.source, task.target, task.words, sentence)
 
 # %% [markdown]
 # *The tokens of both prompts.* An edit word that has no line to the source has a map of its own.
@@ -219,7 +220,7 @@ mag.plots.comparison(results)
 
 # %%
 for name, result in results.items():
-    print(f"{name:<14}", ", ".join(mag.scores.spoken(mag.scores.of(result))))
+    print(f"{name:<14}", ", ".join(mag.bench.scores.spoken(mag.bench.scores.of(result))))
 
 # %% [markdown]
 # ## 6 · Move one setting
@@ -271,7 +272,7 @@ app
 # `{"tool": "box", "rect": [left, top, right, bottom]}`, `{"tool": "polygon", "points": [[x, y], …]}`.
 #
 # <details><summary>Hint</summary>x runs to the right and y runs down, both from 0 to 1. An object's foot is at
-# <code>scene.things[i].x, .y</code>, its height is <code>.size</code>. And <code>mag.strokes.trace(mask)</code> makes
+# <code>scene.things[i].x, .y</code>, its height is <code>.size</code>. And <code>mag.masks.strokes.trace(mask)</code> makes
 # strokes of a mask.</details>
 
 # %%
@@ -283,7 +284,7 @@ print(f"the other {thing.kind} is {scene.things[other].colour}")
 my_strokes = []  # your turn
 
 # %% tags=["solution"]
-my_strokes = mag.strokes.trace(scene.masks[other])
+my_strokes = mag.masks.strokes.trace(scene.masks[other])
 
 # %%
 check_strokes(my_strokes, scene.image, scene.masks[other])

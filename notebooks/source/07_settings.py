@@ -12,9 +12,9 @@
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_stop_step, check_total
-from magedit_lab import ablations, applications, metrics
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_stop_step, check_total
+from magedit_lab.bench import ablations, applications, metrics
 import magedit_lab as mag
 
 lab = start()
@@ -27,9 +27,9 @@ lab = start()
 # **In code** (`metrics.py`): `return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))`
 
 # %%
-demo = mag.demo.Demo()
-task = lab.fit(mag.demo.complex_task(demo.seed))
-ideal = mag.demo.ideal(demo.seed).resize(task.image.size)
+demo = mag.bench.demo.Demo()
+task = lab.fit(mag.bench.demo.complex_task(demo.seed))
+ideal = mag.bench.demo.ideal(demo.seed).resize(task.image.size)
 path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 shown = {"source": task.image, "ideal edit": ideal}
 mag.plots.pictures(shown, "The source, and the edit as it should be")
@@ -110,7 +110,7 @@ for name, trace in by_stop.items():
 # $\delta$ in Eq. 4. The paper gives no number; the released code takes $2.5\,\sigma_t$, where $\sigma_t$ is the ratio
 # of noise to signal, so that early nudges are large.
 #
-# **In code** (`methods/mag_edit.py`): `return self.step_size * (ddim.sigma(now.net.alpha(now.t)).item() if by_sigma else 1.0)`
+# **In code** (`methods/mag_edit.py`): `return self.step_size * (ddim.sigma(now.run.net.alpha(now.t)).item() if by_sigma else 1.0)`
 #
 # **Predict:** do many small nudges do what one large one does?
 
@@ -150,8 +150,8 @@ mag.plots.comparison(by_loss)
 # **In code** (`losses.py`): `return lambda_p * positive - lambda_ng * negative`
 
 # %%
-scene, new = mag.demo.complex_scene(demo.seed), task.words[0]
-mask = mag.demo.complex_task(demo.seed).mask
+scene, new = mag.bench.demo.complex_scene(demo.seed), task.words[0]
+mask = mag.bench.demo.complex_task(demo.seed).mask
 (old,) = [t.colour for t, m in zip(scene.things, scene.masks) if (m == mask).all()]
 described = task.target.replace(mag.scenes.phrase([new]), mag.scenes.phrase([old]), 1)
 against = replace(task, negative=described, negative_words=old)

@@ -12,16 +12,17 @@
 
 # %%
 from dataclasses import dataclass, replace
-from widgets.lesson import start
-from widgets.exercises import check_base, check_mask_readers, check_paste
-from magedit_lab import METHODS, benchmark, metrics
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_base, check_mask_readers, check_paste
+from magedit_lab import METHODS
+from magedit_lab.bench import run, metrics
 import magedit_lab as mag
 
 lab = start()
-net, demo = lab.net, mag.demo.Demo()
+net, demo = lab.net, mag.bench.demo.Demo()
 
 # %%
-task = lab.fit(mag.demo.complex_task(demo.seed))
+task = lab.fit(mag.bench.demo.complex_task(demo.seed))
 path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))
 mag.plots.task(task)
 
@@ -169,7 +170,7 @@ mag.plots.comparison(relatives)
 
 # %%
 everything = {**painted, **kept, **guided, **relatives}
-ideal, mask = mag.demo.ideal(demo.seed).resize(task.image.size), task.region.numpy()
+ideal, mask = mag.bench.demo.ideal(demo.seed).resize(task.image.size), task.region.numpy()
 for name, trace in everything.items():
     wrong = metrics.error_to_ideal(trace.result, ideal, mask)
     outside = metrics.background(task.image, trace.result, mask)["psnr"]
@@ -177,7 +178,7 @@ for name, trace in everything.items():
 
 # %% tags=["nbval-check-output"]
 for name in ("p2p", "pnp", "p2p+mag-edit"):
-    with benchmark.Calls(net) as calls:
+    with run.Calls(net) as calls:
         next(mag.edit(net, task, path, METHODS[name]))
     print(f"{name:<13} {calls.count} U-Net calls in the first step")
 
@@ -237,14 +238,14 @@ check_base(method)
 @dataclass(frozen=True)
 class Paste:
     def bind(self, net, task, path):
-        return mag.Hooks()  # your turn
+        return mag.Plan()  # your turn
 
 # %% tags=["solution"]
 @dataclass(frozen=True)
 class Paste:
     def bind(self, net, task, path):
         mask = mag.masks.to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
-        return mag.Hooks(blend=lambda now, step: step.source + mask * (step.target - step.source))
+        return mag.Plan(blend=lambda now, step: step.source + mask * (step.target - step.source))
 
 # %%
 check_paste(Paste(), net, task, path)

@@ -13,10 +13,10 @@
 # %%
 import numpy as np
 from PIL import Image
-from widgets.lesson import start
-from widgets.exercises import check_fool, check_interval, check_psnr
-from magedit_lab import benchmark, metrics, report, study, tabletop
-from magedit_lab.judging import Judges
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_fool, check_interval, check_psnr
+from magedit_lab.bench import run, metrics, report, study, tabletop
+from magedit_lab.bench.judges import Judges
 import magedit_lab as mag
 
 lab = start()
@@ -109,20 +109,20 @@ few = list(tabletop.cases(8))[:: 1 if lab.profile == "lesson" else 2]
 hard = few[len(few) // 2]  # the first in a complex scene
 known = {"Blended": "blended", "P2P": "p2p", "P2P+Mask": "p2p+mask"}
 methods = {name: mag.METHODS[key] for name, key in known.items()}
-methods["P2P+MAG-Edit"] = mag.demo.Demo().guided
+methods["P2P+MAG-Edit"] = mag.bench.demo.Demo().guided
 
 # %%
 import tempfile
 from pathlib import Path
 
-way = mag.Direct(lab.steps(8), mag.demo.Demo().guidance_scale)
-settings = [benchmark.Setting(name, method, way) for name, method in methods.items()]
+way = mag.Direct(lab.steps(8), mag.bench.demo.Demo().guidance_scale)
+settings = [run.Setting(name, method, way) for name, method in methods.items()]
 out = Path(tempfile.mkdtemp(prefix="table1-"))
 
 # %%
 rows = []
 with lab.progress("cases x methods") as after:
-    for row in benchmark.measure(lab.net, few, settings, judges, out):
+    for row in run.measure(lab.net, few, settings, judges, out):
         rows.append(row)
         after(len(rows), len(few) * len(settings))
 
@@ -145,7 +145,7 @@ mag.plots.pictures(shown, f"{hard.task.target}: the source, the ideal edit, and 
 # **Predict:** with eight cases, will the intervals of two methods overlap?
 
 # %%
-table = benchmark.summary(rows)
+table = run.summary(rows)
 for line in table:
     success, clip = line["success"], line["clip"]
     print(f"{line['setting']:<13} success {success[0]:.2f} [{success[1]:.2f}, {success[2]:.2f}]  "
@@ -166,7 +166,7 @@ for line in table:
 # %%
 errors = {name: np.array([r["ideal"] for r in rows if r["setting"] == name]) for name in methods}
 for other in ("P2P", "P2P+Mask"):
-    mean, low, high = benchmark.interval(list(errors["P2P+MAG-Edit"] - errors[other]))
+    mean, low, high = run.interval(list(errors["P2P+MAG-Edit"] - errors[other]))
     print(f"P2P+MAG-Edit minus {other:<8}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
 
 # %% [markdown]

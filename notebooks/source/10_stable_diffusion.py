@@ -15,8 +15,8 @@
 from dataclasses import replace
 from pathlib import Path
 from PIL import Image
-from widgets.lesson import start
-from widgets.exercises import check_memory, check_settings
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_memory, check_settings
 import magedit_lab as mag
 import json, tempfile, time, torch
 
@@ -32,7 +32,7 @@ import json, tempfile, time, torch
 # - The source prompt describes the photograph as it is; the target prompt differs by the words that shall come true.
 
 # %%
-MODEL = str(mag.backbone.SHIPPED / "tabletop")  # "./stable-diffusion-v1-4"
+MODEL = str(mag.model.backbone.SHIPPED / "tabletop")  # "./stable-diffusion-v1-4"
 PHOTO, MASK = None, None  # "room.jpg", "pillow.png"
 SOURCE = None  # "a sofa with a pillow and a pillow"
 TARGET, WORDS = None, None  # "a sofa with a green pillow and a pillow", "green"
@@ -49,7 +49,7 @@ net = lab.net
 # of them it runs.
 
 # %% tags=["nbval-check-output"]
-folder = Path(MODEL) if Path(MODEL).exists() else mag.backbone.SHIPPED / "tabletop"
+folder = Path(MODEL) if Path(MODEL).exists() else mag.model.backbone.SHIPPED / "tabletop"
 for part, kind in json.loads((folder / "model_index.json").read_text()).items():
     if isinstance(kind, list) and kind[1]:
         print(f"{part:<13} {kind[0]:<13} {kind[1]}")
@@ -57,7 +57,7 @@ for part, kind in json.loads((folder / "model_index.json").read_text()).items():
 # %% tags=["nbval-check-output"]
 cells = net.size // net.factor
 print(f"pictures of {net.size} x {net.size}, latents of {cells} x {cells}")
-guided = mag.attention.guided(net.sites(torch.zeros(1, 4, cells, cells)))
+guided = mag.model.attention.guided(net.sites(torch.zeros(1, 4, cells, cells)))
 size = f"{guided[0].height} x {guided[0].width}"
 print(f"{len(guided)} guided sites of {size}; the model predicts {net.prediction}")
 
@@ -72,9 +72,9 @@ print(f"{len(guided)} guided sites of {size}; the model predicts {net.prediction
 
 # %%
 out = Path(tempfile.mkdtemp(prefix="own-photo-"))
-demo = mag.demo.Demo()
+demo = mag.bench.demo.Demo()
 if PHOTO is None:
-    scene, simple = mag.demo.complex_scene(demo.seed + 2), mag.demo.complex_task(demo.seed + 2)
+    scene, simple = mag.bench.demo.complex_scene(demo.seed + 2), mag.bench.demo.complex_task(demo.seed + 2)
     picture, masks = mag.scenes.render(scene, 384)
     chosen = masks[[bool((m == simple.mask).all()) for m in scene.masks].index(True)]
     PHOTO, MASK = out / "photo.png", out / "mask.png"
@@ -107,7 +107,7 @@ mag.plots.task(task)
 # %%
 usual = (mag.NullText(), mag.MagEdit()) if net.size >= 512 else (demo.inversion, demo.guided)
 inversion, method = replace(usual[0], steps=lab.steps(usual[0].steps)), usual[1]
-mag.rehearse(net, small, inversion, method)
+mag.validate(net, small, inversion, method)
 print(inversion)
 print(f"MagEdit: {method.loss}, {method.iterations} nudges a step, step size {method.step_size:g}")
 
@@ -214,16 +214,16 @@ print(again, "-", sum(f.stat().st_size for f in folder.iterdir()) // 1024, "kB")
 # ## Exercise 1 · Does it fit?
 #
 # Difficulty ●○○ · 10 minutes. How many gigabytes ($10^9$ bytes) do the weights of U-Net, autoencoder and text encoder
-# take in float32? `net.unet`, `net.vae` and `net.text_encoder` are PyTorch modules.
+# take in float32? `net.denoiser`, `net.vae` and `net.text_encoder` are PyTorch modules.
 #
-# <details><summary>Hint</summary><code>sum(p.numel() for p in net.unet.parameters())</code> counts one part; a float32
+# <details><summary>Hint</summary><code>sum(p.numel() for p in net.denoiser.parameters())</code> counts one part; a float32
 # has four bytes.</details>
 
 # %% tags=["exercise"]
 gigabytes = None  # your turn
 
 # %% tags=["solution"]
-parts = (net.unet, net.vae, net.text_encoder)
+parts = (net.denoiser, net.vae, net.text_encoder)
 gigabytes = 4 * sum(p.numel() for part in parts for p in part.parameters()) / 1e9
 
 # %%

@@ -12,14 +12,15 @@
 
 # %%
 from dataclasses import replace
-from widgets.lesson import start
-from widgets.exercises import check_entry, check_loss
-from magedit_lab import leaderboard, losses
+from magedit_lab.course.start import start
+from magedit_lab.course.exercises import check_entry, check_loss
+from magedit_lab.bench import leaderboard
+from magedit_lab.methods import losses
 import magedit_lab as mag
 import torch
 
 lab = start()
-demo = mag.demo.Demo()
+demo = mag.bench.demo.Demo()
 
 # %% [markdown]
 # ## 1 · What a loss gets
@@ -80,7 +81,7 @@ slopes = {name: [slope(loss, share) for share in shares] for name, loss in curve
 
 # %%
 x, y = "attention of the word inside the mask", "how fast the loss falls"
-mag.curves.figure(shares, slopes, x, y, log=True)
+mag.plots.curves.figure(shares, slopes, x, y, log=True)
 
 # %% [markdown]
 # *How fast each loss falls with the word's score, by how much attention it has inside the mask.* See which lines lie
@@ -95,7 +96,7 @@ mag.curves.figure(shares, slopes, x, y, log=True)
 # `MagEdit(loss=…)` takes a name or a function. `by_sigma=True` scales the step with the noise, as for the token ratio.
 
 # %%
-task = mag.demo.complex_task(demo.seed)
+task = mag.bench.demo.complex_task(demo.seed)
 path = lab.invert(task, mag.Direct(lab.steps(10), demo.guidance_scale))
 mine = replace(demo.guided, loss=log_ratio, by_sigma=True, step_size=0.1 * demo.guided.step_size)
 tried = {"token ratio": lab.run(task, path, demo.guided), "-log r": lab.run(task, path, mine)}

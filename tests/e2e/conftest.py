@@ -56,9 +56,8 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="session")
 def runs(lab):
     """Finished runs of 50 steps by name, saved into the notebooks' folder under these names."""
-    mag.backbone.quiet()
-    demo = mag.demo.Demo(steps=50, iterations=15, step_size=0.4)  # as far in all as the demo's ten steps of three
-    net, task = mag.Backbone.load("tabletop", "cpu"), mag.demo.complex_task(demo.seed)
+    demo = mag.bench.demo.Demo(steps=50, iterations=15, step_size=0.4)  # as far in all as the demo's ten steps of three
+    net, task = mag.Backbone.load("tabletop", "cpu"), mag.bench.demo.complex_task(demo.seed)
     path = mag.invert(net, task, mag.Direct(demo.steps, demo.guidance_scale))
     keep = mag.Keep(previews=False)
     traces = {name: mag.run(net, task, path, method, keep) for name, method in demo.methods.items()}

@@ -2,12 +2,11 @@
 
 PROLOGUE = """
 import magedit_lab as mag
-from widgets.app import App
-from widgets.mask_painter import MaskPainter
-from widgets.prompt_editor import PromptEditor
-mag.backbone.quiet()
+from magedit_lab.widgets.app import App
+from magedit_lab.widgets.mask_painter import MaskPainter
+from magedit_lab.widgets.prompt_editor import PromptEditor
 net = mag.Backbone.load("tabletop", "cpu")
-task = mag.demo.complex_task(mag.demo.Demo().seed)
+task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed)
 """
 
 
@@ -47,7 +46,7 @@ def test_a_click_grows_and_a_second_region_is_painted_by_keyboard(opened):
     book, _ = opened(
         PROLOGUE, "painter = MaskPainter(task.image, words=['red', 'striped']); painter",
         "print([s['tool'] + ' ' + s.get('region', 'mask') for s in painter.strokes])",
-        "print((painter.masks['mask'] == mag.grow.grow(painter.image, *painter.strokes[0]['points'][0])).all())",
+        "print((painter.masks['mask'] == mag.masks.flood.grow(painter.image, *painter.strokes[0]['points'][0])).all())",
         "print([(r['name'], r['word'], r['weight']) for r in painter.regions], painter._lambdas)",
         "print(painter.mask.mean())",
     )  # fmt: skip
@@ -110,9 +109,9 @@ def test_the_dashboard_runs_an_edit_and_shows_its_attention(opened):
         cell.locator(f".mag.{kind}").wait_for()
     book.photograph(1, "app_setting", ".jp-OutputArea-output")
     cell.get_by_role("tab", name="paint and run").click()
-    cell.locator(".mag.prompts button.token[aria-pressed=true]").first.click()
-    cell.locator(".mag.prompts").get_by_text("A run would be refused").wait_for()
+    cell.locator(".mag.prompts.checks button.token[aria-pressed=true]").first.click()
+    cell.locator(".mag.prompts.checks").get_by_text("A run would be refused").wait_for()
     run.get_by_role("button", name="run the edit").click()
     run.get_by_text("expected at least one edit word").wait_for()
-    cell.locator(".mag.prompts button.token.new").first.click()
-    cell.locator(".mag.prompts").get_by_text("is to come true").wait_for()
+    cell.locator(".mag.prompts.checks button.token.new").first.click()
+    cell.locator(".mag.prompts.checks").get_by_text("is to come true").wait_for()

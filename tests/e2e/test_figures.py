@@ -6,19 +6,17 @@ import time
 
 import pytest
 from book import OUT
-
-from widgets.attention_explorer import AttentionExplorer
-from widgets.gradient_inspector import GradientInspector
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from magedit_lab.widgets.gradient_inspector import GradientInspector
 
 LIVE = """
 import magedit_lab as mag
-from widgets.attention_explorer import AttentionExplorer
-from widgets.gradient_inspector import GradientInspector
-from widgets.live_run import LiveRun
-mag.backbone.quiet()
-demo = mag.demo.Demo()
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from magedit_lab.widgets.gradient_inspector import GradientInspector
+from magedit_lab.widgets.live_run import LiveRun
+demo = mag.bench.demo.Demo()
 net = mag.Backbone.load("tabletop", "cpu")
-live = LiveRun(net, mag.demo.complex_task(demo.seed), demo.guided, mag.Direct(demo.steps, demo.guidance_scale))
+live = LiveRun(net, mag.bench.demo.complex_task(demo.seed), demo.guided, mag.Direct(demo.steps, demo.guidance_scale))
 """
 GUIDED = "P2P+MAG-Edit"
 
@@ -53,7 +51,7 @@ def test_cancelling_and_the_first_preview(opened, figures):
 
 def test_scrubbing_a_run_of_50_steps_takes_no_frame(opened, runs, figures):
     book, _ = opened(
-        "import magedit_lab as mag\nfrom widgets.attention_explorer import AttentionExplorer",
+        "import magedit_lab as mag\nfrom magedit_lab.widgets.attention_explorer import AttentionExplorer",
         f"AttentionExplorer(mag.Trace.load({GUIDED!r}))",
     )
     book.run(0)

@@ -3,10 +3,10 @@
 import pytest
 from book import OUT
 from contrast import FAINT
-
-from gallery import pages
 from gallery.__main__ import demo_run
-from gallery.lesson import lessons
+
+from notebooks.site import pages
+from notebooks.site.lesson import lessons
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 NAMES = [lesson.name for lesson in lessons()]

@@ -5,9 +5,9 @@ from contrast import FAINT
 
 RUNS = """
 import magedit_lab as mag
-from widgets.attention_explorer import AttentionExplorer
-from widgets.compare import Compare
-from widgets.gradient_inspector import GradientInspector
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from magedit_lab.widgets.compare import Compare
+from magedit_lab.widgets.gradient_inspector import GradientInspector
 runs = {name: mag.Trace.load(name) for name in ("P2P", "P2P+Mask", "P2P+MAG-Edit")}
 trace = runs["P2P+MAG-Edit"]
 """
@@ -147,10 +147,10 @@ def test_results_are_compared_under_one_zoom(opened, runs):
 def test_a_missing_run_is_made_on_demand(opened, runs):
     method = runs["P2P+MAG-Edit"]
     book, _ = opened(
-        RUNS + "from widgets.ablate import Ablate\nmag.backbone.quiet()\nnet = mag.Backbone.load('tabletop', 'cpu')\n"
+        RUNS + "from magedit_lab.widgets.ablate import Ablate\nnet = mag.Backbone.load('tabletop', 'cpu')\n"
         "method, task = mag.METHODS['p2p+mag-edit'], trace.task\n"
-        "path = mag.invert(net, task, mag.Direct(16, mag.demo.Demo().guidance_scale))\n"
-        "before = dict(mag.ablations.sweep(net, task, path, method, 'iterations', (0, 1)))",
+        "path = mag.invert(net, task, mag.Direct(16, mag.bench.demo.Demo().guidance_scale))\n"
+        "before = dict(mag.bench.ablations.sweep(net, task, path, method, 'iterations', (0, 1)))",
         "widget = Ablate(net, task, method, path, 'iterations', (0, 1, 5, 15), before); widget",
         "print(widget.value, widget.missing, widget.state)",
     )  # fmt: skip
@@ -217,10 +217,11 @@ def test_all_is_reached_and_moved_by_keyboard_and_jupyter_takes_none_of_it(opene
 
 def test_all_can_be_read_in_the_dark(opened, runs):
     book, _ = opened(
-        RUNS + "from widgets.mask_painter import MaskPainter\nfrom widgets.prompt_editor import PromptEditor\n"
+        RUNS + "from magedit_lab.widgets.mask_painter import MaskPainter\n"
+        "from magedit_lab.widgets.prompt_editor import PromptEditor\n"
         "net = mag.Backbone.load('tabletop', 'cpu'); task = trace.task",
         "AttentionExplorer(trace)", "GradientInspector(trace)", "Compare(runs)",
-        "MaskPainter(task.image, mag.strokes.trace(task.region.numpy()))",
+        "MaskPainter(task.image, mag.masks.strokes.trace(task.region.numpy()))",
         "PromptEditor(net.tokenizer, task.source, task.target, ['zebra'])",
     )  # fmt: skip
     for index in range(6):

@@ -8,12 +8,11 @@ from book import OUT
 
 SCENE = """
 import magedit_lab as mag
-from widgets.mask_painter import MaskPainter
-from widgets.attention_explorer import AttentionExplorer
-from widgets.live_run import LiveRun
-mag.backbone.quiet()
-demo = mag.demo.Demo()
-task = mag.demo.complex_task(demo.seed)
+from magedit_lab.widgets.mask_painter import MaskPainter
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from magedit_lab.widgets.live_run import LiveRun
+demo = mag.bench.demo.Demo()
+task = mag.bench.demo.complex_task(demo.seed)
 """
 RUN = """
 net = mag.Backbone.load("tabletop", "cpu")

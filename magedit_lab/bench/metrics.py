@@ -1,0 +1,148 @@
+"""What an edit is worth: pure image metrics, and scores by CLIP and DINO models through transformers."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, CLIPModel, CLIPProcessor
+
+from ..files import reason
+from ..model.loading import SHIPPED
+
+Array = Float[np.ndarray, "h w 3"]
+Plane = Float[np.ndarray, "h w"]
+
+
+def unit(image: Image.Image | np.ndarray) -> Array:
+    """A picture as floats in 0-1."""
+    return np.asarray(image, np.float64) / 255
+
+
+def mse(a: Array, b: Array) -> float:
+    """Mean squared difference of two pictures in 0-1."""
+    return float(np.square(a - b).mean())
+
+
+def psnr(a: Array, b: Array) -> float:
+    """-10 log10 of the mean squared difference, in dB; infinite for equal pictures."""
+    error = mse(a, b)
+    return float("inf") if error == 0 else float(-10 * np.log10(error))
+
+
+def background(source: Image.Image, result: Image.Image, mask: Plane) -> dict[str, float]:
+    """PSNR, MSE and SSIM outside the mask, as PIE-Bench codes them: both pictures times (1 - mask), then the mean over
+    the whole frame. A large mask therefore flatters; compare only at equal masks."""
+    a, b = (unit(image) * (mask < 0.5)[..., None] for image in (source, result))
+    ssim = structural_similarity(a, b, channel_axis=2, data_range=1.0)
+    return {"psnr": psnr(a, b), "mse": mse(a, b), "ssim": float(ssim)}
+
+
+def error_to_ideal(result: Image.Image, ideal: Image.Image, mask: Plane) -> float:
+    """Root mean square difference to the ideal edit inside the mask, in 0-1."""
+    inside = mask >= 0.5
+    return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))
+
+
+def crop(image: Image.Image, mask: Plane) -> Image.Image:
+    """The mask's bounding box, as the paper crops for its local scores (it names no margin; none here)."""
+    rows, columns = np.nonzero(mask >= 0.5)
+    return image.crop((int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1))
+
+
+def located(name: str) -> str | Path:
+    """The folder of a shipped model, or the name as it is."""
+    shipped = any((SHIPPED / name / index).exists() for index in ("config.json", "model_index.json"))
+    return SHIPPED / name if shipped else name
+
+
+class Clip:
+    """A CLIP by name: the shipped `tabletop-clip`, a folder, or a hub name such as openai/clip-vit-large-patch14."""
+
+    def __init__(self, name: str = "tabletop-clip") -> None:
+        self.name = name
+        try:
+            self.model = CLIPModel.from_pretrained(located(name), use_safetensors=True, dtype=torch.float32).eval()
+            self.processor = CLIPProcessor.from_pretrained(located(name))
+        except Exception as error:  # the libraries raise all kinds for broken folders
+            raise ValueError(
+                f"cannot load CLIP {name!r}: {reason(error)}; expected a shipped model, folder or name"
+            ) from None
+
+    @torch.no_grad()
+    def similarity(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
+        """Cosine of each picture with each text."""
+        given = self.processor(
+            text=list(texts), images=list(images), return_tensors="pt", padding=True, truncation=True
+        )
+        found = self.model(**given)
+        return found.image_embeds @ found.text_embeds.T
+
+    def score(self, image: Image.Image, text: str) -> float:
+        """100 times the cosine, not below 0: the CLIP score. Numbers of different CLIP models do not compare."""
+        return 100 * max(self.similarity([image], [text]).item(), 0.0)
+
+    def choose(self, image: Image.Image, texts: Sequence[str]) -> int:
+        """Which of the texts fits best."""
+        return int(self.similarity([image], texts).argmax())
+
+
+class Structure:
+    """DINO-ViT self-similarity distance (Tumanyan et al. 2022): how far the layout of keys has changed.
+
+    Keys of the last layer, cosine of every pair of tokens, mean squared difference of the two tables. By name:
+    facebook/dino-vitb8 for photographs (pictures scaled to 0-1 and normalised, where PIE-Bench's code feeds 0-255), or
+    a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop that is no square is squeezed into one,
+    where published code scales its short side. Numbers of different models do not compare.
+    """
+
+    def __init__(self, name: str = "tabletop-clip") -> None:
+        self.name, folder = name, located(name)
+        try:
+            config = AutoConfig.from_pretrained(folder)
+            loader: Any = CLIPModel if config.model_type == "clip" else AutoModel
+            model = loader.from_pretrained(folder, use_safetensors=True, dtype=torch.float32).eval()
+        except Exception as error:  # the libraries raise all kinds for broken folders
+            raise ValueError(
+                f"cannot load ViT {name!r}: {reason(error)}; expected a shipped model, folder or name"
+            ) from None
+        self.model, self.mean, self.std = model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        if config.model_type == "clip":
+            eye = CLIPProcessor.from_pretrained(folder).image_processor
+            self.model, self.mean, self.std = model.vision_model, eye.image_mean, eye.image_std
+        self.side = self.model.config.image_size
+
+    @cached_property
+    def keys(self) -> nn.Linear:
+        """The last layer's projection to keys."""
+        found = [m for n, m in self.model.named_modules() if n.split(".")[-1] in ("key", "k_proj")]
+        if not found:
+            raise ValueError(f"expected a ViT with keys, got {self.name!r}, in which no layer is named key or k_proj")
+        return found[-1]
+
+    def distance(self, a: Image.Image, b: Image.Image) -> float:
+        """Between two pictures; 0 for equal ones."""
+        return float((self._table(a) - self._table(b)).square().mean())
+
+    @torch.no_grad()
+    def _table(self, image: Image.Image) -> Float[Tensor, "tokens tokens"]:
+        heard: list[Tensor] = []
+        handle = self.keys.register_forward_hook(lambda _module, _inputs, output: heard.append(output[0]))
+        try:
+            self.model(self._pixels(image))
+        finally:
+            handle.remove()
+        unit_keys = nn.functional.normalize(heard[0], dim=-1)
+        return unit_keys @ unit_keys.T
+
+    def _pixels(self, image: Image.Image) -> Tensor:
+        square = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)
+        x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
+        mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
+        return (x - mean) / std

@@ -1,0 +1,14 @@
+from . import base as base
+from . import ddim as ddim
+from . import null_text as null_text
+from . import proximal as proximal
+from . import table as table
+from .base import Inversion as Inversion
+from .base import Path as Path
+from .ddim import DDIM as DDIM
+from .ddim import Direct as Direct
+from .ddim import NegativePrompt as NegativePrompt
+from .null_text import NullText as NullText
+from .proximal import Proximal as Proximal
+from .table import INVERSIONS as INVERSIONS
+from .table import invert as invert

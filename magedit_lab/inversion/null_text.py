@@ -1,0 +1,73 @@
+"""Null-text inversion (Mokady et al. 2023): the empty prompt is trained until guidance stays on the route."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+
+from ..model import schedule
+from ..model.backbone import Backbone, Latent, Text
+from ..settings import setting
+from .base import Inversion, Path, Progress, ddim_route
+
+
+@dataclass(frozen=True)
+class NullText(Inversion):
+    """At each step the empty prompt's embedding is trained.
+
+    Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
+    below tolerance + slack x i, as published; a small latent asks for less slack. `progress` is called after each of
+    them. The route is the one that the trained embeddings give, so a source branch replays it. fixed_point: as in
+    `DDIM`, for the route that it trains towards.
+    """
+
+    reference: ClassVar[str] = "null-text inversion (Mokady et al. 2023)"
+
+    steps: int = setting(50, "DDIM steps; the published rate falls to nothing at the hundredth", least=1, most=100)
+    inner: int = setting(10, "updates a step, at most", least=0)
+    rate: float = setting(1e-2, "Adam's learning rate at the first step", least=0)
+    tolerance: float = setting(1e-5, "squared error that ends a step's updates", least=0)
+    slack: float = setting(2e-5, "by which the tolerance grows a step", least=0)
+    fixed_point: int = setting(0, "how often each step up is taken anew, at most", least=0)
+
+    def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
+        route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps, self.fixed_point)
+        times, uncond = tuple(net.schedule.timesteps(self.steps)), net.embed("")
+        latents, trained = [route[0]], []
+        for i in range(self.steps):
+            moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
+            uncond = self._train(moved, uncond, route[i + 1], i, progress)
+            trained.append(uncond)
+            with torch.no_grad():
+                latents.append(moved(uncond))
+            progress(self.steps + i + 1, 2 * self.steps)
+        return Path(torch.cat(latents), z0, times, torch.cat(trained), cond, True, self.guidance_scale)
+
+    @torch.enable_grad()
+    def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int, progress: Progress) -> Text:
+        uncond = start.clone().requires_grad_(True)
+        adam = torch.optim.Adam([uncond], lr=self.rate * (1 - i / 100))
+        for _ in range(self.inner):
+            loss = F.mse_loss(moved(uncond), goal)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            progress(self.steps + i, 2 * self.steps)  # no further, but whoever watches may stop here
+            if loss.item() < self.tolerance + self.slack * i:
+                break
+        return uncond.detach()
+
+
+class _Guided:
+    """One guided DDIM step as a function of the unconditional embedding alone; the rest is computed once."""
+
+    def __init__(self, net: Backbone, z: Latent, cond: Text, times: tuple[int, ...], i: int, scale: float) -> None:
+        self.net, self.z, self.t, self.scale = net, z, times[i], scale
+        self.here, self.there = net.level(self.t), net.level(schedule.previous(times, i))
+        with torch.no_grad():
+            self.eps = net.predict(z, self.t, cond)
+
+    def __call__(self, uncond: Text) -> Latent:
+        eps = schedule.guidance(self.net.predict(self.z, self.t, uncond), self.eps, self.scale)
+        return schedule.move(self.z, eps, self.here, self.there)

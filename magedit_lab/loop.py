@@ -1,0 +1,135 @@
+"""The one loop that every method runs in, and the stream of steps that it yields."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .inversion.base import Path
+from .methods.base import Method, Plan
+from .methods.table import METHODS
+from .model import schedule
+from .model.backbone import Backbone, Latent, Text
+from .model.hooks import chain, recorder
+from .runs import Run
+from .settings import named
+from .steps import Branch, Listener, Maps, Now, Nudge, Step, read
+from .task import Task
+
+Watch = Callable[[Now, Nudge], object]
+
+
+@torch.no_grad()
+def edit(
+    net: Backbone, task: Task, path: Path, method: Method | str, watch: Watch | None = None,
+    listen: Mapping[str, Listener] | None = None,
+) -> Iterator[Step]:  # fmt: skip
+    """Yield each Step of an edit.
+
+    method: a Method, or a name of METHODS. watch: sees each nudge as it happens; raising there, or stopping, harms
+    nothing. listen: functions f(output, where) by module name, such as "mid_block.resnets.0", that get what the module
+    puts out in each pass, nudges too (there nothing above the last guided site is run); no bit of the run changes.
+
+    Raises FloatingPointError, naming timestep and iteration, where something is not finite.
+    """
+    run = Run(net, task, path)
+    plan = named(METHODS, method, "method").bind(run)
+    source = path.latents[plan.first : plan.first + 1]
+    target = plan.start(source)
+    for i, t in list(enumerate(path.times))[plan.first :]:
+        now = Now(run, i, t, source, target, listen=listen or {})
+        step = _step(now, plan, watch)
+        source, target = step.source, step.target
+        yield step
+
+
+def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
+    """One guided step of both branches: source passes, nudges, target passes, blend."""
+    path = began.run.path
+    source_eps, source_maps = _source_pass(began, path.cond, True, plan.record(began))
+    uncond_eps, uncond_maps = _source_pass(began, began.uncond, False, plan.record_uncond(began))
+    now = replace(began, source_maps=source_maps, uncond_maps=uncond_maps)
+    nudges = _nudges(now, plan, watch)
+    now = replace(now, target=nudges[-1].latent) if nudges else now
+    cond, uncond, maps = _target_passes(now, plan)
+    eps, target = _guided_move(now, uncond, cond)
+    x0 = schedule.to_x0(now.target, eps, now.level)
+    sites = [s.name for s in now.run.guided if s.name in source_maps]
+    step = Step(
+        replace(now, target=began.target), now.target, eps, _source_after(now, uncond_eps, source_eps), target, x0,
+        {name: source_maps[name] for name in sites}, maps, nudges,
+    )  # fmt: skip
+    _require_finite(now, nudges, target)
+    return replace(step, target=plan.blend(now, step))
+
+
+def _source_pass(now: Now, text: Text, conditional: bool, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
+    """The source branch for one prompt: its noise prediction and what its sites put out. Where the path replays its
+    latents nobody needs the noise, so the pass ends at the last site, and without sites there is none."""
+    maps: Maps = {}
+    branch: Branch = "source"
+    hooks = {site: recorder(maps, site) for site in sites}
+    if not now.run.path.pin:
+        return now.predict(branch, conditional, text, hooks), maps
+    if sites:
+        order = now.run.net.layout(now.source).order
+        now.predict(branch, conditional, text, hooks, until=max(sites, key=lambda site: order[site]))
+    return None, maps
+
+
+def _nudges(now: Now, plan: Plan, watch: Watch | None) -> tuple[Nudge, ...]:
+    """All nudges of a step, their numbers read from the device at once; `watch` has them read at each."""
+    nudges = []
+    for nudge in plan.guide(now):
+        nudges.append(nudge)
+        if watch:
+            _require_finite(now, (nudge,), nudge.latent, len(nudges))
+            watch(now, nudge)
+    read(nudges)
+    return tuple(nudges)
+
+
+def _target_passes(now: Now, plan: Plan) -> tuple[Latent, Latent, Maps]:
+    """The target's conditional and unconditional noise prediction, and its maps at the guided sites after injection."""
+    maps: Maps = {}
+    hooks = dict(plan.hooks(now))
+    hooks |= {s.name: chain(hooks.get(s.name), recorder(maps, s.name)) for s in now.run.guided}
+    branch: Branch = "target"
+    cond = now.predict(branch, True, now.run.cond, hooks)
+    uncond = now.predict(branch, False, now.uncond, plan.uncond_hooks(now))
+    assert cond is not None  # no `until`, so the forward went on to its end
+    assert uncond is not None
+    return cond, uncond, maps
+
+
+def _guided_move(now: Now, uncond: Latent, cond: Latent) -> tuple[Latent, Latent]:
+    """The target's guided noise prediction, and its latent after the step; thinned out where the path has proximal
+    guidance."""
+    scale, proximal = now.run.path.guidance_scale, now.run.path.proximal
+    if not proximal:
+        eps = schedule.guidance(uncond, cond, scale)
+        return eps, schedule.move(now.target, eps, now.level, now.next_level)
+    eps = uncond + scale * proximal.kept(cond - uncond)
+    target = schedule.move(now.target, eps, now.level, now.next_level)
+    return eps, proximal.pulled(target, now.recorded, cond - uncond) if now.t < proximal.below else target
+
+
+def _source_after(now: Now, uncond: Latent | None, cond: Latent | None) -> Latent:
+    """The source's latent after the step: the recorded one where the path replays them."""
+    if uncond is None or cond is None:
+        return now.recorded
+    eps = schedule.guidance(uncond, cond, now.run.path.guidance_scale)
+    return schedule.move(now.source, eps, now.level, now.next_level)
+
+
+def _require_finite(now: Now, nudges: tuple[Nudge, ...], z: Tensor, iteration: int = 0) -> None:
+    """FloatingPointError that names the first nudge whose latent is not finite, or the step."""
+    if z.isfinite().all():
+        return
+    bad = next((k for k, nudge in enumerate(nudges, 1) if not nudge.latent.isfinite().all()), 0)
+    where = f", iteration {iteration or bad}" if bad else ""
+    raise FloatingPointError(
+        f"expected finite latents, got NaN or infinity at step {now.i}, timestep {now.t}{where}; "
+        "take a smaller step size, or float32"
+    )

@@ -1,0 +1,11 @@
+from . import flood as flood
+from . import raster as raster
+from . import regions as regions
+from . import strokes as strokes
+from .raster import as_mask as as_mask
+from .raster import dilate as dilate
+from .raster import open_image as open_image
+from .raster import open_mask as open_mask
+from .raster import read_image as read_image
+from .raster import to_cells as to_cells
+from .raster import union as union

@@ -1,0 +1,25 @@
+"""Whether a method fits a task and a model, before the inversion is paid for."""
+
+import torch
+
+from ..inversion.base import Inversion, Path
+from ..inversion.table import INVERSIONS
+from ..model.backbone import Backbone
+from ..runs import Run
+from ..settings import named
+from ..task import Task
+from .base import Method
+from .table import METHODS
+
+
+@torch.no_grad()
+def validate(net: Backbone, task: Task, inversion: Inversion | str, method: Method | str) -> None:
+    """Raise now, in one line, what `edit` would raise when it binds the method: a word with no token of its own,
+    prompts that can't be swapped, a stop step beyond the last."""
+    inversion, method = named(INVERSIONS, inversion, "inversion"), named(METHODS, method, "method")
+    times = tuple(net.schedule.timesteps(inversion.steps))
+    cells = net.size // net.factor
+    z = torch.zeros(len(times) + 1, net.channels, cells, cells, device=net.device, dtype=net.precision)
+    cond = net.embed(task.source)
+    path = Path(z, z[-1:], times, cond.expand(len(times), -1, -1), cond, True, inversion.guidance_scale)
+    method.bind(Run(net, task, path))

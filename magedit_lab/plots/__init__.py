@@ -1,0 +1,5 @@
+"""Figures from traces. Each function returns a Plot: a matplotlib Figure that knows its own alt text."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

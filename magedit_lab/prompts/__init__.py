@@ -1,0 +1,5 @@
+"""Words, tokens and what corresponds between two prompts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

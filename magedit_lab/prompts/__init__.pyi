@@ -1,0 +1,2 @@
+from . import checks as checks
+from . import words as words

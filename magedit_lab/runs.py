@@ -1,0 +1,82 @@
+"""Run: an edit as one model sees it. Methods, traces, widgets and checks read it; nobody derives these anew."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from jaxtyping import Float
+from torch import Tensor
+
+from .inversion.base import Path
+from .masks.raster import to_cells
+from .model.attention import Site, guided
+from .model.backbone import Backbone, Text
+from .prompts import words
+from .task import Task
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A task on a model along a path. What follows from these three is computed once, when it is first asked for."""
+
+    net: Backbone
+    task: Task
+    path: Path
+    _columns: dict[str, list[int]] = field(default_factory=dict)
+    _cells: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Run({self.net.name!r}, {self.task.target!r}, {self.path.steps} steps)"
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """All attention sites, in the order in which they run."""
+        return self.net.sites(self.path.latents)
+
+    @cached_property
+    def guided(self) -> tuple[Site, ...]:
+        """The cross-attention sites where edits are guided and shown: those of `attention.guided`."""
+        return tuple(guided(self.sites))
+
+    @cached_property
+    def cond(self) -> Text:
+        """The target prompt's embedding."""
+        return self.net.embed(self.task.target)
+
+    def columns(self, word: str) -> list[int]:
+        """Columns of a word of the target prompt in its attention maps, for every method and every figure.
+
+        Of a word that stands there more than once these are the occurrences that are new: their tokens repeat none of
+        the source prompt's. Where none is new, or all are, they are all of its occurrences.
+        """
+        if word not in self._columns:
+            self._columns[word] = words.edited(self.net.tokenizer, self.task.source, self.task.target, word)
+        return self._columns[word]
+
+    def new_columns(self, word: str) -> list[int]:
+        """`columns`; ValueError where the word is not new, so that its map is the source's and can't be guided."""
+        return words.require_new(self.net.tokenizer, self.task.source, self.task.target, word)
+
+    def source_columns(self, word: str) -> list[int]:
+        """Columns of a word of the source prompt, all its occurrences taken together."""
+        return words.positions(self.net.tokenizer, self.task.source, word, "source")
+
+    @cached_property
+    def common(self) -> list[int]:
+        """Columns of the target's tokens that repeat a token of the source prompt, start and end tokens left out."""
+        return words.common(self.net.tokenizer, self.task.source, self.task.target)
+
+    def cells(self, mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tensor, "height width"]:
+        """A mask of the picture in the cells of an attention site or a latent, in 0-1, on the model's device."""
+        key = (id(mask), height, width)
+        if key not in self._cells:
+            self._cells[key] = to_cells(mask, height, width).to(self.path.latents)
+        return self._cells[key]
+
+    def region(self, height: int, width: int) -> Float[Tensor, "height width"]:
+        """All masks of the task together, in such cells."""
+        return self.cells(self.task.region, height, width)
+
+    @cached_property
+    def latent_mask(self) -> Float[Tensor, "h w"]:
+        """All masks of the task together, in the latent's cells."""
+        return self.region(*self.path.latents.shape[-2:])

@@ -1,0 +1,1 @@
+"""What the notebooks import: their start, and the checks of their exercises."""

@@ -1,0 +1,105 @@
+"""Write the site: a page for each notebook, an index with pictures, and a run whose attention can be scrubbed."""
+
+import base64
+import html
+import struct
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+
+import magedit_lab as mag
+
+from . import frozen, slides
+from .lesson import NOTEBOOKS, Lesson, lessons
+from .prose import to_html
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def site(out: Path, trace: mag.Trace) -> list[Path]:
+    """All pages; returns their paths, the index first."""
+    course = lessons()
+    made = [index(out, course), explorer(out, trace)]
+    made += [page(lesson, out) for lesson in course]
+    solved = lessons(NOTEBOOKS / "solutions")
+    return made + [page(lesson, out / "solutions", "../", ", solved") for lesson in solved]
+
+
+def decks(out: Path) -> list[Path]:
+    """Slides of every notebook."""
+    return [deck(lesson, out) for lesson in lessons()]
+
+
+def page(lesson: Lesson, out: Path, top: str = "", more: str = "") -> Path:
+    shown = _export(lesson, "index.html.j2", top=top, more=more)
+    return _written(out / f"{lesson.name}.html", shown)
+
+
+def deck(lesson: Lesson, out: Path) -> Path:
+    shown = _export(lesson, "slides.html.j2", slides=slides.cut(lesson.notebook))
+    return _written(out / f"{lesson.name}.html", shown)
+
+
+def index(out: Path, course: list[Lesson]) -> Path:
+    """Cards with a picture, goals and time; the pictures are written beside."""
+    out.mkdir(parents=True, exist_ok=True)
+    cards = []
+    for lesson in course:
+        png, words = lesson.picture()
+        (out / f"{lesson.name}.png").write_bytes(png)
+        cards.append({"lesson": lesson, "alt": words})
+    return _written(out / "index.html", _template("gallery.html.j2").render(cards=cards, top="", **_looks()))
+
+
+def explorer(out: Path, trace: mag.Trace) -> Path:
+    """AttentionExplorer with all maps of one run, alive without a kernel."""
+    widget = AttentionExplorer(trace)
+    element = frozen.element(widget, frozen.picture(widget.still(), widget.sentence))
+    widget.close()
+    shown = _template("attention.html.j2").render(element=element, task=trace.task, top="", **_looks())
+    return _written(out / "attention.html", shown)
+
+
+def _export(lesson: Lesson, file: str, **resources: Any) -> str:
+    exporter = HTMLExporter(template_name="gallery", template_file=file, extra_template_basedirs=[str(TEMPLATES)])
+    exporter.register_filter("prose", lambda text: to_html(text, lesson.path.parent))
+    exporter.register_filter("alt", _alt)
+    exporter.register_filter("wide", _wide)
+    return exporter.from_notebook_node(lesson.notebook, {"lesson": lesson, **resources, **_looks()})[0]
+
+
+def _alt(output: NotebookNode) -> str:
+    """The words of a figure; ValueError where it has none."""
+    words = output.metadata.get("image/png", {}).get("alt")
+    if not words:
+        raise ValueError(f"expected words for every figure, got none for {output.data.get('text/plain')!r}; add `alt`")
+    return html.escape(words)
+
+
+def _wide(output: NotebookNode) -> bool:
+    """Whether a phone should show a figure at a size that can be read, and scroll it."""
+    head = base64.b64decode(output.data["image/png"][:32])
+    width, height = struct.unpack(">II", head[16:24])
+    return width > 2 * height
+
+
+def _looks() -> dict[str, str]:
+    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
+    code = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
+    return {"style": (TEMPLATES / "style.css").read_text(), "code_style": code}
+
+
+def _template(name: str) -> jinja2.Template:
+    folders = [TEMPLATES / "gallery"]
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(folders), autoescape=True).get_template(name)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

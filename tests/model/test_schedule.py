@@ -1,0 +1,71 @@
+import pytest
+import torch
+from diffusers import DDIMInverseScheduler, DDIMScheduler
+
+from magedit_lab.model.schedule import Level, Schedule, move, previous, to_eps
+
+CONFIG = {
+    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
+    "set_alpha_to_one": False,
+}  # fmt: skip
+
+
+def schedule(**more):
+    return Schedule.of(DDIMScheduler(**CONFIG, **more), torch.float32)
+
+
+def level(alpha):
+    return Level(alpha.sqrt(), (1 - alpha).sqrt())
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("steps", [1, 10, 50])
+def test_a_whole_run_equals_diffusers_ddim(prediction, steps):
+    scheduler = DDIMScheduler(**CONFIG, prediction_type=prediction)
+    scheduler.set_timesteps(steps)
+    own = Schedule.of(scheduler, torch.float32)
+    assert own.timesteps(steps) == scheduler.timesteps.tolist()
+    generator = torch.Generator().manual_seed(0)
+    ours = theirs = torch.randn(1, 4, 8, 8, generator=generator)
+    for i, t in enumerate(times := tuple(own.timesteps(steps))):
+        out = torch.randn(1, 4, 8, 8, generator=generator)
+        here, there = own.at(t), own.at(previous(times, i))
+        ours = move(ours, to_eps(out, ours, here, prediction), here, there)
+        theirs = scheduler.step(out, t, theirs).prev_sample
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_the_way_up_equals_diffusers_inverse_scheduler():
+    scheduler = DDIMInverseScheduler(**CONFIG)
+    scheduler.set_timesteps(10)
+    z = torch.randn(1, 4, 8, 8)
+    eps = torch.randn(1, 4, 8, 8)
+    t = 300
+    expected = scheduler.step(eps, t, z).prev_sample
+    before, after = level(scheduler.alphas_cumprod[t - 100]), level(scheduler.alphas_cumprod[t])
+    assert torch.allclose(move(z, eps, before, after), expected, atol=1e-5)
+
+
+def test_a_move_and_its_way_back_cancel():
+    z, eps = torch.randn(2, 1, 4, 8, 8, dtype=torch.float64)
+    a, b = (level(torch.tensor(alpha, dtype=torch.float64)) for alpha in (0.9, 0.2))
+    assert torch.allclose(move(move(z, eps, a, b), eps, b, a), z)
+
+
+def test_sigma_is_noise_over_signal():
+    own = schedule()
+    here = own.at(300)
+    assert own.sigma(300) == pytest.approx((here.noise / here.signal).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [0, -3, 1001])
+def test_impossible_step_counts_are_refused(steps):
+    with pytest.raises(ValueError, match=f"expected 1 to 1000 steps, got {steps}"):
+        schedule().timesteps(steps)
+
+
+def test_an_unknown_prediction_type_is_refused():
+    with pytest.raises(ValueError, match="epsilon or v"):
+        to_eps(torch.zeros(1), torch.zeros(1), level(torch.tensor(0.5)), "sample")
+    with pytest.raises(ValueError, match="epsilon or v"):
+        schedule(prediction_type="sample")

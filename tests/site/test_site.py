@@ -1,0 +1,173 @@
+"""The site's pages as text; `tests/e2e/test_gallery.py` opens them in a browser."""
+
+import base64
+import html
+import json
+import re
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+from magedit_lab.widgets.attention_explorer import AttentionExplorer
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import magedit_lab as mag
+from notebooks.site import frozen, pages, slides
+from notebooks.site.lesson import NOTEBOOKS, Lesson, lessons
+from notebooks.site.maths import mathml
+from notebooks.site.prose import to_html
+
+COURSE = lessons()
+each = pytest.mark.parametrize("lesson", COURSE, ids=lambda x: x.name)
+
+
+class Elements(HTMLParser):
+    """Every start tag with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def trace(net, task, path):
+    return mag.run(net, task, path, mag.PromptToPrompt())
+
+
+@pytest.fixture(scope="module")
+def explorer(trace):
+    return AttentionExplorer(trace)
+
+
+@pytest.fixture(scope="module")
+def site(trace, tmp_path_factory):
+    out = tmp_path_factory.mktemp("site")
+    pages.site(out, trace)
+    return out
+
+
+def test_every_committed_notebook_is_a_page_and_the_index_leads_to_it(site):
+    links = {a.get("href") for tag, a in Elements((site / "index.html").read_text()).found if tag == "a"}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")) + sorted(NOTEBOOKS.glob("solutions/*.ipynb")):
+        name = path.relative_to(NOTEBOOKS).with_suffix(".html")
+        assert (site / name).exists()
+        assert str(name) in links
+
+
+def test_nothing_is_fetched_when_a_page_is_read(site):
+    for file in site.rglob("*.html"):
+        for tag, a in Elements(file.read_text()).found:
+            address = a.get("src") or (tag == "link" and a.get("href")) or ""
+            assert not re.match(r"(https?:)?//", address), (file.name, address)
+        assert "@import" not in file.read_text()
+
+
+def test_every_picture_has_words_and_every_page_its_name(site):
+    for file in site.rglob("*.html"):
+        found = Elements(file.read_text()).found
+        assert all(a.get("alt") for tag, a in found if tag == "img"), file
+        assert {"html", "title", "main", "h1"} <= {tag for tag, _ in found}, file
+
+
+@each
+def test_a_page_has_every_cell_in_order(lesson, site):
+    text = (site / f"{lesson.name}.html").read_text()
+    code = [c for c in lesson.notebook.cells if c.cell_type == "code"]
+    assert sum(a.get("class") == "code" for _, a in Elements(text).found) == len(code)
+    shown = iter([a["src"].partition(",")[2] for tag, a in Elements(text).found if tag == "img"])
+    for output in (o for c in code for o in c.outputs if "image/png" in o.get("data", {})):
+        assert output.data["image/png"].replace("\n", "") in shown
+
+
+@each
+def test_every_formula_of_the_course_becomes_mathml(lesson):
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "markdown":
+            prose = re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.DOTALL)
+            assert to_html(cell.source, lesson.path.parent).count("<math ") == len(re.findall(r"\$[^$]+\$", prose))
+
+
+def test_a_formula_keeps_its_structure():
+    made = html.unescape(mathml(r"\frac{1}{|M|}\mathcal L"))
+    assert "<mfrac><mrow><mn>1</mn></mrow>" in made
+    assert "\N{SCRIPT CAPITAL L}" in made
+    assert "mathvariant" not in made
+
+
+def test_a_formula_in_a_folded_hint_is_drawn():
+    made = to_html("<details><summary>Hint</summary>where $z_t$ is</details>", NOTEBOOKS)
+    assert "<msub><mi>z</mi><mi>t</mi></msub>" in made
+    assert "$" not in made
+
+
+def test_a_command_that_is_not_known_is_told():
+    with pytest.raises(ValueError, match=r"got \\nosuchthing in '\\\\nosuchthing"):
+        mathml(r"\nosuchthing x")
+
+
+def test_links_to_notebooks_lead_to_pages_and_other_files_keep_their_words():
+    made = to_html("[next](01_x.ipynb) [code](../magedit_lab/losses.py) [web](https://example.org)", NOTEBOOKS)
+    assert [a["href"] for tag, a in Elements(made).found if tag == "a"] == ["01_x.html", "https://example.org"]
+    assert "code" in made
+
+
+def test_a_picture_without_words_or_file_is_refused():
+    with pytest.raises(ValueError, match="expected words for the picture"):
+        to_html("![](../docs/comparison.png)", NOTEBOOKS)
+    with pytest.raises(ValueError, match="expected a picture at"):
+        to_html("![a cat](nowhere.png)", NOTEBOOKS)
+
+
+def test_a_figure_without_words_is_refused(tmp_path):
+    figure = new_output("display_data", data={"image/png": base64.b64encode(bytes(40)).decode()})
+    book = new_notebook(cells=[new_markdown_cell("# 1"), new_code_cell("x", outputs=[figure])])
+    with pytest.raises(ValueError, match="expected words for every figure"):
+        pages.page(Lesson(tmp_path / "1.ipynb", book), tmp_path)
+
+
+def test_a_notebook_without_goals_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"expected a paragraph .* in 1\.ipynb"):
+        Lesson(tmp_path / "1.ipynb", new_notebook(cells=[new_markdown_cell("# 1")])).goals  # noqa: B018
+
+
+def test_a_hostile_output_is_text(tmp_path):
+    outputs = [new_output("stream", text="<script>alert(1)</script>")]
+    book = new_notebook(cells=[new_code_cell("'<b id=x>'", outputs=outputs), new_markdown_cell("# 1")])
+    text = pages.page(Lesson(tmp_path / "1.ipynb", book), tmp_path).read_text()
+    assert not {"script", "b"} & {tag for tag, _ in Elements(text).found}
+
+
+def test_the_frozen_explorer_has_every_map_and_picture(explorer):
+    text = frozen.element(explorer)
+    state = json.loads(re.search(r"id='state'>(.*?)</script>", text, re.DOTALL)[1])
+    assert base64.b64decode(state["_maps"]["base64"]) == explorer._maps
+    assert {k: base64.b64decode(v["base64"]) for k, v in state["_pictures"].items()} == explorer._pictures
+    assert state["word"] == explorer.word
+    assert state["_meta"]["times"] == explorer.trace.times
+
+
+def test_a_hostile_word_cannot_leave_the_frozen_state():
+    class Hostile:
+        _esm, _css = "const x = '</script><img>';", ""
+
+        def get_state(self):
+            return {"word": "</script><img src=x onerror=alert(1)>", "_view_name": "no"}
+
+    text = frozen.element(Hostile())
+    assert "img" not in {tag for tag, _ in Elements(text).found}
+    assert "_view_name" not in text
+
+
+@each
+def test_slides_have_each_cell_once_and_one_with_figures_at_most(lesson):
+    cut = slides.cut(lesson.notebook)
+    code = [c.source for slide in cut for c in slide if c.cell_type == "code"]
+    assert code == [c.source for c in lesson.notebook.cells if c.cell_type == "code"]
+    for slide in cut:
+        assert sum(any("image/png" in o.get("data", {}) for o in c.get("outputs", [])) for c in slide) <= 1
+        assert sum(c.cell_type == "markdown" and c.source.startswith("#") for c in slide) <= 1
+    assert "<summary>Solution" not in nbformat.writes(new_notebook(cells=[c for slide in cut for c in slide]))
