@@ -78,7 +78,7 @@ class Task:
                 )
         return tuple(Goal(*g) for g in zip(self.words, masks, weights, strict=True))
 
-    @property
+    @cached_property
     def region(self) -> Float[Tensor, "h w"]:
         """All masks together, in 0-1; overlaps count once."""
         return union([g.mask for g in self.goals])

@@ -46,7 +46,7 @@ class MagEdit(Method):
 
     base: Method = setting(factory=lambda: PromptToPrompt(blend=LATE))
     loss: str | losses.Loss = setting(
-        "token_ratio", "what a nudge lowers: Eq. 1 keeps structure, Eq. 2 edits harder", choices=tuple(losses.LOSSES)
+        "token_ratio", "what a nudge lowers: Eq. 1 keeps structure, Eq. 2 edits harder", choices=losses.LOSSES
     )
     iterations: int = setting(15, "nudges before each guided step (MAX_IT)", least=0)
     stop_step: int | None = setting(None, "steps before this one are guided (tau); empty: half of them", least=0)

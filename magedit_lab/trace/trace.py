@@ -1,6 +1,6 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -284,7 +284,7 @@ class Trace:
             task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
             trace = cls(
-                task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
+                task, _keep_of(meta["keep"]), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
@@ -293,6 +293,11 @@ class Trace:
         except Exception as error:  # a harmed file fails in many ways
             reason = " ".join(str(error).split())[:300]
             raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {reason}") from None
+
+
+def _keep_of(meta: Mapping[str, Any]) -> Keep:
+    """What was kept, as JSON has it; the first schema knew no heads."""
+    return Keep(**{"heads": False, **meta, "sites": tuple(meta.get("sites", ()))})
 
 
 def run(
