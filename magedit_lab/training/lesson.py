@@ -59,8 +59,8 @@ class Lessons:
         masks = _window(self.cells[picture // self.plan.colourings], top, left, side).flatten(2)
         bits = 1 << torch.arange(MOST, device=rows.device)[:, None]
         owner = (captions.owner[rows].long()[:, None] & bits).bool().float()
-        ready = [x.float().contiguous(memory_format=torch.channels_last) for x in (z, other)]
-        return Batch(*ready, picture != shown, captions.ids[rows].long(), masks.float() / 255, owner)
+        z, other = (x.float().contiguous(memory_format=torch.channels_last) for x in (z, other))
+        return Batch(z, other, picture != shown, captions.ids[rows].long(), masks.float() / 255, owner)
 
 
 def _window(

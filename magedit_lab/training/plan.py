@@ -28,7 +28,7 @@ class Plan:
     every: seconds between checkpoints.
     """
 
-    traces: int = 1_000
+    traces: int = 3_000
     colourings: int = 8
     size: int = 256
     latent_channels: int = 8
