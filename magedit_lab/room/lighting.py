@@ -15,8 +15,8 @@ REACH = 0.24  # metres: how far from a surface what hides the sky is looked for
 
 def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Diffuse light [n, 3], mirror image [n, 3], the window's shine [n] and rim [n] of each sample."""
-    point = along(world.row(world.eye, rays.scene), rays.way, surface.depth)
-    sun = world.row(world.sun, rays.scene)
+    point = along(world.axes(world.eye, rays.scene), rays.way, surface.depth)
+    sun = world.axes(world.sun, rays.scene)
     nx, ny, nz = surface.normal
     facing = nx * sun[0] + ny * sun[1] + nz * sun[2]
     shadow = _shadow(world, rays, point, surface.normal, sun, facing)
