@@ -44,7 +44,7 @@ def edited(scene: Scene, index: int, **change: str) -> Scene:
 def _replaced(thing: Thing, kind: str) -> Thing:
     """A thing of another kind in a thing's place: as large across, upright, and as far before what is behind it."""
     old, new = KINDS[thing.kind], KINDS[kind]
-    size = thing.size * (old.across / new.across if thing.place != "wall" else 1.0)
+    size = thing.size * old.across / new.across * (0.88 if thing.place == "seat" else 1.0)
     forward = max(0.0, (new.deep * size - old.deep * thing.size) / 2) if thing.place == "seat" else 0.0
     x, y, z = thing.at
     at = (x + forward * math.sin(thing.yaw), y, z + forward * math.cos(thing.yaw))

@@ -24,6 +24,9 @@ def painted(colour: Tensor, tone: Tensor, finish: Tensor, surface: Surface) -> t
     planks, grain = _planks(u, w, wide, PLANK), _planks(u, w, wide, BOARD)
     relief = torch.where(kind == PLANKS, planks, torch.where(kind == GRAINY, grain, relief))
     share[patterned], bump[patterned] = ink, relief
+    slant = surface.u + 0.8 * surface.w
+    brushed = 1 + 0.38 * torch.sin(3.1 * slant) + 0.18 * torch.sin(6.7 * slant + 1)
+    bump = torch.where(finish == METALLIC, brushed, bump)
     oak = torch.tensor(STAIN, device=colour.device) * (finish == WOODEN)[:, None]
     return colour + (tone - colour) * share[:, None] + (oak - colour) * (0.14 * (finish == WOODEN))[:, None], bump
 

@@ -7,6 +7,7 @@ from .scene import Scene, Thing
 LEAST = 62 / 256  # side of the square as large as a thing's box in the picture; 56 px are 3.5 cells of 16
 MARGIN = 4 / 256
 GRID = 64
+FOOT = {"plant": 0.4, "vase": 0.55, "bowl": 0.5, "ball": 0.4, "teapot": 0.45, "mug": 0.65}  # of a kind's box
 SOLID = {  # boxes that a kind fills, the main one first: from and to a share of its height, share of its width
     "lamp": ((0.67, 1.0, 1.0), (0.0, 0.04, 0.6), (0.0, 0.8, 0.08)),
     "table": ((0.0, 1.0, 0.9),),
@@ -25,7 +26,9 @@ def well_framed(scene: Scene) -> bool:
     frames = boxes(scene)
     if frames.min() < MARGIN or frames.max() > 1 - MARGIN:
         return False
-    return min(_side(scene, thing) for thing in scene.things) >= LEAST and not _overlap(scene) and all(_shown(scene))
+    if min(_side(scene, thing) for thing in scene.things) < LEAST:
+        return False
+    return _supported(scene) and not _overlap(scene) and all(_shown(scene))
 
 
 def _side(scene: Scene, thing: Thing) -> float:
@@ -34,6 +37,20 @@ def _side(scene: Scene, thing: Thing) -> float:
     flat = corners if thing.kind in ("rug", "table") else corners.mean(2)
     wide, high = np.ptp(scene.camera.project(flat.reshape(-1, 3)), axis=0)
     return float(np.sqrt(wide * high))
+
+
+def _supported(scene: Scene) -> bool:
+    """Whether things on tables and cabinets stand on them wholly, but for a finger's breadth."""
+    for thing in scene.things:
+        if thing.place != "top" or thing.on is None:
+            continue
+        base = scene.things[thing.on]
+        points = (_footprint(thing, FOOT.get(thing.kind, 0.9)) - np.array(base.at)[[0, 2]]) / base.size
+        if base.kind == "table" and np.linalg.norm(points, axis=1).max() > 0.53:
+            return False
+        if base.kind == "cabinet" and (abs(points[:, 0]).max() > 0.76 or abs(points[:, 1]).max() > 0.34):
+            return False
+    return True
 
 
 def _overlap(scene: Scene) -> bool:
@@ -47,16 +64,16 @@ def _overlap(scene: Scene) -> bool:
     return False
 
 
-def _footprint(thing: Thing) -> np.ndarray:
-    """The rectangle under a thing, [4, 2]; a lamp's is that of its foot, leaves may touch."""
+def _footprint(thing: Thing, share: float) -> np.ndarray:
+    """The rectangle under a thing, [4, 2], or a share of it around its middle."""
     points = thing.corners()[[0, 1, 4, 5]][:, [0, 2]]
     middle = points.mean(0)
-    return middle + (points - middle) * {"lamp": 0.55, "plant": 0.72}.get(thing.kind, 1.0)
+    return middle + (points - middle) * share
 
 
 def _apart(a: Thing, b: Thing) -> float:
     """How far two footprints are apart along the side that parts them best, metres (negative: they overlap)."""
-    first, second = _footprint(a), _footprint(b)
+    first, second = (_footprint(t, {"lamp": 0.55, "plant": 0.72}.get(t.kind, 1.0)) for t in (a, b))
     gaps = []
     for yaw in (a.yaw, b.yaw):
         for axis in ((np.cos(yaw), -np.sin(yaw)), (np.sin(yaw), np.cos(yaw))):

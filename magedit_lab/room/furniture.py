@@ -54,10 +54,10 @@ def stool(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
 def cabinet(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
     """A low sideboard with two doors."""
     side = x.abs()
-    body = box(x, y, z, (0, 0.385, 0), (0.72, 0.255, 0.23), 0.02)
-    doors = box(side, y, z, (0.345, 0.385, 0.225), (0.325, 0.215, 0.022), 0.012)
-    knobs = length2(length2(side - 0.07, y - 0.40), z - 0.262) - 0.024
-    legs = capsule(side, y, z.abs(), (0.62, 0.02, 0.17), (0.58, 0.16, 0.15), 0.02, 0.03)
+    body = box(x, y, z, (0, 0.385, 0), (0.72, 0.255, 0.29), 0.02)
+    doors = box(side, y, z, (0.345, 0.385, 0.285), (0.325, 0.215, 0.022), 0.012)
+    knobs = length2(length2(side - 0.07, y - 0.40), z - 0.322) - 0.024
+    legs = capsule(side, y, z.abs(), (0.62, 0.02, 0.23), (0.58, 0.16, 0.21), 0.02, 0.03)
     return body, doors, union(knobs, legs)
 
 

@@ -41,8 +41,8 @@ class Kind:
 
     @property
     def across(self) -> float:
-        """The larger of width and height, in metres."""
-        return max(self.high[0] - self.low[0], self.high[1] - self.low[1])
+        """The side of a square as large as its width times height, in metres."""
+        return ((self.high[0] - self.low[0]) * (self.high[1] - self.low[1])) ** 0.5
 
     @property
     def deep(self) -> float:
@@ -67,7 +67,7 @@ KINDS: dict[str, Kind] = {
     "table": Kind(furniture.table, _parts("top", "legs"), *_boxed(0.51, 0.47, 0.51), 0.22, "ground", gloss=0.5),
     "stool": Kind(furniture.stool, _parts("seat", "legs"), *_boxed(0.26, 0.51, 0.26), 0.12, "ground", gloss=0.3),
     "cabinet": Kind(
-        furniture.cabinet, _parts("body", "doors", ("legs", BRASS)), *_boxed(0.74, 0.65, 0.28), 0.16, gloss=0.4),
+        furniture.cabinet, _parts("body", "doors", ("legs", BRASS)), *_boxed(0.74, 0.65, 0.345), 0.16, gloss=0.4),
     "vase": Kind(smalls.vase, _parts("body"), *_boxed(0.20, 0.56, 0.20), 0.135, "round", 8, 1.0),
     "mug": Kind(
         smalls.mug, _parts("body", "handle"), (-0.18, -0.005, -0.18), (0.30, 0.38, 0.18), 0.12, "round", 8, 1.0),

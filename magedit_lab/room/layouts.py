@@ -79,14 +79,14 @@ def cabinet(d: Draw) -> Scene:
     above = d.chance(0.55)
     if above:
         for x in ((0.0,), (-0.38, 0.38))[int(d.chance(0.5))]:
-            things.append(d.hung(x + d.near(0, 0.03), d.between(1.26, 1.32), -0.39, 0.88))
+            things.append(d.hung(x + d.near(0, 0.03), d.between(1.26, 1.32), -0.44, 0.88))
     elif d.chance(0.3):
         kind = d.pick(("ball", "box", "stool"))
-        things.append(d.small(kind, (d.near(0, 0.45), 0, d.between(0.58, 0.66)), d.between(0.88, 0.94), "floor", None))
+        things.append(d.small(kind, (d.near(0, 0.45), 0, d.between(0.64, 0.72)), d.between(0.88, 0.94), "floor", None))
     eye = (d.near(0, 0.3), d.between(1.15, 1.4), 3.6)
     high = d.between(0.86, 0.92) if above else d.between(0.60, 0.70)
     return d.room(
-        things, Camera(eye, (0, high, 0), d.between(30.0, 32.0) if above else d.between(28.5, 30.5)), wall_z=-0.40
+        things, Camera(eye, (0, high, 0), d.between(30.0, 32.0) if above else d.between(28.5, 30.5)), wall_z=-0.45
     )
 
 
@@ -140,8 +140,7 @@ def coffee(d: Draw) -> Scene:
 def alone(d: Draw) -> Scene:
     """One thing, or two of a kind, and nothing else."""
     kind = d.pick(tuple(k for k in KINDS if k not in ("rug", "picture", "clock", "lamp")))
-    across = (KINDS[kind].across * KINDS[kind].high[1]) ** 0.5
-    size = 0.58 / across * d.between(0.9, 1.15)
+    size = 0.58 / KINDS[kind].across * d.between(0.9, 1.15)
     xs = (-0.36, 0.36) if d.chance(0.3) and kind not in ("sofa", "cabinet") else (d.near(0, 0.12),)
     things = [d.small(kind, (x, 0, d.near(0, 0.1)), size * (0.84 if len(xs) > 1 else 1), "floor", None) for x in xs]
     eye = (d.near(0, 0.2), d.between(0.7, 1.2), 2.3)

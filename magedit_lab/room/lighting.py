@@ -10,13 +10,13 @@ from .world import GROUND, SKIRTING, WALL, Axes, Rays, Surface, World
 
 SUN, SKY, BOUNCE, BULB = (2.35, 2.05, 1.62), (0.50, 0.55, 0.64), (0.42, 0.33, 0.25), (1.0, 0.66, 0.34)
 SOFT = 7.0  # a shadow's edge is about 2 / SOFT of the distance to what casts it wide
-REACH = 0.30  # metres: how far things darken corners
+REACH = 0.24  # metres: how far from a surface what hides the sky is looked for
 
 
 def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Diffuse light [n, 3], mirror image [n, 3], the window's shine [n] and rim [n] of each sample."""
-    point = along(world.row(world.eye, rays.scene), rays.way, surface.depth)
-    sun = world.row(world.sun, rays.scene)
+    point = along(world.axes(world.eye, rays.scene), rays.way, surface.depth)
+    sun = world.axes(world.sun, rays.scene)
     nx, ny, nz = surface.normal
     facing = nx * sun[0] + ny * sun[1] + nz * sun[2]
     shadow = _shadow(world, rays, point, surface.normal, sun, facing)
@@ -43,7 +43,7 @@ def _shadow(world: World, rays: Rays, point: Axes, normal: Axes, sun: Axes, faci
     for group in world.groups:
         thing = group.of(rays.scene)
         own, way, size = world.local(thing, start, sun)
-        enter, leave = span(group.kind, own, way, 0.10 / size)
+        enter, leave = span(group.kind, own, way, 0.20 / size)
         index = ((enter < leave) & (leave > 0) & (facing > -0.15) & (thing >= 0)).nonzero()[:, 0]
         own, way, size = taken(own, index), taken(way, index), size if len(size) == 1 else size[index]
         share = torch.ones_like(enter[index])
@@ -71,11 +71,11 @@ def _openness(world: World, rays: Rays, surface: Surface, point: Axes) -> Tensor
         own, way, size = world.local(thing, point, surface.normal)
         index = thing >= 0
         for value, low, high in zip(own, group.kind.low, group.kind.high, strict=True):
-            index = index & (value > low - REACH / size) & (value < high + REACH / size)
+            index = index & (value > low - 2 * REACH / size) & (value < high + 2 * REACH / size)
         index = index.nonzero()[:, 0]
         own, way, size = taken(own, index), taken(way, index), size if len(size) == 1 else size[index]
         total = torch.zeros_like(own[0])
-        for far, weight in ((0.035, 3.6), (0.11, 2.4), (REACH, 1.15)):
+        for far, weight in ((0.035, 3.6), (0.11, 2.4), (REACH, 1.35)):
             gap = union(*group.kind.distances(*along(own, way, torch.full_like(own[0], far)))) * size
             total = total + weight * (far - gap).clamp(0, far)
         hidden[index] += total

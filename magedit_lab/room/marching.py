@@ -59,7 +59,7 @@ def march(kind: Kind, start: Axes, way: Axes, size: Tensor, enter: Tensor, leave
 
 def nearest(world: World, rays: Rays) -> Surface:
     """What each ray meets first."""
-    eye = world.row(world.eye, rays.scene)
+    eye = world.axes(world.eye, rays.scene)
     depth, owner, normal = _background(world, rays, eye)
     for group in world.groups:
         thing = group.of(rays.scene)

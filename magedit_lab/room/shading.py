@@ -90,7 +90,8 @@ def _colours(geometry: Geometry, paints: Tensor, index: Tensor) -> Tensor:
     albedo, bump = painted(paints[:, :3][index], paints[:, 3:6][index], finish, geometry.surface)
     metal = (finish == METALLIC)[:, None]
     diffuse = albedo * geometry.light * bump[:, None]
-    mirror = albedo * (geometry.mirror * 1.15 + 0.10 * geometry.light)
+    gleam = 0.9 * (bump - 1.12).clamp_min(0)[:, None] * geometry.mirror
+    mirror = albedo * (geometry.mirror * 1.5 * bump[:, None] + 0.2 * geometry.light) + gleam
     colour = torch.where(metal, mirror, diffuse)
     ground = geometry.surface.owner == GROUND
     shine = gloss * (1.0 * geometry.shine * ~ground + 0.35 * geometry.rim)

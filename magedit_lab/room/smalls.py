@@ -1,8 +1,6 @@
 """The shapes of small things: each function returns the signed distances to the parts of one kind, in the order of its
 parts in `kinds.py`. Feet stand at y = 0, fronts look along +z, units are metres."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -71,17 +69,16 @@ def teapot(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
 
 
 def plant(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
-    """A pot with broad leaves, five of them leaning out, five upright."""
+    """A pot with an aloe: seven leaves leaning out, five upright, each round below and pointed above."""
     pot = cone(x, y, z, 0, 0.21, 0.115, 0.165)
     pot = union(pot, cylinder(x, y, z, 0.19, 0.245, 0.185, 0.015))
     pot = without(pot, cylinder(x, y, z, 0.21, 0.4, 0.155))
     leaves = cylinder(x, y, z, 0.17, 0.215, 0.15)
-    for turn, lean, reach, wide in ((0.3, 0.95, 0.175, 0.075), (0.93, 0.38, 0.20, 0.07)):
-        out, side = folded(x, z, 5, turn)
-        sin, cos = math.sin(lean), math.cos(lean)
-        up = y - 0.22
-        along, off = out * sin + up * cos - reach, out * cos - up * sin + 0.35 * (out * out)
-        leaves = union(leaves, ellipsoid(along, off, side, (0, 0, 0), (reach, 0.024, wide)) * 0.75)
+    for count, turn, out, up in ((7, 0.3, 0.305, 0.47), (5, 0.9, 0.14, 0.60)):
+        ahead, side = folded(x, z, count, turn)
+        bulge = capsule(ahead, y, side * 0.65, (0.05, 0.20, 0.0), (out * 0.62, up * 0.74, 0.0), 0.035, 0.042)
+        tip = capsule(ahead, y, side * 0.65, (out * 0.62, up * 0.74, 0.0), (out, up, 0.0), 0.042, 0.008)
+        leaves = union(leaves, torch.minimum(bulge, tip) * 0.85)
     return pot, leaves
 
 

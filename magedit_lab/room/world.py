@@ -122,6 +122,11 @@ class World:
         """The columns of a table at each sample's scene (one row for all where there is one scene)."""
         return tuple(column if table.shape[1] == 1 else column[scene] for column in table)
 
+    def axes(self, table: Tensor, scene: Tensor) -> Axes:
+        """A table's three columns at each sample's scene, as coordinates."""
+        x, y, z = self.row(table, scene)
+        return x, y, z
+
     def rays(self, pixels: Tensor, dx: float, dy: float) -> Rays:
         """Through pixels (indices into scene x row x column), dx and dy pixels from their middle."""
         scene = pixels // self.size**2
