@@ -4,8 +4,9 @@ from .captions import VOCABULARY, Owner, article, describe, phrase, sentence, un
 from .edits import edited, part_edited, removed
 from .kinds import KINDS, REPLACEMENTS
 from .layouts import LAYOUTS, sample
-from .scene import CHOICES, COLOURS, FINISHES, GROUNDS, HELD_OUT, SIZE, WALLS, Camera, Scene, Thing, own_parts
+from .scene import Scene
 from .shading import render, shade, shade_many
+from .things import CHOICES, COLOURS, FINISHES, GROUNDS, HELD_OUT, SIZE, WALLS, Camera, Thing, own_parts
 from .tracing import Geometry, trace, trace_many
 
 __all__ = [

@@ -1,11 +1,12 @@
 """Captions as people type them, each word with the things that it describes."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from .kinds import KINDS
-from .scene import COLOURS, FINISHES, GROUNDS, WALLS, Scene, Thing
+from .things import COLOURS, FINISHES, GROUNDS, WALLS, Room, Thing
 
 Owner = tuple[int, ...]  # indices of the things that a word describes; () for none
 Words = list[tuple[str, Owner]]
@@ -31,7 +32,7 @@ def phrase(words: Sequence[str]) -> str:
     return " ".join([article(words[0]), *words])
 
 
-def sentence(scene: Scene, phrases: Iterable[str]) -> str:
+def sentence(scene: Room, phrases: Iterable[str]) -> str:
     """Join the things' phrases, in the order given, with the scene's ground and wall."""
     *first, last = phrases
     things = f"{', '.join(first)} and {last}" if first else last
@@ -45,11 +46,11 @@ def written(words: Iterable[str]) -> str:
 
 def unknown_words(prompt: str) -> list[str]:
     """The words of a prompt that no caption holds, in its order, each once."""
-    words = prompt.lower().replace(",", " ").replace(".", " ").split()
+    words = re.findall(r"\w+(?:['-]\w+)*", prompt.lower())
     return list(dict.fromkeys(word for word in words if word not in VOCABULARY))
 
 
-def describe(scene: Scene, rng: np.random.Generator, drop: float = 0.2, keep: tuple[int, str] | None = None) -> Words:
+def describe(scene: Room, rng: np.random.Generator, drop: float = 0.2, keep: tuple[int, str] | None = None) -> Words:
     """The words of a caption, each with the indices of the things that it describes (() where it describes none).
 
     With probability `drop` each, an adjective, the ground's material or the wall is left out; with half of that a
@@ -82,7 +83,7 @@ def _adjectives(
 
 
 def _clauses(
-    scene: Scene, left: Sequence[int], spoken: dict[int, tuple[str, ...]], rng: np.random.Generator, free: bool,
+    scene: Room, left: Sequence[int], spoken: dict[int, tuple[str, ...]], rng: np.random.Generator, free: bool,
     keep: tuple[int, str] | None,
 ) -> list[Words]:  # fmt: skip
     """A clause for each thing, or for several that are called the same, or with what they stand on."""
@@ -116,7 +117,7 @@ def _said(clauses: Sequence[Words], index: int) -> bool:
 
 
 def _clause(
-    scene: Scene, group: Sequence[int], adjectives: tuple[str, ...], rng: np.random.Generator, free: bool,
+    scene: Room, group: Sequence[int], adjectives: tuple[str, ...], rng: np.random.Generator, free: bool,
     keep: tuple[int, str] | None,
 ) -> Words:  # fmt: skip
     """`a red pillow`, `two red pillows`, `a lamp with a red shade`, `a sofa with a blue seat`."""
@@ -142,7 +143,7 @@ def _own_parts(thing: Thing, owner: Owner, link: str) -> Words:
     return words
 
 
-def _surroundings(scene: Scene, rng: np.random.Generator, drop: float) -> Words:
+def _surroundings(scene: Room, rng: np.random.Generator, drop: float) -> Words:
     words: Words = []
     if rng.random() >= drop / 2:
         ground = ([scene.ground] if rng.random() >= drop else []) + [scene.surface]

@@ -8,7 +8,8 @@ import numpy as np
 
 from .distances import Triple
 from .kinds import KINDS
-from .scene import COLOURS, FINISHES, GROUNDS, WALLS, Camera, Scene, Thing
+from .scene import Scene
+from .things import COLOURS, FINISHES, GROUNDS, WALLS, Camera, Thing
 
 T = TypeVar("T")
 CLOTH = (0.46, 0.13, 0.10, 0.11, 0.03, 0.03, 0.14)  # how often each of FINISHES is drawn

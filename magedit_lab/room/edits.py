@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from .kinds import KINDS
-from .scene import CHOICES, COLOURS, Scene, Thing
+from .scene import Scene
+from .things import CHOICES, COLOURS, Thing
 
 
 def _checked(scene: Scene, index: int) -> Thing:

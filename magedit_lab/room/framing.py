@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .scene import Scene, Thing
+from .things import Room, Thing
 
 LEAST = 62 / 256  # side of the square as large as a thing's box in the picture; 56 px are 3.5 cells of 16
 MARGIN = 4 / 256
@@ -16,13 +16,13 @@ SOLID = {  # boxes that a kind fills, the main one first: from and to a share of
 }
 
 
-def boxes(scene: Scene) -> np.ndarray:
+def boxes(scene: Room) -> np.ndarray:
     """Left, top, right and bottom of each thing's box in the picture, 0-1, [things, 4]."""
     places = [scene.camera.project(thing.corners()) for thing in scene.things]
     return np.array([[*p.min(0), *p.max(0)] for p in places])
 
 
-def well_framed(scene: Scene) -> bool:
+def well_framed(scene: Room) -> bool:
     frames = boxes(scene)
     if frames.min() < MARGIN or frames.max() > 1 - MARGIN:
         return False
@@ -31,7 +31,7 @@ def well_framed(scene: Scene) -> bool:
     return _supported(scene) and not _overlap(scene) and all(_shown(scene))
 
 
-def _side(scene: Scene, thing: Thing) -> float:
+def _side(scene: Room, thing: Thing) -> float:
     """Side of the square as large as a thing's width times height in the picture; of a flat kind with its depth."""
     corners = thing.corners().reshape(2, 2, 2, 3)
     flat = corners if thing.kind in ("rug", "table") else corners.mean(2)
@@ -39,7 +39,7 @@ def _side(scene: Scene, thing: Thing) -> float:
     return float(np.sqrt(wide * high))
 
 
-def _supported(scene: Scene) -> bool:
+def _supported(scene: Room) -> bool:
     """Whether things on tables and cabinets stand on them wholly, but for a finger's breadth."""
     for thing in scene.things:
         if thing.place != "top" or thing.on is None:
@@ -53,7 +53,7 @@ def _supported(scene: Scene) -> bool:
     return True
 
 
-def _overlap(scene: Scene) -> bool:
+def _overlap(scene: Room) -> bool:
     """Whether two things that stand on the same ground stand in each other, seen from above."""
     for i, a in enumerate(scene.things):
         for b in scene.things[:i]:
@@ -82,7 +82,7 @@ def _apart(a: Thing, b: Thing) -> float:
     return float(max(gaps))
 
 
-def _cells(scene: Scene, thing: Thing, main: bool = False) -> np.ndarray:
+def _cells(scene: Room, thing: Thing, main: bool = False) -> np.ndarray:
     """Roughly where a thing is seen, [GRID, GRID] bool: its box, or those of its solid parts (main: of one)."""
     at = (np.arange(GRID) + 0.5) / GRID
     cells = np.zeros((GRID, GRID), bool)
@@ -97,7 +97,7 @@ def _cells(scene: Scene, thing: Thing, main: bool = False) -> np.ndarray:
     return cells
 
 
-def _shown(scene: Scene) -> list[bool]:
+def _shown(scene: Room) -> list[bool]:
     """Whether enough of each thing is seen beside the things that are nearer."""
     cells = [_cells(scene, thing) for thing in scene.things]
     eye = np.array(scene.camera.eye)

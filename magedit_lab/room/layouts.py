@@ -8,7 +8,8 @@ import numpy as np
 from .draw import Draw
 from .framing import well_framed
 from .kinds import KINDS, REPLACEMENTS
-from .scene import Camera, Scene, Thing
+from .scene import Scene
+from .things import Camera, Thing
 
 ATTEMPTS = 400
 SMALL = (*REPLACEMENTS["top"], "bowl", "plant")  # what is seldom well framed, drawn more often

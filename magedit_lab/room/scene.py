@@ -1,133 +1,29 @@
-"""A scene: things in a room, each with a kind, a colour and a finish; nothing random is left in it."""
+"""A scene: a room with its picture, its masks and its captions."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
-from .distances import Triple
-from .kinds import KINDS, REPLACEMENTS
-
-if TYPE_CHECKING:
-    from .tracing import Geometry
-
-SIZE = 256
-HELD_OUT = 10_000_000  # seeds from here on are never trained on
-COLOURS = {  # paint, sRGB
-    "red": (200, 30, 34), "orange": (238, 118, 18), "yellow": (245, 200, 36), "green": (44, 138, 58),
-    "blue": (32, 82, 196), "purple": (118, 44, 156), "pink": (240, 138, 172), "brown": (112, 66, 36),
-    "white": (236, 234, 228), "black": (32, 32, 36), "gray": (132, 134, 138), "turquoise": (28, 176, 172),
-}  # fmt: skip
-FINISHES = ("plain", "striped", "dotted", "checkered", "wooden", "metallic", "quilted")
-WALLS = {
-    "white": (226, 220, 210), "gray": (168, 170, 174), "blue": (158, 186, 212), "green": (166, 190, 158),
-    "pink": (226, 188, 184), "yellow": (234, 214, 164),
-}  # fmt: skip
-GROUNDS = {"wooden": (164, 110, 66), "white": (214, 208, 198), "gray": (136, 136, 140)}
-CHOICES = {"colour": tuple(COLOURS), "finish": FINISHES, "kind": tuple(KINDS)}  # what a thing can be
+from .captions import describe, written
+from .shading import shade
+from .things import SIZE, Room, own_parts
+from .tracing import Geometry, trace
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One thing. at: the middle of its foot, metres (x right, y up, z to the viewer). size: scale, 1 as in `kinds`.
-
-    yaw, pitch: turned around the upright axis, leant back, radians. place: where it stands (`REPLACEMENTS`), on: the
-    index of the thing beneath it. part_colours: (part, colour) of parts that have a colour of their own.
-    """
-
-    kind: str
-    colour: str
-    finish: str
-    at: Triple
-    size: float = 1.0
-    yaw: float = 0.0
-    pitch: float = 0.0
-    place: str = "floor"
-    on: int | None = None
-    part_colours: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def words(self) -> list[str]:
-        """Colour, finish unless plain, kind: as in captions."""
-        return [self.colour, *([self.finish] if self.finish != "plain" else []), self.kind]
-
-    @property
-    def replacements(self) -> tuple[str, ...]:
-        """The other kinds that could stand in its place."""
-        kinds = REPLACEMENTS.get(self.place, ())
-        return tuple(k for k in kinds if k != self.kind) if self.kind in kinds else ()
-
-    def turn(self) -> np.ndarray:
-        """The 3x3 matrix from the room's directions to the thing's own."""
-        c, s = math.cos(self.yaw), math.sin(self.yaw)
-        yaw = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
-        c, s = math.cos(self.pitch), math.sin(self.pitch)
-        return np.array([[1, 0, 0], [0, c, s], [0, -s, c]]) @ yaw
-
-    def corners(self) -> np.ndarray:
-        """The eight corners of the box that holds it, in the room, [8, 3]."""
-        kind = KINDS[self.kind]
-        own = np.stack(np.meshgrid(*zip(kind.low, kind.high, strict=True), indexing="ij"), -1).reshape(8, 3)
-        return own * self.size @ self.turn() + np.array(self.at)
-
-
-@dataclass(frozen=True)
-class Camera:
-    """eye, target: metres. fov: the picture's angle from edge to edge, degrees."""
-
-    eye: Triple
-    target: Triple
-    fov: float
-
-    def basis(self) -> np.ndarray:
-        """Rows: right, up and forward, unit vectors, [3, 3]."""
-        forward = np.array(self.target) - np.array(self.eye)
-        forward = forward / np.linalg.norm(forward)
-        right = np.cross(forward, (0.0, 1.0, 0.0))
-        right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(right, forward), forward])
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """Points [n, 3] to places in the picture [n, 2]: column and row, 0 to 1 within it."""
-        x, y, depth = self.basis() @ (points - np.array(self.eye)).T
-        scale = 1 / (2 * math.tan(math.radians(self.fov / 2)) * depth)
-        return np.stack([0.5 + x * scale, 0.5 - y * scale], -1)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Things in a room or on a table top.
-
-    surface: "floor" or "table", what the ground at y = 0 is called. wall_z: where the wall stands; edge_z: where the
-    ground ends (a table may end before the wall). sun: direction to the light. window: how bright a patch of light the
-    window throws on the wall, 0-1. layout: which rule placed the things.
-    """
-
-    things: tuple[Thing, ...]
-    wall: str
-    ground: str
-    camera: Camera
-    surface: str = "floor"
-    wall_z: float = -0.8
-    edge_z: float = -9.0
-    sun: Triple = (-0.6, 1.0, 0.8)
-    window: float = 0.0
-    layout: str = field(default="", compare=False)
+class Scene(Room):
+    """A room that is traced and coloured when its picture or its masks are first asked for."""
 
     @cached_property
-    def geometry(self) -> "Geometry":
+    def geometry(self) -> Geometry:
         """What is seen where, at `SIZE`; the same for all colours and finishes."""
-        from .tracing import trace
-
         return trace(self)
 
     @cached_property
     def _pixels(self) -> np.ndarray:
-        from .shading import shade
-
         return shade(self.geometry, self)
 
     @property
@@ -136,29 +32,21 @@ class Scene:
         return Image.fromarray(self._pixels)
 
     @cached_property
-    def masks(self) -> np.ndarray:
+    def masks(self) -> Float[np.ndarray, "things h w"]:
         """The visible part of each thing in 0-1, [things, 256, 256], in the order of `things`."""
         return self.geometry.masks()
 
     @cached_property
-    def parts(self) -> dict[tuple[int, str], np.ndarray]:
+    def parts(self) -> dict[tuple[int, str], Float[np.ndarray, "h w"]]:
         """The visible part of each part of each thing in 0-1, [256, 256], by (thing, part)."""
         return self.geometry.parts()
 
     @cached_property
-    def worn(self) -> np.ndarray:
+    def worn(self) -> Float[np.ndarray, "things h w"]:
         """Where each thing shows its own colour (a lamp's shade, not its post), 0-1, [things, 256, 256]."""
         return np.stack([sum((self.parts[i, name] for name in own_parts(t)), np.zeros((SIZE, SIZE), np.float32))
                          for i, t in enumerate(self.things)])  # fmt: skip
 
     def caption(self, seed: int = 0, drop: float = 0.2) -> str:
         """A caption of the scene; `seed` sets the order of the things and what is left out."""
-        from .captions import describe, written
-
         return written(word for word, _ in describe(self, np.random.default_rng(seed), drop))
-
-
-def own_parts(thing: Thing) -> list[str]:
-    """The names of the parts that have the thing's colour."""
-    other = {name for name, _ in thing.part_colours}
-    return [part.name for part in KINDS[thing.kind].parts if part.paint is None and part.name not in other]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from .finishes import GRAINY, METALLIC, PLANKS, painted
 from .kinds import KINDS, MOST_PARTS
-from .scene import COLOURS, FINISHES, GROUNDS, SIZE, WALLS, Scene, Thing
+from .things import COLOURS, FINISHES, GROUNDS, SIZE, WALLS, Room, Thing
 from .tracing import Geometry, trace
 from .world import GROUND
 
@@ -52,7 +53,7 @@ def _rows(thing: Thing) -> list[np.ndarray]:
     return rows
 
 
-def _background(scene: Scene) -> list[np.ndarray]:
+def _background(scene: Room) -> list[np.ndarray]:
     """Rows for skirting board, ground and wall (owners -3, -2, -1)."""
     wall, ground, boards = linear(WALLS[scene.wall]), linear(GROUNDS[scene.ground]), linear(BOARDS)
     wood = scene.ground == "wooden"
@@ -61,13 +62,13 @@ def _background(scene: Scene) -> list[np.ndarray]:
             _row(wall, wall, 0, 0, 0)]  # fmt: skip
 
 
-def shade(geometry: Geometry, scene: Scene) -> np.ndarray:
+def shade(geometry: Geometry, scene: Room) -> UInt8[np.ndarray, "h w 3"]:
     """The picture, uint8 [size, size, 3]."""
     return shade_many(geometry, [scene])[0].cpu().numpy()
 
 
 @torch.no_grad()
-def shade_many(geometry: Geometry, scenes: Sequence[Scene]) -> Tensor:
+def shade_many(geometry: Geometry, scenes: Sequence[Room]) -> UInt8[Tensor, "scenes h w 3"]:
     """The pictures, uint8 [scenes, size, size, 3] on the geometry's device.
 
     Raises ValueError where a scene holds other kinds than those that were traced.
@@ -106,6 +107,6 @@ def _developed(geometry: Geometry, colour: Tensor) -> Tensor:
     return (geometry.picture(shown) * 255 + 0.5).to(torch.uint8)
 
 
-def render(scene: Scene, size: int = SIZE, device: str | torch.device = "cpu") -> np.ndarray:
+def render(scene: Room, size: int = SIZE, device: str | torch.device = "cpu") -> UInt8[np.ndarray, "h w 3"]:
     """The picture of a scene, uint8 [size, size, 3]."""
     return shade(trace(scene, size, device), scene)

@@ -2,7 +2,7 @@
 geometry serves every recolouring, and an ideal edit of a colour is exact.
 
 A pixel is traced once, at its middle, and anew at four points where the thing, its part or the direction of its
-surface differs from a neighbour's. Scenes are traced together: each operation runs over the samples of all scenes.
+surface differs from a neighbour's. Rooms are traced together: each operation runs over the samples of all scenes.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from .kinds import KINDS, MOST_PARTS
 from .lighting import lit
 from .marching import nearest
-from .scene import SIZE, Scene
+from .things import SIZE, Room
 from .world import Rays, Surface, World
 
 CORNERS = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))  # a rotated grid, in pixels
@@ -78,13 +78,13 @@ class Geometry:
         }
 
 
-def trace(scene: Scene, size: int = SIZE, device: str | torch.device = "cpu") -> Geometry:
+def trace(scene: Room, size: int = SIZE, device: str | torch.device = "cpu") -> Geometry:
     """The geometry of one scene in a picture of size x size pixels."""
     return trace_many([scene], size, device)
 
 
 @torch.no_grad()
-def trace_many(scenes: Sequence[Scene], size: int = SIZE, device: str | torch.device = "cpu") -> Geometry:
+def trace_many(scenes: Sequence[Room], size: int = SIZE, device: str | torch.device = "cpu") -> Geometry:
     """The geometry of several scenes, the same bits as each alone on a CPU."""
     world = World.of(scenes, size, device)
     pixels = torch.arange(len(scenes) * size * size, device=device)

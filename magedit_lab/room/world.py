@@ -1,4 +1,4 @@
-"""Scenes as tensors, so that many are traced together: cameras, things, rays and what the rays meet."""
+"""Rooms as tensors, so that many are traced together: cameras, things, rays and what the rays meet."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .kinds import KINDS, Kind
-from .scene import Scene
+from .things import Room
 
 WALL, GROUND, SKIRTING = -1, -2, -3  # owners of samples that see no thing
 Axes = tuple[Tensor, Tensor, Tensor]
@@ -97,7 +97,7 @@ class World:
     pixel: Tensor
 
     @staticmethod
-    def of(scenes: Sequence[Scene], size: int, device: str | torch.device) -> "World":
+    def of(scenes: Sequence[Room], size: int, device: str | torch.device) -> "World":
         def table(rows: Sequence[object]) -> Tensor:
             """Rows to a tensor with a column first, [columns, rows]."""
             flat = np.array([np.ravel(np.asarray(row, np.float64)) for row in rows], np.float32)
@@ -153,7 +153,7 @@ class World:
         return a * u + d * v + g * w, b * u + e * v + h * w, c * u + f * v + i * w
 
 
-def _groups(scenes: Sequence[Scene], device: str | torch.device) -> tuple[Group, ...]:
+def _groups(scenes: Sequence[Room], device: str | torch.device) -> tuple[Group, ...]:
     """The things by kind, and within a kind the first of each scene, the second of each scene."""
     groups: dict[tuple[str, int], list[int]] = {}
     index = 0
