@@ -140,7 +140,7 @@ def latents(out: Path, vae: AutoencoderKL, drawn: Drawn) -> Float[Tensor, "n c h
     return torch.cat(parts)
 
 
-def _encoded(vae: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h w"]:
+def _encoded(vae: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c _ _"]:
     with torch.autocast(device().type, torch.bfloat16):
         z = vae.encode(images).latent_dist.mean
     return (z.float() * vae.config.scaling_factor).half().cpu().contiguous()
