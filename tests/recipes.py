@@ -40,8 +40,8 @@ def plan_of(name, arguments):
     steps = arguments.crops + arguments.scenes
     small = replace(
         training.Plan.cpu(), traces=arguments.rooms, colourings=4, captions=2, vae_steps=arguments.vae,
-        crop_steps=arguments.crops, scene_steps=arguments.scenes, scene_batch=arguments.batch,
-        crop_batch=4 * arguments.batch, decay=0.3, average=0.99, grounded_steps=steps // 2, start=arguments.start,
+        early_steps=arguments.crops, scene_steps=arguments.scenes, scene_batch=arguments.batch,
+        early_batch=4 * arguments.batch, decay=0.3, average=0.99, grounded_steps=steps // 2, start=arguments.start,
         clip_steps=arguments.clip, clip_hard_steps=0,
     )  # fmt: skip
     return replace(small, **RECIPES[name])

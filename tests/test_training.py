@@ -123,7 +123,7 @@ def test_a_run_under_way_is_exported_with_its_average_and_left_alone(trained, tm
 
 def test_training_goes_on_from_an_exported_model_alone(trained, tmp_path):
     out = linked(trained, tmp_path)
-    plan = replace(TINY, start=str(trained[0] / "room"), crop_steps=0, scene_steps=1, grounding=0.0, grounded_steps=0)
+    plan = replace(TINY, start=str(trained[0] / "room"), early_steps=0, scene_steps=1, grounding=0.0, grounded_steps=0)
     (row,) = training.train_diffusion(out, plan)
     assert "inside" not in row
     ours, given = (mag.Backbone.load(str(folder / "room")).unet.state_dict() for folder in (out, trained[0]))

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from jaxtyping import Float, UInt8
 from safetensors.torch import load_file, save_file
@@ -119,9 +121,17 @@ class Drawn:
         return torch.from_numpy(np.concatenate([np.load(self.folder / f"{name}-{s}.npy") for s in self.starts]))
 
 
+@dataclass(frozen=True)
+class Latents:
+    """Of all pictures in half precision, as the U-Net sees them, and of the same pictures at half their size."""
+
+    large: Float[Tensor, "n c h w"]
+    small: Float[Tensor, "n c h/2 w/2"]
+
+
 @torch.no_grad()
-def latents(out: Path, vae: AutoencoderKL, drawn: Drawn) -> Float[Tensor, "n c h w"]:
-    """Latents of all pictures in half precision, as the U-Net sees them; kept in files that belong to this encoder."""
+def latents(out: Path, vae: AutoencoderKL, drawn: Drawn) -> Latents:
+    """Those of the pictures that there are, kept in files that belong to this encoder."""
     folder = out / f"latents-{_digest(vae)}"
     vae.to(device(), memory_format=torch.channels_last).eval()
     parts = []
@@ -129,21 +139,23 @@ def latents(out: Path, vae: AutoencoderKL, drawn: Drawn) -> Float[Tensor, "n c h
         path = folder / f"{start}.safetensors"
         if not path.exists():
             first = number * CHUNK * drawn.colourings
-            rows = np.arange(first, first + len(file))
-            z = {
-                "z": torch.cat(
-                    [_encoded(vae, drawn.images(some)) for some in np.array_split(rows, -(-len(rows) // 40))]
-                )
-            }
-            files.write(path, partial(save_file, z))
-        parts.append(load_file(path)["z"])
-    return torch.cat(parts)
+            some = np.array_split(np.arange(first, first + len(file)), -(-len(file) // 40))
+            z = [_encoded(vae, drawn.images(rows)) for rows in some]
+            large, small = (torch.cat(x) for x in zip(*z, strict=True))
+            files.write(path, partial(save_file, {"large": large, "small": small}))
+        parts.append(load_file(path))
+    return Latents(*(torch.cat([part[name] for part in parts]) for name in ("large", "small")))
 
 
-def _encoded(vae: AutoencoderKL, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c _ _"]:
-    with torch.autocast(device().type, torch.bfloat16):
-        z = vae.encode(images).latent_dist.mean
-    return (z.float() * vae.config.scaling_factor).half().cpu().contiguous()
+def _encoded(
+    vae: AutoencoderKL, images: Float[Tensor, "n 3 h w"]
+) -> tuple[Float[Tensor, "n c h/8 w/8"], Float[Tensor, "n c h/16 w/16"]]:
+    z = []
+    for shown in (images, F.avg_pool2d(images, 2)):
+        with torch.autocast(device().type, torch.bfloat16):
+            mean = vae.encode(shown).latent_dist.mean
+        z.append((mean.float() * vae.config.scaling_factor).half().cpu().contiguous())
+    return z[0], z[1]
 
 
 def _digest(vae: AutoencoderKL) -> str:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from transformers import CLIPTokenizer
 
 from .captions import Captions, prepared
 from .colourings import MOST
-from .data import CELLS, Drawn, dice
+from .data import CELLS, Drawn, Latents, dice
 from .plan import Plan
 
 
@@ -29,38 +30,58 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """z: latents of all pictures, cells: things' cover in all rooms; captions of whole pictures and of crops."""
+class View:
+    """What lessons are cut from: latents of all pictures, things' cover in all rooms, captions, and the side of what
+    is shown, in cells of the covers."""
 
     z: Float[Tensor, "pictures c h w"]
-    cells: UInt8[Tensor, "rooms things 16 16"]
-    whole: Captions
-    crops: Captions
+    cells: UInt8[Tensor, "rooms things side side"]
+    captions: Captions
+    side: int
+
+    def batch(self, rows: Int[Tensor, " n"], colourings: int) -> Batch:
+        """The squares of the pictures that these captions are of."""
+        of, side = self.captions, self.side
+        picture, shown, top, left = (getattr(of, name)[rows] for name in ("picture", "shown", "top", "left"))
+        scale = self.z.shape[-1] // self.cells.shape[-1]
+        z, other = (_window(self.z[i], scale * top, scale * left, scale * side) for i in (picture, shown))
+        masks = _window(self.cells[picture // colourings], top, left, side).flatten(2)
+        bits = 1 << torch.arange(MOST, device=rows.device)[:, None]
+        owner = (of.owner[rows].long()[:, None] & bits).bool().float()
+        z, other = (x.float().contiguous(memory_format=torch.channels_last) for x in (z, other))
+        return Batch(z, other, picture != shown, of.ids[rows].long(), masks.float() / 255, owner)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Whole pictures; squares of half their side around a thing; and whole pictures at half their size."""
+
+    whole: View
+    crops: View
+    small: View
     plan: Plan
 
     @classmethod
-    def of(cls, z: Tensor, drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, device: torch.device) -> "Lessons":
+    def of(cls, z: Latents, drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, device: torch.device) -> "Lessons":
         whole, crops = (prepared(drawn, tokenizer, plan, crop).to(device) for crop in (False, True))
-        return cls(z.to(device), drawn.cells().to(device), whole, crops, plan)
+        large, small, cells = (x.to(device) for x in (z.large, z.small, drawn.cells()))
+        fewer = F.avg_pool2d(cells.float(), 2).round().byte()
+        half = CELLS // 2
+        return cls(
+            View(large, cells, whole, CELLS), View(large, cells, crops, half), View(small, fewer, whole, half), plan
+        )
+
+    def view(self, step: int) -> tuple[View, int]:
+        """At first crops and small pictures in turn, then whole pictures and now and then crops; and how many."""
+        plan = self.plan
+        if step < plan.early_steps:
+            return (self.small, self.crops)[step % 2], plan.early_batch
+        return (self.crops, plan.early_batch) if step % plan.crop_every == 0 else (self.whole, plan.scene_batch)
 
     def __call__(self, step: int) -> Batch:
-        """Crops at first, then whole scenes and now and then crops again."""
-        crop = step < self.plan.crop_steps or step % self.plan.crop_every == 0
-        captions = self.crops if crop else self.whole
-        size = self.plan.crop_batch if crop else self.plan.scene_batch
-        rows = torch.from_numpy(dice(step).integers(0, len(captions), size)).to(self.z.device)
-        return self.batch(captions, rows, CELLS // 2 if crop else CELLS)
-
-    def batch(self, captions: Captions, rows: Int[Tensor, " n"], side: int) -> Batch:
-        """Squares of side x side cells of 16x16 of the pictures that the captions are of."""
-        picture, shown, top, left = (getattr(captions, name)[rows] for name in ("picture", "shown", "top", "left"))
-        scale = self.z.shape[-1] // CELLS
-        z, other = (_window(self.z[i], scale * top, scale * left, scale * side) for i in (picture, shown))
-        masks = _window(self.cells[picture // self.plan.colourings], top, left, side).flatten(2)
-        bits = 1 << torch.arange(MOST, device=rows.device)[:, None]
-        owner = (captions.owner[rows].long()[:, None] & bits).bool().float()
-        z, other = (x.float().contiguous(memory_format=torch.channels_last) for x in (z, other))
-        return Batch(z, other, picture != shown, captions.ids[rows].long(), masks.float() / 255, owner)
+        view, size = self.view(step)
+        rows = torch.from_numpy(dice(step).integers(0, len(view.captions), size)).to(view.z.device)
+        return view.batch(rows, self.plan.colourings)
 
 
 def _window(

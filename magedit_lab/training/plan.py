@@ -16,7 +16,9 @@ class Plan:
         pictures; the others are exact. decoder_steps: steps in which the decoder alone learns, after the autoencoder.
     heads: attention heads at 32, 16 and 8 cells.
     captions: texts that are prepared for each picture, as many for the whole as for crops of it.
-    crop_steps: steps on crops alone; after them one step in `crop_every` is on crops, the others on whole scenes.
+    early_steps: cheap steps at a quarter of the cost, on squares around things and on whole pictures of half the size
+        in turn; Stable Diffusion, too, began with smaller pictures. After them one step in `crop_every` is on squares,
+        the others on whole pictures.
     decay: the share of all steps, at the end, over which the rate falls to 2 %. average: what the running average of
         the weights keeps at a step.
     grounding: weight of the loss that ties words to their objects, falling in a line to 0 at step `grounded_steps`.
@@ -44,8 +46,8 @@ class Plan:
     heads: tuple[int, ...] = (2, 4, 6)
     text_layers: int = 3
     captions: int = 4
-    crop_steps: int = 800
-    crop_batch: int = 64
+    early_steps: int = 800
+    early_batch: int = 64
     crop_every: int = 4
     scene_steps: int = 30_000
     scene_batch: int = 16
@@ -81,7 +83,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Of the U-Net and the text encoder."""
-        return self.crop_steps + self.scene_steps
+        return self.early_steps + self.scene_steps
 
     @classmethod
     def cpu(cls) -> "Plan":
@@ -90,15 +92,15 @@ class Plan:
 
     @classmethod
     def further(cls) -> "Plan":
-        """More of the same on a CPU, from the room model named by `start`: no crops alone, no grounding."""
-        return cls(crop_steps=0, grounding=0.0, grounded_steps=0)
+        """More of the same on a CPU, from the room model named by `start`: no cheap steps, no grounding."""
+        return cls(early_steps=0, grounding=0.0, grounded_steps=0)
 
     @classmethod
     def gpu(cls) -> "Plan":
         """Ten minutes of one H100 from nothing, by the tabletop's speed on an H200 (81 ms for 256 scenes)."""
         return cls(
             traces=5_000, colourings=8, vae_steps=1_800, vae_batch=32, vae_rate=1e-3, decoder_steps=600,
-            crop_steps=600, crop_batch=512, scene_steps=2_000, scene_batch=256, rate=1e-3, decay=0.3,
+            early_steps=600, early_batch=512, scene_steps=2_000, scene_batch=256, rate=1e-3, decay=0.3,
             grounded_steps=900, clip_steps=500, clip_batch=128, clip_hard_steps=400, clip_hard_batch=192, every=60.0,
         )  # fmt: skip
 
@@ -107,7 +109,7 @@ class Plan:
         """Seconds, for tests: of the same form as the others, and too small to learn anything."""
         return cls(
             traces=4, colourings=4, size=128, vae_channels=(8, 8, 8, 8), vae_steps=4, vae_batch=2, decoder_steps=4,
-            unet_channels=(8, 16, 16), heads=(1, 2, 2), text_layers=2, captions=2, crop_steps=2, crop_batch=4,
+            unet_channels=(8, 16, 16), heads=(1, 2, 2), text_layers=2, captions=2, early_steps=2, early_batch=4,
             crop_every=2, scene_steps=6, scene_batch=2, grounded_steps=3, clip_steps=2, clip_batch=2, clip_hard_steps=2,
             clip_hard_batch=4,
         )  # fmt: skip
