@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-Triple = tuple[float, float, float]
+Number = float | int
+Triple = tuple[Number, Number, Number]
 
 
 def length2(x: Tensor, y: Tensor) -> Tensor:
@@ -21,7 +22,7 @@ def length3(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return (x * x + y * y + z * z).clamp_min(1e-12).sqrt()
 
 
-def box(x: Tensor, y: Tensor, z: Tensor, middle: Triple, half: Triple, round_by: float = 0.0) -> Tensor:
+def box(x: Tensor, y: Tensor, z: Tensor, middle: Triple, half: Triple, round_by: Number = 0.0) -> Tensor:
     """A box by its middle and half sides, with edges rounded by a radius (half sides include it)."""
     a, b, c = (
         (v - m).abs() - (h - round_by) if m else v.abs() - (h - round_by)
@@ -31,14 +32,16 @@ def box(x: Tensor, y: Tensor, z: Tensor, middle: Triple, half: Triple, round_by:
     return outside + torch.maximum(torch.maximum(a, b), c).clamp_max(0) - round_by
 
 
-def cylinder(x: Tensor, y: Tensor, z: Tensor, low: float, high: float, radius: float, round_by: float = 0.0) -> Tensor:
+def cylinder(
+    x: Tensor, y: Tensor, z: Tensor, low: Number, high: Number, radius: Number, round_by: Number = 0.0
+) -> Tensor:
     """An upright cylinder from y = low to y = high around the y axis."""
     side = length2(x, z) - (radius - round_by)
     end = (y - (low + high) / 2).abs() - ((high - low) / 2 - round_by)
     return torch.maximum(side, end).clamp_max(0) + length2(side.clamp_min(0), end.clamp_min(0)) - round_by
 
 
-def cone(x: Tensor, y: Tensor, z: Tensor, low: float, high: float, foot: float, top: float) -> Tensor:
+def cone(x: Tensor, y: Tensor, z: Tensor, low: Number, high: Number, foot: Number, top: Number) -> Tensor:
     """A cut cone around the y axis: radius `foot` at y = low, `top` at y = high (a bound)."""
     radius = foot + (top - foot) * ((y - low) / (high - low)).clamp(0, 1)
     slope = 1 / math.sqrt(1 + ((top - foot) / (high - low)) ** 2)
@@ -52,7 +55,7 @@ def ellipsoid(x: Tensor, y: Tensor, z: Tensor, middle: Triple, radii: Triple) ->
     return near * (near - 1) / length3(a / radii[0], b / radii[1], c / radii[2])
 
 
-def capsule(x: Tensor, y: Tensor, z: Tensor, start: Triple, end: Triple, foot: float, top: float) -> Tensor:
+def capsule(x: Tensor, y: Tensor, z: Tensor, start: Triple, end: Triple, foot: Number, top: Number) -> Tensor:
     """A rod from start to end whose radius goes from foot to top (a bound for gentle tapers)."""
     axis = [b - a for a, b in zip(start, end, strict=True)]
     px, py, pz = (v - a for v, a in zip((x, y, z), start, strict=True))
@@ -60,12 +63,12 @@ def capsule(x: Tensor, y: Tensor, z: Tensor, start: Triple, end: Triple, foot: f
     return length3(px - along * axis[0], py - along * axis[1], pz - along * axis[2]) - (foot + (top - foot) * along)
 
 
-def ring(x: Tensor, y: Tensor, z: Tensor, radius: float, thick: float) -> Tensor:
+def ring(x: Tensor, y: Tensor, z: Tensor, radius: Number, thick: Number) -> Tensor:
     """A torus around the z axis."""
     return length2(length2(x, y) - radius, z) - thick
 
 
-def turned(x: Tensor, y: Tensor, z: Tensor, heights: Sequence[float], radii: Sequence[float]) -> Tensor:
+def turned(x: Tensor, y: Tensor, z: Tensor, heights: Sequence[Number], radii: Sequence[Number]) -> Tensor:
     """A solid turned on a lathe around the y axis: radii at rising heights, joined by cubic curves (a bound)."""
     count = len(heights)
     ends = [(max(i - 1, 0), min(i + 1, count - 1)) for i in range(count)]
@@ -85,7 +88,7 @@ def turned(x: Tensor, y: Tensor, z: Tensor, heights: Sequence[float], radii: Seq
     return torch.maximum(a, b).clamp_max(0) + length2(a.clamp_min(0), b.clamp_min(0)) - edge
 
 
-def blend(a: Tensor, b: Tensor, reach: float) -> Tensor:
+def blend(a: Tensor, b: Tensor, reach: Number) -> Tensor:
     """The union of two solids with a fillet of about `reach` (polynomial smooth minimum)."""
     near = (reach - (a - b).abs()).clamp_min(0) / reach
     return torch.minimum(a, b) - near * near * (reach / 4)
@@ -103,7 +106,7 @@ def without(a: Tensor, b: Tensor) -> Tensor:
     return torch.maximum(a, -b)
 
 
-def folded(x: Tensor, z: Tensor, count: int, turn: float = 0.0) -> tuple[Tensor, Tensor]:
+def folded(x: Tensor, z: Tensor, count: int, turn: Number = 0.0) -> tuple[Tensor, Tensor]:
     """x, z turned around the y axis into the first of `count` equal sectors, whose middle is the x axis."""
     sector = 2 * math.pi / count
     angle = torch.atan2(z, x) - turn

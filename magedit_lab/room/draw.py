@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .distances import Triple
+from .distances import Number, Triple
 from .kinds import KINDS
 from .scene import Scene
 from .things import COLOURS, FINISHES, GROUNDS, WALLS, Camera, Thing
@@ -26,13 +26,13 @@ class Draw:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
-    def between(self, low: float, high: float) -> float:
+    def between(self, low: Number, high: Number) -> float:
         return float(self.rng.uniform(low, high))
 
-    def near(self, middle: float, reach: float) -> float:
+    def near(self, middle: Number, reach: Number) -> float:
         return self.between(middle - reach, middle + reach)
 
-    def chance(self, share: float) -> bool:
+    def chance(self, share: Number) -> bool:
         return bool(self.rng.random() < share)
 
     def side(self) -> int:
@@ -50,7 +50,7 @@ class Draw:
         return chosen
 
     def thing(
-        self, kind: str, at: Triple, size: float = 1.0, yaw: float = 0.0, pitch: float = 0.0, place: str = "floor",
+        self, kind: str, at: Triple, size: Number = 1.0, yaw: Number = 0.0, pitch: Number = 0.0, place: str = "floor",
         on: int | None = None, finish: str | None = None,
     ) -> Thing:  # fmt: skip
         """A thing of random colour and finish, one in ten with a part of another colour."""
@@ -61,13 +61,13 @@ class Draw:
             own = ((OTHER_PART[kind], self.pick([c for c in COLOURS if c != colour])),)
         return Thing(kind, colour, finish or drawn, at, size, yaw, pitch, place, on, own)
 
-    def hung(self, x: float, y: float, z: float, size: float) -> Thing:
+    def hung(self, x: Number, y: Number, z: Number, size: Number) -> Thing:
         """A picture or a clock on the wall."""
         kind = self.pick(("picture", "picture", "clock"))
         return self.thing(kind, (x, y, z), size * (1.1 if kind == "clock" else 1.0), place="wall")
 
     def row(
-        self, kinds: Sequence[str], base: Triple, size: float, gap: float, place: str = "top", on: int | None = None
+        self, kinds: Sequence[str], base: Triple, size: Number, gap: Number, place: str = "top", on: int | None = None
     ) -> list[Thing]:
         """Small things side by side, a gap between each two, around the base's middle."""
         things = [self.small(kind, base, size * self.between(0.95, 1.05), place, on) for kind in kinds]
@@ -79,7 +79,7 @@ class Draw:
             at += wide + gap
         return things
 
-    def small(self, kind: str, at: Triple, size: float, place: str, on: int | None) -> Thing:
+    def small(self, kind: str, at: Triple, size: Number, place: str, on: int | None) -> Thing:
         """A thing turned by chance; flat and small kinds a little larger, so that each is worth editing."""
         grown = {
             "bowl": 1.14,
@@ -99,8 +99,8 @@ class Draw:
         things: Sequence[Thing],
         camera: Camera,
         surface: str = "floor",
-        wall_z: float = -0.8,
-        edge_z: float = -9.0,
+        wall_z: Number = -0.8,
+        edge_z: Number = -9.0,
     ) -> Scene:
         """A scene of these things; on = -1 stands for the table among them. Two of a kind are at times twins."""
         table = next((i for i, t in enumerate(things) if t.kind == "table"), None)

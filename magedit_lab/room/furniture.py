@@ -62,7 +62,7 @@ def cabinet(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
 
 
 def rug(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
-    whole = box(x, y, z, (0, 0.010, 0), (0.95, 0.014, 0.60), 0.012)
+    whole = box(x, y, z, (0, 0.010, 0), (0.95, 0.012, 0.60), 0.011)
     inner = torch.maximum(x.abs() - 0.83, z.abs() - 0.48)
     return torch.maximum(whole, inner), torch.maximum(whole - 0.002, -inner)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .distances import Triple
 from .draw import Draw
 from .framing import well_framed
 from .kinds import KINDS, REPLACEMENTS
@@ -151,7 +152,7 @@ def alone(d: Draw) -> Scene:
     return d.room(things, camera, "table" if on_table else "floor", wall_z=-1.1, edge_z=-0.7 if on_table else -9.0)
 
 
-def _table(d: Draw, at: tuple[float, float, float], size: float, chance: float, most: int = 1) -> list[Thing]:
+def _table(d: Draw, at: Triple, size: float, chance: float, most: int = 1) -> list[Thing]:
     """A table with things on it; `Thing.on` is set by `Draw.room`."""
     table = d.thing("table", at, size, d.near(0, 0.7), finish=d.pick(("wooden", "plain"), (0.6, 0.4)))
     things = [table]

@@ -8,7 +8,7 @@ from .kinds import Kind
 from .world import GROUND, SKIRTING, WALL, Axes, Rays, Surface, World
 
 NEAR = 0.0008  # metres: closer is a hit
-STEPS, BETWEEN = 44, 4  # steps of a ray; how often finished rays are taken out
+STEPS, BETWEEN = 72, 4  # steps of a ray; how often finished rays are taken out
 BOARD = 0.11  # metres: height of the skirting board
 
 

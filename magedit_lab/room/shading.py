@@ -7,6 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from .distances import Number
 from .finishes import GRAINY, METALLIC, PLANKS, painted
 from .kinds import KINDS, MOST_PARTS
 from .things import COLOURS, FINISHES, GROUNDS, SIZE, WALLS, Room, Thing
@@ -18,7 +19,7 @@ EXPOSURE = 0.56
 LIT_SHADE = 0.30  # how much of its colour a lamp's shade gives off
 
 
-def linear(colour: Sequence[float]) -> np.ndarray:
+def linear(colour: Sequence[Number]) -> np.ndarray:
     """sRGB 0-255 to linear 0-1."""
     c = np.asarray(colour, np.float64) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
@@ -32,7 +33,9 @@ def second_tone(colour: str) -> np.ndarray:
     return base * 0.15 + 0.85 * linear((240, 228, 206))
 
 
-def _row(colour: np.ndarray, tone: np.ndarray, finish: int, gloss: float, cloth: float, glow: float = 0) -> np.ndarray:
+def _row(
+    colour: np.ndarray, tone: np.ndarray, finish: int, gloss: Number, cloth: Number, glow: Number = 0
+) -> np.ndarray:
     return np.concatenate([colour, tone, [finish, gloss, cloth, glow]])
 
 

@@ -54,8 +54,8 @@ def crate(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
 
 
 def bowl(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
-    up = y - 0.34
-    shell = ((length3(x, up * 0.75, z) - 0.235).abs() - 0.016) * 0.9
+    up = y - 0.345
+    shell = ((length3(x, up * 0.75, z) - 0.235).abs() - 0.015) * 0.9
     inside = torch.maximum(shell, up)
     return (blend(inside, cylinder(x, y, z, 0, 0.05, 0.10, 0.012), 0.03),)
 
