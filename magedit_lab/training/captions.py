@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from transformers import CLIPTokenizer
 
 from .. import room
 from .colourings import coloured, counterpart
-from .data import CELLS, Drawn
+from .data import CELLS, Drawn, helpers, shared
 from .parts import TOKENS
 from .plan import Plan
 
@@ -63,22 +64,27 @@ class Captions:
 
 def prepared(drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, crop: bool) -> Captions:
     """`plan.captions` captions of each picture in `drawn`, the same at each call."""
-    vocabulary, cells = Vocabulary(tokenizer), drawn.cells().numpy()
-    rows = [
-        _row(seed, number, k, cells[seed], vocabulary, plan, crop)
-        for seed in range(drawn.rooms)
-        for number in range(plan.colourings)
-        for k in range(plan.captions)
-    ]
+    cells = drawn.cells().numpy()
+    write = partial(_rows, cells, Vocabulary(tokenizer), plan, crop)
+    rows = [row for some in shared(write, range(drawn.rooms), helpers()) for row in some]
     picture, shown, top, left, ids, owner = zip(*rows, strict=True)
     places = [torch.tensor(values) for values in (picture, shown, top, left)]
     return Captions(*places, *(torch.tensor(np.array(values, np.int16)) for values in (ids, owner)))
 
 
+Row = tuple[int, int, int, int, list[int], list[int]]
+
+
+def _rows(cells: np.ndarray, vocabulary: Vocabulary, plan: Plan, crop: bool, seed: int) -> list[Row]:
+    """Of all pictures of a room."""
+    ways = [(number, k) for number in range(plan.colourings) for k in range(plan.captions)]
+    return [_row(seed, number, k, cells[seed], vocabulary, plan, crop) for number, k in ways]
+
+
 def _row(
     seed: int, number: int, k: int, cells: UInt8[np.ndarray, "things 16 16"], vocabulary: Vocabulary, plan: Plan,
     crop: bool,
-) -> tuple[int, int, int, int, list[int], list[int]]:  # fmt: skip
+) -> Row:  # fmt: skip
     rng = np.random.default_rng([7, seed, number, k, crop])
     scene, picture = coloured(seed, number), seed * plan.colourings + number
     contrary, keep = bool(number % 2 and rng.random() < plan.contrary), None

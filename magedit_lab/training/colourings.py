@@ -1,7 +1,9 @@
 """Which scenes are shown: each traced room in several colourings, every second of which differs in one thing's look."""
 
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -12,17 +14,20 @@ CHANGES = {"colour": 0.65, "finish": 0.35}  # how often a counterpart differs in
 MOST = 12  # things in a scene, at most
 
 
-@lru_cache(maxsize=20_000)
+KEPT = 200_000  # scenes that are remembered: a few kilobytes each
+
+
+@lru_cache(maxsize=KEPT)
 def coloured(seed: int, number: int) -> room.Scene:
     """Colouring `number` of the room of `seed`: 0 is the scene itself, odd ones are the one before with one change."""
     if number == 0:
-        return room.sample(seed)
+        return _SAMPLED.pop(seed, None) or room.sample(seed)
     if number % 2:
         return counterpart(seed, number)[0]
     return _anew(coloured(seed, 0), np.random.default_rng([5, seed, number]))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=KEPT)
 def counterpart(seed: int, number: int) -> tuple[room.Scene, int, str]:
     """An odd colouring: the even one before it with another colour or finish of one thing; that thing and the word."""
     scene, rng = coloured(seed, number - 1), np.random.default_rng([5, seed, number])
@@ -30,6 +35,16 @@ def counterpart(seed: int, number: int) -> tuple[room.Scene, int, str]:
     other = [value for value in room.CHOICES[name] if value != getattr(scene.things[index], name)]
     new = str(rng.choice(other))
     return room.edited(scene, index, **{name: new}), index, new
+
+
+_SAMPLED: dict[int, room.Scene] = {}
+
+
+def sample_ahead(seeds: list[int], workers: int) -> None:
+    """Draw the scenes of many seeds in `workers` processes, for `coloured` to take: laying out one takes longer than
+    a GPU's tracing of it."""
+    with closing(get_context("fork").Pool(workers)) as pool:
+        _SAMPLED.update(zip(seeds, pool.map(room.sample, seeds, 50), strict=True))
 
 
 def _anew(scene: room.Scene, rng: np.random.Generator) -> room.Scene:

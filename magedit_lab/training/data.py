@@ -1,12 +1,14 @@
 """Rooms traced once, shaded in several colourings and kept in files; their latents once the autoencoder is trained."""
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,12 +19,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import files, room
-from .colourings import MOST, coloured
+from .colourings import MOST, coloured, sample_ahead
 from .plan import Plan
 from .run import device
 
 CELLS = 16  # the resolution at which words are grounded
 CHUNK = 20  # rooms in a file
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def dice(step: int) -> np.random.Generator:
@@ -35,14 +39,24 @@ def draw(folder: Path, plan: Plan, workers: int = 0) -> Generator[dict[str, floa
 
     images: uint8 [rooms * colourings, size, size, 3]. cells: each thing's cover of 16x16 cells in 0-255, uint8 [rooms,
     things, 16, 16]. boxes: top, left, bottom, right of what is visible of each thing, 0 to 1, [rooms, things, 4].
-    On a GPU the rooms of a file are traced together; else `workers` processes share the files.
+    A GPU traces the rooms of ten files together; else `workers` processes share the files.
     """
-    starts = list(range(0, plan.traces, CHUNK))
-    for done in _shared(partial(_draw, folder, plan), starts, 0 if device().type == "cuda" else workers):
+    starts = [s for s in range(0, plan.traces, CHUNK) if not (folder / f"images-{s:06d}.npy").exists()]
+    if helpers() and starts:
+        sample_ahead([seed for start in starts for seed in _seeds(start, plan)], helpers())
+    together = 10 if helpers() else 1
+    groups = [starts[i : i + together] for i in range(0, len(starts), together)]
+    for done in shared(partial(_draw, folder, plan), groups, 0 if helpers() else workers):
         yield {"drawn": done}
 
 
-def _shared(work: Callable[[int], int], items: list[int], workers: int) -> Iterator[int]:
+def helpers() -> int:
+    """Processes that prepare what a GPU is to learn; 0 where training itself needs the CPU."""
+    return os.cpu_count() or 1 if device().type == "cuda" else 0
+
+
+def shared(work: Callable[[A], B], items: Sequence[A], workers: int) -> Iterator[B]:
+    """The work on each item, in their order, by so many processes; by this one where that is 0."""
     if not workers:
         yield from map(work, items)
         return
@@ -50,18 +64,26 @@ def _shared(work: Callable[[int], int], items: list[int], workers: int) -> Itera
         yield from pool.imap(work, items)
 
 
-def _draw(folder: Path, plan: Plan, start: int) -> int:
-    seeds = range(start, min(start + CHUNK, plan.traces))
-    paths = {name: folder / f"{name}-{start:06d}.npy" for name in ("cells", "boxes", "images")}
-    if not paths["images"].exists():
-        together = len(seeds) if device().type == "cuda" else 1
-        parts = [_traced(seeds[i : i + together], plan) for i in range(0, len(seeds), together)]
-        for path, array in zip(paths.values(), map(np.concatenate, zip(*parts, strict=True)), strict=True):
-            files.write(path, partial(np.save, arr=array))
+def _seeds(start: int, plan: Plan) -> range:
+    return range(start, min(start + CHUNK, plan.traces))
+
+
+def _draw(folder: Path, plan: Plan, starts: Sequence[int]) -> int:
+    """Files that begin with these rooms; the number of the last room."""
+    seeds = [seed for start in starts for seed in _seeds(start, plan)]
+    together = len(seeds) if device().type == "cuda" else 1
+    parts = [_traced(seeds[i : i + together], plan) for i in range(0, len(seeds), together)]
+    arrays = dict(zip(("cells", "boxes", "images"), map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    for start in starts:
+        for name, array in arrays.items():  # the images last: where they are, all is
+            per = len(array) // len(seeds)
+            first = seeds.index(start) * per
+            own = array[first : first + per * len(_seeds(start, plan))]
+            files.write(folder / f"{name}-{start:06d}.npy", partial(np.save, arr=own))
     return seeds[-1] + 1
 
 
-def _traced(seeds: range, plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _traced(seeds: Sequence[int], plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cells, boxes and pictures of some rooms, the colourings of a room one after the other."""
     geometry = room.trace_many([coloured(seed, 0) for seed in seeds], plan.size, device())
     ways = [room.shade_many(geometry, [coloured(s, n) for s in seeds]) for n in range(plan.colourings)]
@@ -96,7 +118,9 @@ class Drawn:
         self.colourings, self.folder, self.starts = plan.colourings, folder, [p.stem.split("-")[1] for p in paths]
         self.files = [np.load(path, mmap_mode="r") for path in paths]
         self.rooms = sum(len(f) for f in self.files) // plan.colourings
-        self.kept = torch.cat([torch.from_numpy(f[:]).cuda() for f in self.files]) if device().type == "cuda" else None
+        self.kept = (
+            torch.cat([torch.from_numpy(np.array(f)).cuda() for f in self.files]) if device().type == "cuda" else None
+        )
 
     def __len__(self) -> int:
         return self.rooms * self.colourings
@@ -105,7 +129,7 @@ class Drawn:
         """Pictures, or squares of them at one place, -1 to 1, in the layout in which convolutions are fastest."""
         part = np.s_[y : y + side if side else None, x : x + side if side else None]
         if self.kept is not None:
-            square = self.kept[torch.from_numpy(rows).cuda()][:, *part]
+            square = self.kept[torch.from_numpy(rows).cuda(non_blocking=True)][:, *part]
         else:
             per = CHUNK * self.colourings
             square = torch.from_numpy(np.stack([self.files[i // per][i % per][part] for i in rows.tolist()]))

@@ -80,7 +80,7 @@ class Lessons:
 
     def __call__(self, step: int) -> Batch:
         view, size = self.view(step)
-        rows = torch.from_numpy(dice(step).integers(0, len(view.captions), size)).to(view.z.device)
+        rows = torch.from_numpy(dice(step).integers(0, len(view.captions), size)).to(view.z.device, non_blocking=True)
         return view.batch(rows, self.plan.colourings)
 
 
