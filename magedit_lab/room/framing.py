@@ -114,5 +114,5 @@ def _shown(scene: Room) -> list[bool]:
         if not seen or (np.ptp(rows) + 1) * (np.ptp(columns) + 1) < (0.96 * LEAST * GRID) ** 2:
             shown.append(False)
             continue
-        shown.append(seen >= 0.70 * own.sum() or (seen >= 0.40 * own.sum() and seen >= 1.8 * (LEAST * GRID) ** 2))
+        shown.append(bool(seen >= 0.70 * own.sum() or (seen >= 0.40 * own.sum() and seen >= 1.8 * (LEAST * GRID) ** 2)))
     return shown
