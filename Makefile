@@ -19,7 +19,7 @@ help:
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
 	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
-	@echo "make train  train a smaller model on the CPU (hours on two cores; resumes)"
+	@echo "make train  train the room's models on the CPU (about 20 hours of two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + "; call make PYTHON=python3.11")'

@@ -22,7 +22,7 @@ ORDER = [
         "saved",
         "shapes",
     },
-    {"scenes", "attention", "prompts"},
+    {"scenes", "room", "attention", "prompts"},
     {"backbone"},
     {"proximal", "training"},
     {"inversion"},

@@ -50,7 +50,7 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
     [
         (["--words", "green"], "word 'green' is not in the target prompt"),
         (["--target", "a ball on a table"], "got equal ones"),
-        (["--target", "a red " + "ball " * 40], "the model reads 32; shorten"),
+        (["--target", "a red " + "ball " * 80], "the model reads 77; shorten"),
         (["--steps", "-1"], "expected 1 to 1000 steps"),
         (["--stop-step", "9"], "stop step of 0 to 2, got 9"),
         (["--iterations", "-1"], "0 or more iterations"),

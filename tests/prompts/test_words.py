@@ -38,8 +38,8 @@ def test_a_missing_word_names_those_that_there_are(tokenizer):
 
 
 def test_a_prompt_that_is_too_long_is_refused(tokenizer):
-    with pytest.raises(ValueError, match="prompt has 42 tokens, the model reads 32"):
-        words.encode(tokenizer, "ball " * 40)
+    with pytest.raises(ValueError, match="prompt has 82 tokens, the model reads 77"):
+        words.encode(tokenizer, "ball " * 80)
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "🦄 <img src=x onerror=alert(1)>", "a\x00b", "…!!", "ÄÖÜ ß"])
@@ -67,12 +67,12 @@ def test_alignment_finds_what_is_common(source, target, expected):
 def test_padding_corresponds_to_padding(tokenizer):
     found = words.refinement(tokenizer, "a ball", "a red ball")
     assert found[:5].tolist() == [0, 1, -1, 2, 3]
-    assert found[5:].tolist() == [*range(4, 31)]
+    assert found[5:].tolist() == [*range(4, 76)]
 
 
 def test_word_swap_puts_each_word_in_its_place(tokenizer):
     matrix = words.swap(tokenizer, "a red ball", "a red box")
-    assert torch.equal(matrix, torch.eye(32))
+    assert torch.equal(matrix, torch.eye(training.TOKENS))
 
 
 def test_a_swapped_word_shares_its_map_among_its_tokens(tokenizer):
