@@ -203,16 +203,16 @@ def test_settings_of_words_that_the_negative_prompt_lacks_are_left_out_there(net
 
 
 def test_a_swapping_base_leaves_the_edit_word_its_own_map_and_still_weighs_it(net, task):
-    swapped = mag.Task(task.image, task.mask, SOURCE, SOURCE.replace("a box", "a cone"), "cone")
+    swapped = mag.Task(task.image, task.mask, SOURCE, SOURCE.replace("a box", "a vase"), "vase")
     path = mag.invert(net, swapped, mag.DDIM(3))
     method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap", reweight=10.0))
     run = mag.Run(net, swapped, path)
     site = next(s for s in net.sites(path.latents) if s.cross)
-    source, own = torch.rand(2, 1, 2, site.cells, 32).softmax(-1)
+    source, own = torch.rand(2, 1, 2, site.cells, net.tokenizer.model_max_length).softmax(-1)
     maps = {s.name: source for s in run.sites}
     now = mag.Now(run, 0, path.times[0], path.latents[:1], path.latents[:1], source_maps=maps)
     found = method.bind(run).hooks(now)[site.name](own)
-    (column,) = net.positions(swapped.target, "cone")
+    (column,) = net.positions(swapped.target, "vase")
     expected = torch.cat([source[..., :column], 10 * own[..., [column]], source[..., column + 1 :]], -1)
     assert torch.allclose(found, expected)
 

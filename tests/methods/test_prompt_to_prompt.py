@@ -8,6 +8,7 @@ from conftest import SOURCE, TARGET
 import magedit_lab as mag
 from magedit_lab.masks.raster import to_cells
 from magedit_lab.steps import Now
+from magedit_lab.training import TOKENS
 
 
 def now_at(net, task, path, i, maps=None):
@@ -17,9 +18,9 @@ def now_at(net, task, path, i, maps=None):
 def injected(net, task, path, method, i=0, cross=True):
     """What the hook at the first guided site makes of random maps, and these maps of source and target."""
     site = next(s for s in net.sites(path.latents) if s.cross == cross and s.cells == 64)
-    shape = (1, 2, 64, 32 if cross else 64)
+    shape = (1, 2, 64, TOKENS if cross else 64)
     source, target = torch.rand(2, *shape).softmax(-1)
-    others = {s.name: torch.rand(1, 2, s.cells, 32 if s.cross else s.cells) for s in net.sites(path.latents)}
+    others = {s.name: torch.rand(1, 2, s.cells, TOKENS if s.cross else s.cells) for s in net.sites(path.latents)}
     now = now_at(net, task, path, i, others | {site.name: source})
     hooks = method.bind(now.run).hooks(now)
     return (hooks[site.name](target) if site.name in hooks else target), source, target
@@ -74,7 +75,7 @@ def test_words_have_ranges_of_their_own(net, task, path):
     out, source, target = injected(net, task, path, method)
     box = net.positions(TARGET, "box")[0]
     assert torch.allclose(out[..., box], source[..., box - 1])
-    rest = [c for c in range(32) if c != box]
+    rest = [c for c in range(TOKENS) if c != box]
     assert torch.equal(out[..., rest], target[..., rest])
 
 

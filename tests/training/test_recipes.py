@@ -46,7 +46,7 @@ def test_recipes_differ_in_what_the_page_says_and_in_nothing_else():
     plans = {name: recipes.plan_of(name, argparse.Namespace(**given)) for name in recipes.RECIPES}
     differ = {k for k in vars(plans["plain"]) if len({repr(getattr(p, k)) for p in plans.values()}) > 1}
     assert differ == {"grounding", "grounded_steps", "contrary", "frozen_text"}
-    page = (Path(__file__).parent.parent / "docs" / "recipe.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "recipe.md").read_text()
     assert all(f"| `{name}` |" in page for name in recipes.RECIPES)
 
 

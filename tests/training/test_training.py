@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 
 import magedit_lab as mag
-from magedit_lab import probes, training
+from magedit_lab import training
+from magedit_lab.bench import model_probes
 from magedit_lab.cli import main
 from magedit_lab.training.run import Run
 
@@ -95,7 +96,7 @@ def test_the_average_follows_the_weights_as_the_formula_says(tmp_path):
 
 def test_what_training_ends_in_loads_as_stable_diffusion_and_samples(trained):
     net = mag.Backbone.load(str(trained[0] / "room"))
-    (image,) = probes.generate(net, ["a red pillow on a blue sofa"], 4.0)
+    (image,) = model_probes.generate(net, ["a red pillow on a blue sofa"], 4.0)
     assert image.size == (128, 128)
     assert (
         json.loads((trained[0] / "room" / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
@@ -116,7 +117,7 @@ def test_a_run_under_way_is_exported_with_its_average_and_left_alone(trained, tm
     net = mag.Backbone.load(str(tmp_path / "model"))
     with safe_open(out / "diffusion.safetensors", "pt") as f:
         first, weight = f.get_tensor("ema.0"), f.get_tensor("weight.0")
-    ours = next(net.unet.parameters()).float()
+    ours = next(net.denoiser.parameters()).float()
     assert torch.equal(ours, first.half().float())
     assert not torch.equal(ours, weight.half().float())
 
