@@ -97,7 +97,7 @@ def test_masks_are_shares_and_parts_make_up_their_things(drawn):
 
 
 def test_a_pattern_s_period_is_at_least_ten_pixels(drawn):
-    """By the geometry: a pixel's width in periods, at half size, where the surface faces the viewer."""
+    """By the geometry, at half size: a pixel's width in periods where the surface faces the viewer most."""
     for scene, surface, _ in drawn:
         for i in range(len(scene.things)):
             own = (surface.owner == i) & (surface.part == 0)
