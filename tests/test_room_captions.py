@@ -7,7 +7,6 @@ import pytest
 
 from magedit_lab.room import (
     FINISHES,
-    KINDS,
     VOCABULARY,
     Camera,
     Scene,
