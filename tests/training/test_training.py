@@ -127,7 +127,7 @@ def test_training_goes_on_from_an_exported_model_alone(trained, tmp_path):
     plan = replace(TINY, start=str(trained[0] / "room"), early_steps=0, scene_steps=1, grounding=0.0, grounded_steps=0)
     (row,) = training.train_diffusion(out, plan)
     assert "inside" not in row
-    ours, given = (mag.Backbone.load(str(folder / "room")).unet.state_dict() for folder in (out, trained[0]))
+    ours, given = (mag.Backbone.load(str(folder / "room")).denoiser.state_dict() for folder in (out, trained[0]))
     assert all((ours[name].float() - given[name].float()).abs().max() < 2e-3 for name in ours)
     (new := tmp_path / "new").mkdir()
     with pytest.raises(ValueError, match="train the vae first"):
