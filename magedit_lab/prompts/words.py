@@ -18,7 +18,7 @@ _PART = r"""(?V1)
 | (?:[[\p{L}\p{N}\p{Pc}]--[\p{Han}\p{Hiragana}]][\p{M}\u200c\u200d]* | (?<=\p{N})[.,](?=\p{N}))+
   (?:[+#]+(?![\p{L}\p{N}]))?"""
 _PARTS = regex.compile(_PART, regex.VERBOSE)
-_JOINS = regex.compile(r"[\p{Pd}'’]")  # what joins two parts to a word: champagne-coloured, don't
+_JOINS = regex.compile(r"[\p{Pd}'\u2019]")  # what joins two parts to a word: champagne-coloured, don't
 Span = tuple[int, int]
 
 
@@ -59,7 +59,7 @@ def _whole(text: str) -> list[Span]:
 
 def _key(word: str) -> str:
     """One spelling for what reads alike: composed (NFC), in lower case (per word: of İ it makes two letters)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).lower()).replace("’", "'")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).lower()).replace("\u2019", "'")
 
 
 def require(prompt: str, word: str, which: str = "target") -> list[tuple[int, int]]:

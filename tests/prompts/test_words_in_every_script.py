@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (letters that look alike are the matter)
 """Words of any script are what Unicode says they are, and their columns are those of their own tokens."""
 
 import random
