@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from .common import NEEDED, command, load
+from .common import NEEDED, claim, command, load
 
 
 def add(commands: Any) -> None:
@@ -39,6 +39,7 @@ def train(arguments: argparse.Namespace) -> None:
     parts = [part for part in training.TRAINERS if arguments.what in (part, "all")]
     if not arguments.resume:
         training.require_new(out, parts)
+    claim(out)
     training.bind(out, plan)
     end = time.monotonic() + 60 * arguments.minutes
     stages: list[Generator[dict[str, Any]]] = [training.draw(out / "data", plan)]
