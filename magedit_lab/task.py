@@ -1,5 +1,6 @@
 """What is to be edited: picture, mask, prompts, and the words that matter."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,10 +11,11 @@ from jaxtyping import Float
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from . import pictures
 from .masks.raster import as_mask, union
 from .prompts import words as w
 
-Mask = Image.Image | np.ndarray | Tensor
+Mask = pictures.Given
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class Goal:
 class Task:
     """An edit, checked: `words` of the target prompt shall come true where the mask is.
 
-    image: a picture; it is turned to RGB.
-    mask: height x width of the image, in 0-1; or one for each word.
+    image: a picture, or its path, bytes or array, as `pictures.read` takes it: upright, in sRGB; what is transparent
+        counts as white, with a warning.
+    mask: height x width of the image, in 0-1, or its path or picture; or one for each word.
     words: an edit word or phrase of the target prompt, or several.
     weights: the lambdas of Eq. 5, one for each word, summing to 1; equal by default.
     negative, negative_words: the prompt of Eq. 3 that describes what is to fade, and its words.
@@ -47,9 +50,11 @@ class Task:
     negative_words: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.image, Image.Image):
-            raise ValueError(f"expected a PIL image, got {type(self.image).__name__}; use PIL.Image.fromarray or .open")
-        object.__setattr__(self, "image", self.image.convert("RGB"))
+        read = pictures.read(self.image)
+        if read.note:
+            warnings.warn(read.note, stacklevel=3)
+        object.__setattr__(self, "image", read.rgb)
+        _require_texts(self.source, self.target, self.negative)
         object.__setattr__(self, "words", _several(self.words))
         object.__setattr__(self, "negative_words", _several(self.negative_words))
         if wrong := refusals(self.target, self.words, self.negative, self.negative_words):
@@ -166,4 +171,13 @@ def _placed(middle: float, length: int, room: int) -> int:
 
 
 def _several(words: str | Sequence[str]) -> tuple[str, ...]:
-    return (words,) if isinstance(words, str) else tuple(words)
+    found = (words,) if isinstance(words, str) else words
+    if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
+        raise ValueError(f"expected edit words as texts, got {found!r:.60}; name a word of the target prompt")
+    return tuple(found)
+
+
+def _require_texts(source: str, target: str, negative: str | None) -> None:
+    for name, prompt in {"source": source, "target": target, "negative": negative or ""}.items():
+        if not isinstance(prompt, str):
+            raise ValueError(f"expected a text as {name} prompt, got {type(prompt).__name__}; say what is to be seen")

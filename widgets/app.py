@@ -8,12 +8,14 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
+from magedit_lab import pictures
 from magedit_lab.bench import applications
 from magedit_lab.masks import regions, strokes
 
 from .inside import Inside
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
+from .picture_chooser import PictureChooser
 from .prompt_editor import PromptEditor
 from .shared.base import Still
 
@@ -68,10 +70,8 @@ class App(Still, ipywidgets.VBox):
         wide = {"description_width": "initial"}
         self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
         self._examples.layout.width = "360px"
-        self._upload = ipywidgets.FileUpload(accept="image/png,image/jpeg", description="a picture of your own")
-        self._upload.layout.width = "260px"
+        self._upload = PictureChooser(self._uploaded, LARGEST)
         self._examples.observe(self._told(self._chosen), "value")
-        self._upload.observe(self._told(lambda change: self._uploaded(change.new)), "value")
         title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
         title.style.font_size, title.style.font_weight = "20px", "bold"
         return ipywidgets.HBox([title, self._examples, self._upload], layout=ROW)
@@ -96,14 +96,15 @@ class App(Still, ipywidgets.VBox):
         self._set(task)
         self.inside.forget()
 
-    def take(self, image: Image.Image) -> None:
-        """A picture of one's own, made smaller where it is large, with nothing painted yet; the prompts stay. A run
-        under way is cancelled."""
+    def take(self, image: pictures.Given, name: str = "") -> None:
+        """A picture of one's own, as `pictures.read` takes it, made smaller where it is large, with nothing painted
+        yet; the prompts stay. A run under way is cancelled. `status` says what is to be known of the picture."""
+        read = pictures.read(image, name)
         self.live.cancel()
-        small = image.convert("RGB")
-        small.thumbnail((LARGEST, LARGEST))
-        self.painter.show(small)
+        read.rgb.thumbnail((LARGEST, LARGEST))
+        self.painter.show(read.rgb)
         self.inside.forget()
+        self.status = read.note
 
     def _set(self, task: mag.Task) -> None:
         one = len({g.mask.numpy().tobytes() for g in task.goals}) == 1
@@ -124,11 +125,11 @@ class App(Still, ipywidgets.VBox):
         if change.new:
             self.start(EXAMPLES[change.new]())
 
-    def _uploaded(self, files: Any) -> None:
-        for file in files:
-            self.take(mag.masks.read_image(bytes(file["content"]), str(file["name"])))
-            self._examples.value = None  # so that an example can be chosen again
-        self._upload.value = ()
+    def _uploaded(self, content: bytes, name: str) -> None:
+        self.take(content, name)
+        note = self.status
+        self._examples.value = None  # so that an example can be chosen again
+        self.status = note
 
     def _offer(self, change: Any) -> None:
         """The painter offers the edit words; its only region takes the only word."""

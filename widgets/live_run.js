@@ -2,6 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 
@@ -92,9 +93,14 @@ function makeCharts() {
 
 function render({ model, el }) {
   const put = sender(model);
+  let waiting = ""; // what is said between a press of run and the kernel's answer
+  const press = (name) => {
+    if (name !== "run") return model.send({ do: name });
+    waiting = kernel.asked();
+    put({ _runs: model.get("_runs") + 1 });
+  };
   const buttons = Object.fromEntries(["run", "pause", "resume", "cancel"].map((name) =>
-    [name, button(name, () => (name === "run" ? put({ _runs: model.get("_runs") + 1 }) : model.send({ do: name })),
-      `${name} the edit`)]));
+    [name, button(name, () => press(name), `${name} the edit`)]));
   buttons.run.classList.add("main");
   const form = makeForm(model, put), charts = makeCharts(), [line, say] = statusLine();
   const bar = element("progress", { max: 1, value: 0 });
@@ -108,14 +114,15 @@ function render({ model, el }) {
   const show = () => {
     const state = model.get("state"), status = model.get("status"), busy = state === "running" || state === "paused";
     const usable = { run: !busy, pause: state === "running", resume: state === "paused", cancel: busy };
-    Object.entries(usable).forEach(([name, can]) => { buttons[name].disabled = !can; });
+    Object.entries(usable).forEach(([name, can]) => { buttons[name].disabled = !can || kernel.gone(); });
     form.refresh();
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
     time.textContent = busy ? left(model.get("left")) : "";
     const refused = model.get("refused");
     picture.alt = caption.textContent = model.get("_caption");
-    say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
+    if (kernel.gone()) say(GONE, true);
+    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
     charts.draw(model.get("_curves"));
   };
   const paint = () => {
@@ -123,12 +130,16 @@ function render({ model, el }) {
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
-  const stop = listen(model, { change: show, "change:_preview": paint, "change:_form": form.rebuild });
+  const kernel = watchKernel(model, el, show);
+  const answered = () => { waiting = ""; };
+  const stop = listen(model, { "change:state": answered, "change:status": answered, "change:done": answered, change: show,
+    "change:_preview": paint, "change:_form": form.rebuild });
   form.rebuild();
   show();
   paint();
   return () => {
     stop();
+    kernel.stop();
     charts.stop();
     URL.revokeObjectURL(url);
   };

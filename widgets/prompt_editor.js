@@ -1,6 +1,7 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
 import { button, element, listen, panel, row, sender, statusLine, vector } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 import { curve, lost, shown, states, toggled } from "./shared/tokens.js";
 
 const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
@@ -88,19 +89,22 @@ function render({ model, el }) {
     gone.replaceChildren(...[["words", target], ["negative_words", negative]].flatMap(([name, tokens]) =>
       lost(model.get(name), tokens).map((word) => button(`drop “${word}”`, () => toggle(name, word)))));
     warnings.replaceChildren(...model.get("warnings").map((text) => element("li", { textContent: text })));
-    say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
+    if (kernel.gone()) say(GONE, true);
+    else say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
     fields.forEach((one) => one.refresh());
     lines();
   }
   const watched = {};
   for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings", "status"])
     watched[`change:${name}`] = refresh;
+  const kernel = watchKernel(model, el, refresh);
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);
   resized.observe(board);
   refresh();
   return () => {
     stop();
+    kernel.stop();
     resized.disconnect();
     fields.forEach((one) => one.stop());
   };

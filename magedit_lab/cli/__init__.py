@@ -6,10 +6,16 @@ import sys
 import torch
 
 from . import applications, bench, demo, doctor, edit, study, train
+from .messages import steady
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; 0 when done, 2 for bad input, 130 when interrupted."""
+    """Run a command; 0 when done, 2 for bad input, 130 when interrupted. No message that can't be written stops it."""
+    with steady():
+        return _main(argv)
+
+
+def _main(argv: list[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)

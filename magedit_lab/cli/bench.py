@@ -21,7 +21,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from .common import Bar, command, inversion, load, require_both
+from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
@@ -87,6 +87,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
     rows, listed = _measure(arguments, [setting for name in names for setting in groups[name]])
+    written = []
     for name in names:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
@@ -95,7 +96,8 @@ def ablate(arguments: argparse.Namespace) -> None:
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
-        print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+        written.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+    print("\n".join(written))
 
 
 def _inversion(arguments: argparse.Namespace) -> Inversion:
@@ -118,6 +120,7 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     listed = list(datasets.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
     if not listed:
         raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
+    claim(arguments.out, "rows.jsonl", "report.html")
     net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
     if arguments.format:
         _validate(net, listed, settings)
@@ -163,6 +166,7 @@ def model(arguments: argparse.Namespace) -> None:
         raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
     if arguments.card and arguments.bars:
         raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
+    claim(arguments.out, "contact-sheet.png")
     net, scores = load(arguments.model), []
     held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
     for score in model_bars.measure(held, names, arguments.out):

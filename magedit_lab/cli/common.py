@@ -1,6 +1,7 @@
 """What several commands share: loading, progress, and saying what was written."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .. import files
 from ..inversion.base import Inversion
 from ..inversion.table import INVERSIONS
 from ..model.backbone import Backbone
 from ..settings import change
 
+ROOM = 50_000_000  # bytes: a trace of 50 steps with its pictures, and some more
+PROBE = 65536  # bytes: a file that is written and removed, as quotas and full disks show only there
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
 
@@ -37,8 +41,27 @@ def require_both(arguments: argparse.Namespace) -> None:
 
 
 def report(written: Iterator[tuple[Path, str]]) -> None:
-    for path, words in written:
+    """Write all files first, and only then say which."""
+    for path, words in list(written):
         print(f"{path}: {words}")
+
+
+def claim(out: Path, *names: str, room: int = ROOM) -> None:
+    """An error now, and not after the work, where its results could not be written: ValueError or OSError.
+
+    names: files to come, which are no folders. room: bytes that must be free.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (out / name).is_dir():
+            raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
+    if (free := shutil.disk_usage(out).free) < room:
+        raise ValueError(
+            f"expected {room / 1e6:.0f} MB free for {str(out)!r}, got {free / 1e6:.1f} MB; take another --out"
+        )
+    probe = out / "probe"
+    files.write(probe, lambda path: path.write_bytes(bytes(PROBE)))
+    probe.unlink()
 
 
 def load(name: str, device: str | None = None) -> Backbone:

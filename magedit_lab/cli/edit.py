@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import files, masks, plots
+from PIL import Image
+
+from .. import files, pictures, plots
 from ..inversion.base import Path as Route
 from ..inversion.table import INVERSIONS, invert
 from ..methods.base import Method
@@ -19,7 +21,7 @@ from ..prompts import words
 from ..settings import change, parsed, table
 from ..task import Frame, Task
 from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, command, inversion, load, report
+from .common import NEEDED, Bar, claim, command, inversion, load, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
@@ -27,7 +29,7 @@ GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 def add(commands: Any) -> None:
     parser = command(commands, "edit", edit, "edit a picture of your own")
     option = parser.add_argument
-    option("--image", type=Path, help="PNG or JPEG of any size", **NEEDED)
+    option("--image", type=Path, help="a picture of up to 64 megapixels: PNG, JPEG, WebP, TIFF ...", **NEEDED)
     more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}
     option("--mask", type=Path, help="of the image's size, white where to edit; one, or one a word", **more)
     option("--source", help="a prompt that describes the image", **NEEDED)
@@ -63,16 +65,18 @@ def _guidance_options(add: Callable) -> None:
 def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
+    alpha = pictures.read(arguments.image).alpha
     net = load(arguments.model, arguments.device)
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
     validate(net, small, way, method)
-    _claim(arguments.out)
+    claim(arguments.out, "result.png", "comparison.png", "loss.png")
+    claim(arguments.out / "trace")
     with Bar("invert") as bar:
         path = invert(net, small, way, bar)
     with Bar("edit") as bar:
         trace = _run(net, small, path, method, bar, arguments.out / "trace")
-    report(_write(trace, task, frame, arguments.method, arguments.out))
+    report(_write(trace, task, frame, arguments.method, arguments.out, alpha))
 
 
 def _task(arguments: argparse.Namespace) -> Task:
@@ -85,9 +89,8 @@ def _task(arguments: argparse.Namespace) -> Task:
     negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
     if a.negative and not negative:
         raise ValueError("expected a negative prompt with a word that the target lacks, got none; add --negative-words")
-    planes = [masks.open_mask(path) for path in a.mask]
-    image = masks.open_image(a.image)
-    return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
+    image = pictures.read(a.image).rgb  # its alpha comes back in the result
+    return Task(image, a.mask, a.source, a.target, a.words, a.weights, a.negative, negative)
 
 
 def _method(arguments: argparse.Namespace) -> Method:
@@ -110,17 +113,6 @@ def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
     return replace(method, seed=arguments.seed)
 
 
-def _claim(out: Path) -> None:
-    """An error now, and not after the run, where its results could not be written."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("result.png", "comparison.png", "loss.png"):
-        if (out / name).is_dir():
-            raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
-    (out / "trace").mkdir(exist_ok=True)
-    files.write(out / "trace" / "probe", lambda path: path.write_bytes(b""))
-    (out / "trace" / "probe").unlink()
-
-
 def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
     """The edit's trace; the steps before an interrupt, or before something was not finite, are saved beside it."""
     try:
@@ -133,12 +125,20 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
         raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
 
 
-def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+def _write(
+    trace: Trace, task: Task, frame: Frame, name: str, out: Path, alpha: Image.Image | None
+) -> Iterator[tuple[Path, str]]:
+    """Every file, the picture first."""
     assert trace.result is not None
-    yield trace.save(out / "trace"), "the whole run, for Trace.load"
     result = frame.paste(task.image, trace.result, task.region if METHODS[name].keeps_outside else None)
+    if alpha:
+        result.putalpha(alpha)
     files.write(out / "result.png", result.save)
-    yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
+    yield (
+        out / "result.png",
+        f"the edit, {result.width}x{result.height} {'and transparent ' * bool(alpha)}like the image",
+    )
+    yield trace.save(out / "trace"), "the whole run, for Trace.load"
     plots.comparison({name: trace}).save(out / "comparison.png")
     yield out / "comparison.png", "before and after, as the model sees them"
     if any(trace.terms):

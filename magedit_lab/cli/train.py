@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import NEEDED, command
+from .common import NEEDED, claim, command
 
 if TYPE_CHECKING:
     from ..training import Plan
@@ -51,6 +51,7 @@ def train(arguments: argparse.Namespace) -> None:
     parts = [part for part in PARTS if arguments.what in (part, "all")]
     if not arguments.resume:
         training.require_new(arguments.out, parts)
+    claim(arguments.out)
     training.bind(arguments.out, plan)
     end = time.monotonic() + 60 * arguments.minutes
     for stage in _stages(arguments, plan, parts):

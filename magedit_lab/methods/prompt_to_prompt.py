@@ -52,13 +52,15 @@ class PromptToPrompt(Blended):
     def for_prompt(self, prompt: str) -> "PromptToPrompt":
         """The same for another prompt, of which the maps alone are wanted: without blending, and without the settings
         of words that it lacks."""
-        there = {*words.split(prompt), "default"}
+
+        def there(word: str) -> bool:
+            return word == "default" or bool(words.occurrences(prompt, word))
 
         def left(part: Any) -> Any:
             own = isinstance(part, Mapping)
-            return {word: value for word, value in part.items() if {*words.split(word)} <= there} if own else part
+            return {word: value for word, value in part.items() if there(word)} if own else part
 
-        own = tuple(word for word in self.own_maps if {*words.split(word)} <= there)
+        own = tuple(word for word in self.own_maps if there(word))
         maps = {"cross_replace": left(self.cross_replace), "reweight": left(self.reweight)}
         return replace(self, **maps, own_maps=own, blend=None)
 

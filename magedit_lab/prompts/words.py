@@ -1,26 +1,65 @@
-"""Which tokens make up a word, and which tokens of two prompts correspond."""
+"""Which tokens make up a word, in any script, and which tokens of two prompts correspond."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
+import regex
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+# Unicode's categories decide: marks and joiners belong to the letter before them. Chinese characters and hiragana are
+# words one by one, as no space tells them apart; so is an emoji with all that belongs to it. "C++" and "C#" keep signs.
+_PART = r"""(?V1)
+  (?=[\p{Extended_Pictographic}\p{Regional_Indicator}])\X
+| [\p{Han}\p{Hiragana}]\p{M}*
+| (?:[[\p{L}\p{N}\p{Pc}]--[\p{Han}\p{Hiragana}]][\p{M}\u200c\u200d]* | (?<=\p{N})[.,](?=\p{N}))+
+  (?:[+#]+(?![\p{L}\p{N}]))?"""
+_PARTS = regex.compile(_PART, regex.VERBOSE)
+_JOINS = regex.compile(r"[\p{Pd}'\u2019]")  # what joins two parts to a word: champagne-coloured, don't
+Span = tuple[int, int]
+
 
 def split(prompt: str) -> list[str]:
-    """The words of a prompt, in lower case and without punctuation."""
-    return re.findall(r"\w+", prompt.lower())
+    """The words of a prompt as they are written, in lower case, in Unicode's composed form, without punctuation."""
+    return [_key(prompt[a:b]) for a, b in _whole(prompt)]
 
 
-def occurrences(prompt: str, word: str) -> list[tuple[int, int]]:
-    """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`."""
-    spans = [(m.start(), m.end(), m.group().lower()) for m in re.finditer(r"\w+", prompt)]
-    wanted = split(word)
-    starts = range(len(spans) - len(wanted) + 1) if wanted else range(0)
-    hits = [i for i in starts if [s[2] for s in spans[i : i + len(wanted)]] == wanted]
-    return [(spans[i][0], spans[i + len(wanted) - 1][1]) for i in hits]
+def occurrences(prompt: str, word: str) -> list[Span]:
+    """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`.
+
+    Case and normal form do not matter. What is no whole word is looked for between hyphens and apostrophes.
+    """
+    return _runs(prompt, word, _whole) or _runs(prompt, word, _parts)
+
+
+def _runs(prompt: str, word: str, spans_of: Callable[[str], list[Span]]) -> list[Span]:
+    """Where the words of `word` follow each other in the prompt."""
+    spans, wanted = spans_of(prompt), [_key(word[a:b]) for a, b in spans_of(word)]
+    known, length = [_key(prompt[a:b]) for a, b in spans], len(wanted)
+    hits = [i for i in range(len(spans) - length + 1) if known[i : i + length] == wanted] if wanted else []
+    return [(spans[i][0], spans[i + length - 1][1]) for i in hits]
+
+
+def _parts(text: str) -> list[Span]:
+    return [m.span() for m in _PARTS.finditer(text)]
+
+
+def _whole(text: str) -> list[Span]:
+    """Parts, joined over one hyphen or apostrophe between them."""
+    spans: list[Span] = []
+    for start, end in _parts(text):
+        if spans and _JOINS.fullmatch(text[spans[-1][1] : start]):
+            start = spans.pop()[0]
+        spans.append((start, end))
+    return spans
+
+
+def _key(word: str) -> str:
+    """One spelling for what reads alike: composed (NFC), in lower case (per word: of İ it makes two letters)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).lower()).replace("\u2019", "'")
 
 
 def require(prompt: str, word: str, which: str = "target") -> list[tuple[int, int]]:
