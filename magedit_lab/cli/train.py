@@ -11,8 +11,8 @@ from typing import Any
 from .common import NEEDED, command, load
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "train", train, "train the shipped models anew")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, train)
     parser.add_argument("what", choices=("vae", "diffusion", "clip", "all"), help="which part")
     parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the models", **NEEDED)
     parser.add_argument(
