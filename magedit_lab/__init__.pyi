@@ -39,3 +39,5 @@ from .task import Task as Task
 from .trace.record import Keep as Keep
 from .trace.trace import Trace as Trace
 from .trace.trace import run as run
+
+__version__: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import shorten
 
 from jaxtyping import Float
 from torch import Tensor
@@ -25,7 +26,7 @@ class Run:
     _cells: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Run({self.net.name!r}, {self.task.target!r}, {self.path.steps} steps)"
+        return f"Run({self.net.name!r}, {shorten(self.task.target, 60)!r}, {self.path.steps} steps)"
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:

@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 S = TypeVar("S")
+WIDEST = 160  # characters of a repr; `described` has all
 
 
 def setting(
@@ -22,11 +23,39 @@ def setting(
 
 class Settings:
     """A base of frozen dataclasses whose fields are made by `setting`: values outside of a field's choices or range
-    raise ValueError in one line."""
+    raise ValueError in one line.
+
+    The repr has the settings that differ from the defaults; `table` lists all of them, `described` is one text.
+
+    >>> mag.MagEdit(iterations=3)
+    MagEdit(iterations=3)
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__repr__" not in cls.__dict__:  # before `dataclass` looks, which would write one of all fields
+            cls.__repr__ = Settings.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        known = [(f.name, getattr(self, f.name), _default(f)) for f in fields(self)]  # type: ignore[arg-type]
+        text = ", ".join(f"{name}={value!r}" for name, value, default in known if value != default)
+        return f"{type(self).__name__}({text if len(text) <= WIDEST else text[: WIDEST - 1] + '…'})"
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             _require(f.name, getattr(self, f.name), f.metadata)
+
+
+def _default(f: Any) -> Any:
+    return f.default if f.default_factory is MISSING else f.default_factory()
+
+
+def described(settings: Any) -> str:
+    """Every setting with its value, those of settings within settings too: what a benchmark's rows are bound to."""
+    if not is_dataclass(settings):
+        return repr(settings)
+    values = [f"{f.name}={described(getattr(settings, f.name))}" for f in fields(settings)]
+    return f"{type(settings).__name__}({', '.join(values)})"
 
 
 def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:

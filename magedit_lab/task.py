@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -26,8 +27,11 @@ class Goal:
     mask: Float[Tensor, "h w"]
     weight: float
 
+    def __repr__(self) -> str:
+        return f"Goal({shorten(self.word, 40)!r}, {self.mask.mean():.1%} of the picture, weight {self.weight:.3g})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Task:
     """An edit, checked: `words` of the target prompt shall come true where the mask is.
 
@@ -60,6 +64,10 @@ class Task:
         if wrong := refusals(self.target, self.words, self.negative, self.negative_words):
             raise ValueError(wrong[0])
         _ = self.goals
+
+    def __repr__(self) -> str:
+        source, target, words = (shorten(x, 48) for x in (self.source, self.target, ", ".join(self.words)))
+        return f"Task({source!r} to {target!r}, words={words}, {self.image.width}x{self.image.height})"
 
     @cached_property
     def goals(self) -> tuple[Goal, ...]:

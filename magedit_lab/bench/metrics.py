@@ -75,6 +75,9 @@ class Clip:
                 f"cannot load CLIP {name!r}: {reason(error)}; expected a shipped model, folder or name"
             ) from None
 
+    def __repr__(self) -> str:
+        return f"Clip({self.name!r})"
+
     @torch.no_grad()
     def similarity(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
         """Cosine of each picture with each text."""
@@ -117,6 +120,9 @@ class Structure:
             eye = CLIPProcessor.from_pretrained(folder).image_processor
             self.model, self.mean, self.std = model.vision_model, eye.image_mean, eye.image_std
         self.side = self.model.config.image_size
+
+    def __repr__(self) -> str:
+        return f"Structure({self.name!r})"
 
     @cached_property
     def keys(self) -> nn.Linear:

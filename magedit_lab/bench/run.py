@@ -18,6 +18,7 @@ from ..inversion.table import invert
 from ..methods.base import Method
 from ..model.backbone import Backbone
 from ..model.hooks import count_forwards
+from ..settings import described
 from ..trace.record import SCORED
 from ..trace.trace import run
 from .cases import Case
@@ -103,7 +104,7 @@ ALWAYS = ("model", "clip", "structure")  # what all rows depend on
 def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
     """What the rows depend on, besides the cases."""
     facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
-    return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
+    return facts | {s.name: f"{described(s.method)}, {described(s.inversion)}, negative={s.negative}" for s in settings}
 
 
 def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:

@@ -10,8 +10,8 @@ from ..bench.demo import Demo
 from .common import claim, command, load
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "applications", applications, "the paper's Fig. 9 in miniature, a picture of each")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, applications)
     parser.add_argument("--model", default="tabletop", help="shipped model or folder")
     parser.add_argument("--out", type=Path, default=Path("out/applications"), help="folder for the pictures")
 

@@ -29,8 +29,8 @@ TABLE1 = (
 SHOWN = 3  # complex scenes above an ablation's curves
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "bench", table1, "measure methods, settings, or the shipped model")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, table1)
     which = parser.add_subparsers(dest="bench", required=True)
     table = command(which, "table1", table1, "the paper's Table 1: every method on every case; resumes")
     table.add_argument("--methods", nargs="+", default=list(TABLE1), choices=METHODS, help="rows")

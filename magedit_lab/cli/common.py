@@ -14,14 +14,16 @@ from ..inversion.base import Inversion
 from ..inversion.table import INVERSIONS
 from ..model.backbone import Backbone
 from ..settings import change
+from .commands import COMMANDS
 
 ROOM = 50_000_000  # bytes: a trace of 50 steps with its pictures, and some more
 PROBE = 65536  # bytes: a file that is written and removed, as quotas and full disks show only there
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
 
-def command(commands: Any, name: str, function: Callable, words: str) -> argparse.ArgumentParser:
-    """A subcommand that runs `function`."""
+def command(commands: Any, name: str, function: Callable, words: str = "") -> argparse.ArgumentParser:
+    """A subcommand that runs `function`; its line of help is that of `COMMANDS` where none is given."""
+    words = words or COMMANDS[name][1]
     shown = argparse.ArgumentDefaultsHelpFormatter
     parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
     parser.set_defaults(run=function)

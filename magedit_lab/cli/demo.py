@@ -10,8 +10,8 @@ from ..trace.trace import Trace
 from .common import Bar, claim, command, load, report
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "demo", demo, "edit one of two look-alikes with the shipped model")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, demo)
     parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")

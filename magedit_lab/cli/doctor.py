@@ -13,8 +13,8 @@ from .common import command, load
 PACKAGES = ("magedit-lab", "torch", "diffusers", "transformers", "matplotlib", "ipywidgets", "anywidget")
 
 
-def add(commands: Any) -> None:
-    command(commands, "doctor", doctor, "versions, device and shipped models, for a bug report")
+def add(commands: Any, name: str) -> None:
+    command(commands, name, doctor)
 
 
 def doctor(arguments: argparse.Namespace) -> None:

@@ -26,8 +26,8 @@ from .common import NEEDED, Bar, claim, command, inversion, load, report
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "edit", edit, "edit a picture of your own")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, edit)
     option = parser.add_argument
     option("--image", type=Path, help="a picture of up to 64 megapixels: PNG, JPEG, WebP, TIFF ...", **NEEDED)
     more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}

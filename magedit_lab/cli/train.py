@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PARTS = ("vae", "decoder", "diffusion", "clip")
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "train", train, "train the room's models")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, train)
     parser.add_argument(
         "what", choices=("data", *PARTS, "all", "export"),
         help="which part; a part alone takes the pictures that there are, `data` makes them; "

@@ -1,7 +1,7 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from ..model.backbone import Latent
@@ -11,7 +11,7 @@ from ..settings import Settings
 from ..steps import Now, Nudge, Step
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """What a method does in one run; each function does nothing by default.
 
@@ -32,6 +32,10 @@ class Plan:
     blend: Callable[[Now, Step], Latent] = lambda now, step: step.target
     first: int = 0
     start: Callable[[Latent], Latent] = lambda source: source
+
+    def __repr__(self) -> str:
+        own = [f.name for f in fields(self) if getattr(self, f.name) is not f.default]
+        return f"Plan({', '.join(own)})"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ class Layout:
     order: Mapping[str, int]
     sites: tuple[Site, ...]
 
+    def __repr__(self) -> str:
+        return f"Layout({len(self.order)} modules, {len(self.sites)} attention sites)"
+
 
 def measure(unet: UNet2DConditionModel, height: int, width: int) -> Layout:
     """The layout for latents of this size, read off a twin without weights (on torch's meta device), so that the model

@@ -35,6 +35,9 @@ class Schedule:
     prediction: str
     offset: int = 0
 
+    def __repr__(self) -> str:
+        return f"Schedule({len(self.alphas)} timesteps, {self.prediction}, offset {self.offset})"
+
     @classmethod
     def of(cls, scheduler: SchedulerMixin, dtype: torch.dtype) -> "Schedule":
         """The schedule of a diffusers scheduler; ValueError for a prediction that is neither noise nor v."""

@@ -53,6 +53,10 @@ class Scene:
     table: str
     horizon: float
 
+    def __repr__(self) -> str:
+        things = ", ".join(phrase([t.colour, t.kind]) for t in self.things)
+        return f"Scene({things}; {self.table} table, {self.wall} wall)"
+
     @cached_property
     def _rendered(self) -> tuple[np.ndarray, np.ndarray]:
         return render(self)

@@ -1,3 +1,4 @@
+from . import html as html
 from . import record as record
 from . import storage as storage
 from . import trace as trace

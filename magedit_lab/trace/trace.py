@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..prompts import words as w
 from ..runs import Run
 from ..steps import Listener, Step, Where
 from ..task import Task
-from . import storage
+from . import html, storage
 from .record import Keep, row
 
 SCHEMA = 2  # 1: no heads, no padding, and the edit words' maps not at every nudge
@@ -51,7 +52,19 @@ class Trace:
 
     def __repr__(self) -> str:
         nudges = sum(len(x) for x in self.terms)
-        return f"Trace({len(self.times)} steps, {nudges} nudges, words={', '.join(self.task.words)})"
+        return f"Trace({len(self.times)} steps, {nudges} nudges, words={shorten(', '.join(self.task.words), 60)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook draws below a cell that ends with a trace: source, result, and the loss of each nudge."""
+        shown = [(self.task.image, "Source", self.task.source)]
+        if self.result is not None:
+            shown.append((self.result, "Result", self.task.target))
+        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in shown]
+        steps = [values[np.isfinite(values)].tolist() for values in self.losses]
+        if every := [v for values in steps for v in values]:
+            words = f"Loss: {every[0]:.3g} at the first of {len(every)} nudges, {every[-1]:.3g} at the last"
+            drawn.append(html.figure(html.curve(steps, words), words))
+        return html.row(drawn)
 
     def add(self, step: Step) -> None:
         """Keep a step; the last one also decodes the result."""

@@ -92,7 +92,8 @@ def test_only_the_mask_is_pasted_where_the_method_keeps_the_outside(files, model
 
 
 def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model):
-    given = cli._parser().parse_args(arguments(files, model, "--negative", "a Blue ball, on a table"))
+    words = arguments(files, model, "--negative", "a Blue ball, on a table")
+    given = cli._parser(words).parse_args(words)
     assert command._task(given).negative_words == ("blue",)
 
 
@@ -181,7 +182,7 @@ def test_the_seed_is_the_methods_own(files, model, monkeypatch):
     assert asked == [mag.METHODS["blended"], replace(mag.METHODS["blended"], seed=7)]
 
 
-EVERY = [[], ["demo"], ["edit"], ["train"], ["doctor"], ["applications"], ["bench"], ["bench", "table1"],
+EVERY = [[], ["demo"], ["edit"], ["methods"], ["train"], ["doctor"], ["applications"], ["bench"], ["bench", "table1"],
          ["bench", "ablations"], ["bench", "model"], ["study"], ["study-report"]]  # fmt: skip
 
 
