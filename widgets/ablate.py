@@ -123,10 +123,10 @@ class Ablate(Runner):
         with self._one:
             self._running = self.values.index(value)
 
-        def seen(now: mag.Now, nudge: mag.Nudge) -> None:
+        def record(now: mag.Now, nudge: mag.Nudge) -> None:
             self._losses.setdefault(now.i, []).append(nudge.loss)
 
-        for _ in self._steps(job, path, self.methods[value], trace, seen, before, of, f"{self.setting} {value}: "):
+        for _ in self._steps(job, path, self.methods[value], trace, record, before, of, f"{self.setting} {value}: "):
             pass
         with self._one, self.hold_sync():
             self.runs[value], self._running = trace, None
@@ -148,8 +148,8 @@ class Ablate(Runner):
         return {"there": True, **_curve(losses), "scores": mag.bench.scores.spoken(mag.bench.scores.of(trace))}
 
     def _drawn(self, value: Any) -> bytes:
-        found = self.runs.get(value)
-        return images.png(found.result) if found and found.result else b""
+        trace = self.runs.get(value)
+        return images.png(trace.result) if trace and trace.result else b""
 
     # ------------------------------------------------------------ without a browser
 

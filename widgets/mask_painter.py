@@ -71,12 +71,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("regions")
     def _regions_are_regions(self, proposal: Any) -> list[dict[str, Any]]:
-        made = validated(rg.parse, proposal.value)
-        validated(rg.lambdas, made)
+        listed = validated(rg.parse, proposal.value)
+        validated(rg.lambdas, listed)
         used = {s.get("region", st.FIRST) for s in [*self.strokes, *self.undone]}
-        if lost := used - {r.name for r in made}:
+        if lost := used - {r.name for r in listed}:
             raise traitlets.TraitError(f"expected no strokes of a region that goes, got some of {min(lost)!r}")
-        return [asdict(r) for r in made]
+        return [asdict(r) for r in listed]
 
     @traitlets.validate("active")
     def _active_is_one(self, proposal: Any) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from . import applications, bench, demo, doctor, edit, study, train
+from . import applications, bench, demo, doctor, edit, methods, study, train
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,6 +29,6 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="magedit-lab", description="Attention-guided image editing.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (demo, edit, applications, bench, study, train, doctor):
+    for module in (demo, edit, methods, applications, bench, study, train, doctor):
         module.add(commands)
     return parser

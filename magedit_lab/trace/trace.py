@@ -1,6 +1,6 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -284,7 +284,7 @@ class Trace:
             task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
             trace = cls(
-                task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
+                task, _keep(meta["keep"]), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
@@ -313,3 +313,8 @@ def run(
         error.trace = trace  # type: ignore[union-attr]
         raise
     return trace
+
+
+def _keep(saved: Mapping[str, Any]) -> Keep:
+    """What a saved run kept: JSON has no tuples, and runs of an earlier day kept no maps by head."""
+    return Keep(**{"heads": False, **saved, "sites": tuple(saved.get("sites", ()))})

@@ -19,7 +19,7 @@ from .. import files
 from .clip import train_clip
 from .data import CELLS, MOST, counterpart, draw
 from .diffusion import train_diffusion
-from .grounding import grounding
+from .grounding import grounding_loss
 from .lesson import Batch, Pictures, make_batch
 from .parts import TOKENS, new_scheduler, new_text_encoder, new_tokenizer, new_unet, new_vae
 from .plan import Plan
@@ -36,7 +36,7 @@ __all__ = [
     "bind",
     "counterpart",
     "draw",
-    "grounding",
+    "grounding_loss",
     "make_batch",
     "new_scheduler",
     "new_text_encoder",

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from .data import Drawn, latents
-from .grounding import Attending, grounding
+from .grounding import Attending, grounding_loss
 from .lesson import Batch, Lesson, Pictures
 from .parts import new_scheduler, new_text_encoder, new_tokenizer, new_unet
 from .plan import Plan
@@ -26,7 +26,7 @@ CLEAR, HIDDEN = 0.3, 0.7  # timesteps, as a share of all, between which contrary
 def train_diffusion(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
     """Train U-Net and text encoder together: on crops of single objects, then mostly on whole scenes.
 
-    The loss is the velocity's, as in any diffusion model, and `grounding`'s with a small weight.
+    The loss is the velocity's, as in any diffusion model, and `grounding_loss`'s with a small weight.
     """
     torch.manual_seed(plan.seed)
     tokenizer, scheduler = new_tokenizer(), new_scheduler()
@@ -42,7 +42,7 @@ def train_diffusion(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor
             with torch.autocast(device().type, torch.bfloat16):
                 said = unet(question.z, question.t, text(batch.ids).last_hidden_state).sample
             loss = F.mse_loss(said.float(), question.velocity)
-            terms = [grounding(m.mean(1), batch, question.visible, plan.share) for m in attending.maps]
+            terms = [grounding_loss(m.mean(1), batch, question.visible, plan.share) for m in attending.maps]
             inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
             run.update(loss + plan.grounding * (inside + read), schedule(step, total))
             row = {"loss": loss, "inside": inside, "read": read}

@@ -50,7 +50,7 @@ def _written(attn: Any, out: Tensor) -> Tensor:
     return attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
 
 
-def grounding(
+def grounding_loss(
     probs: Float[Tensor, "n pixels tokens"], batch: Batch, visible: Float[Tensor, " n"], enough: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Two log losses that tie words to their objects; `visible` is 0 where the noise hides everything.

@@ -29,16 +29,16 @@ class Lab:
     def progress(self, words: str) -> Iterator[Callable[[int, int], None]]:
         """A line that counts up while something runs, and then says how long it took; nothing outside a notebook."""
         line, start = display(Pretty(words), display_id=True), time.monotonic()
-        shown = [0.0]
+        printed = [0.0]
 
         def say(more: str) -> None:
             if line:
                 line.update(Pretty(f"{words}: {more}"))
 
         def after(done: int, of: int) -> None:
-            if time.monotonic() - shown[0] > 0.2 or done == of:
+            if time.monotonic() - printed[0] > 0.2 or done == of:
                 say(f"step {done} of {of}")
-                shown[0] = time.monotonic()
+                printed[0] = time.monotonic()
 
         yield after
         say(f"done in {time.monotonic() - start:.0f} s")

@@ -78,7 +78,7 @@ def one_word():
 def test_attention_that_suffices_costs_nothing():
     soft = torch.zeros(1, 4, training.TOKENS)
     soft[0, :2, 2], soft[0, 2:, 2] = 0.7, 0.3
-    inside, read = training.grounding(soft, one_word(), torch.ones(1), enough=0.6)
+    inside, read = training.grounding_loss(soft, one_word(), torch.ones(1), enough=0.6)
     assert max(abs(inside), abs(read)) < 1e-6
 
 
@@ -138,13 +138,13 @@ def test_a_word_is_grounded_when_its_attention_fills_its_object():
     good, bad = torch.zeros(2, 1, 4, training.TOKENS)
     good[0, :2, 2] = good[0, 2:, 0] = 1
     bad[0, 2:, 2] = bad[0, :2, 0] = 1
-    inside, read = training.grounding(good, batch, torch.ones(1))
+    inside, read = training.grounding_loss(good, batch, torch.ones(1))
     assert inside < 0.01
     assert read < 0.01
-    inside, read = training.grounding(bad, batch, torch.ones(1))
+    inside, read = training.grounding_loss(bad, batch, torch.ones(1))
     assert inside > 5
     assert read > 5
-    assert training.grounding(bad, batch, torch.zeros(1)) == (0, 0)
+    assert training.grounding_loss(bad, batch, torch.zeros(1)) == (0, 0)
 
 
 def blank(count=40):

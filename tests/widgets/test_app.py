@@ -72,7 +72,7 @@ def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
 
 
 def test_a_run_without_nudges_says_why_there_is_no_gradient(app):
-    app.live.set_state({"way": "p2p"})
+    app.live.set_state({"method_name": "p2p"})
     app.live.run()
     assert app.live.wait() == "done"
     assert app.inside.inspector is app.inside.ablate is None
@@ -141,7 +141,7 @@ def test_a_picture_of_ones_own_is_opened_and_fitted_to_the_model(app):
     app._uploaded([{"name": "room.png", "content": memoryview(drawn.getvalue())}])
     app.painter.add(BOX)
     assert app.task.image.size == (app.net.size, app.net.size)
-    app._told(lambda change: app._uploaded(change))([{"name": "room.txt", "content": memoryview(b"no picture")}])
+    app._reporting(lambda change: app._uploaded(change))([{"name": "room.txt", "content": memoryview(b"no picture")}])
     assert "cannot read 'room.txt' as a picture" in app.status
     assert app._line.value == app.status
 
