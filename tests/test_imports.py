@@ -13,10 +13,10 @@ import pytest
 
 import magedit_lab
 
-ROOMS = (
-    "settings files masks prompts scenes model task inversion runs steps methods loop trace plots bench training cli "
-    "__main__ widgets course"
-).split()
+ROOMS = [
+    "settings", "files", "masks", "prompts", "scenes", "model", "task", "inversion", "runs", "steps", "methods", "loop",
+    "trace", "plots", "bench", "training", "cli", "__main__", "widgets", "course",
+]  # fmt: skip
 FOLDERS = {
     "magedit_lab": Path(magedit_lab.__file__).parent,
     **{f"magedit_lab.{name}": Path(importlib.import_module(f"magedit_lab.{name}").__file__).parent
@@ -31,7 +31,7 @@ BROWSER = {"widgets", "ipywidgets", "IPython", "anywidget", "traitlets"}
 
 
 def room(module):
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def imported(module):
@@ -98,7 +98,19 @@ def test_no_module_is_hidden_by_a_name_that_its_package_exports():
 def test_public_names_are_the_librarys_own_and_all_there():
     for name in magedit_lab.__all__:
         assert getattr(magedit_lab, name) is not None, name
-    for name in ("Backbone", "Task", "MagEdit", "edit", "run", "invert", "validate", "METHODS", "Method", "Plan", "Run"):
+    for name in (
+        "Backbone",
+        "Task",
+        "MagEdit",
+        "edit",
+        "run",
+        "invert",
+        "validate",
+        "METHODS",
+        "Method",
+        "Plan",
+        "Run",
+    ):
         assert name in magedit_lab.__all__
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "lazy_loader": "lazy-loader"}
 USED = {  # what is called and not imported: where, and by what words
     "ruff": ("Makefile", "/ruff check"), "mypy": ("Makefile", "/mypy"), "jupyterlab": ("Makefile", "/jupyter lab"),
-    "pytest-xdist": ("Makefile", "-n 2"), "nbval": ("Makefile", "--nbval"), "beartype": ("pyproject.toml", ",beartype."),
+    "pytest-xdist": ("Makefile", "-n 2"), "nbval": ("Makefile", "--nbval"), "beartype": ("pyproject.toml", ",beartype"),
     "ipykernel": ("notebooks/00_first_edit.ipynb", '"name": "python3"'),
 }  # fmt: skip
 

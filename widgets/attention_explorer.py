@@ -87,8 +87,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         words = [self._means(planes, word) for word in self._words]
         goals = {g.word: g.mask for g in self.trace.task.goals}
         height, width = self.trace.attention(self._words[0]).shape[1:]
-        for word in self._words:
-            cells = mag.masks.to_cells(goals.get(word, self.trace.task.region), height, width)
+        for name in self._words:
+            cells = mag.masks.to_cells(goals.get(name, self.trace.task.region), height, width)
             masks.append(cells.numpy().astype(np.uint8))
         room = BUDGET - planes.size - sum(map(len, pictures.values()))
         every = self._every(room, height * width)

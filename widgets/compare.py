@@ -90,7 +90,9 @@ class Compare(Validated, Still, anywidget.AnyWidget):
     def sentence(self) -> str:
         """What there is to see."""
         lines = [f"{name} ({', '.join(mag.bench.scores.spoken(own))})" for name, own in self.scores.items() if own]
-        return f"“{self.left}” against “{self.right}”, of {len(self.pictures)} pictures. {'; '.join(lines)}".rstrip(". ")
+        return f"“{self.left}” against “{self.right}”, of {len(self.pictures)} pictures. {'; '.join(lines)}".rstrip(
+            ". "
+        )
 
     def still(self) -> bytes:
         if len(self.traces) == len(self.pictures) - 1:

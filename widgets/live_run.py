@@ -27,7 +27,8 @@ KEPT = ("steps", "guidance_scale")  # through a change of the inversion
 class LiveRun(Runner):
     """Inverts and edits on a thread of its own; the kernel stays usable. `run`, `pause`, `resume`, `cancel`, `wait`.
 
-    task: a Task, or a function that makes one at each run (its ValueError is put into `status`).
+    task: a Task, or a function that makes one at each run (its ValueError is put into `status`). method, inversion:
+        objects, or names of METHODS and INVERSIONS.
     method_name, inversion_name: of METHODS and INVERSIONS; "as given" is the method or inversion that was passed.
         preset: of the method's own, such as MAG-Edit's released code or printed equations. Choosing one sets `settings`
         to its own.
@@ -55,13 +56,14 @@ class LiveRun(Runner):
     _caption = traitlets.Unicode(SOURCE).tag(sync=True)
 
     def __init__(
-        self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
-        inversion: mag.Inversion | None = None, keep: mag.Keep | None = None,
+        self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | str = "p2p+mag-edit",
+        inversion: mag.Inversion | str = "null-text", keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
         self.keep = keep or mag.Keep()
         self._make_task = task if callable(task) else lambda: task
         first = self._make_task()
-        self.method, self.inversion = method or mag.MagEdit(), inversion or mag.NullText()
+        self.method = mag_settings.named(mag.METHODS, method, "method")
+        self.inversion = mag_settings.named(mag.INVERSIONS, inversion, "inversion")
         self._given = (self.method, self.inversion)
         self.trace = mag.Trace(first, self.keep)
         self.used: tuple[mag.Method, mag.Path] | None = None

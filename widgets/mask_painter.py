@@ -221,7 +221,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         return f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
 
     def still(self) -> bytes:
-        mixed = np.asarray(self.image, np.float32)
+        mixed: np.ndarray = np.asarray(self.image, np.float32)
         for mask, tint in zip(self.masks.values(), TINTS * 2, strict=False):
             alpha = mask[..., None] * self.opacity
             mixed = mixed * (1 - alpha) + np.array([int(tint[i : i + 2], 16) for i in (1, 3, 5)], np.float32) * alpha

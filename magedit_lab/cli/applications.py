@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import plots
-from ..bench import applications as examples
+from ..bench import applications as shown
 from ..bench.demo import Demo
 from .common import command, load
 
@@ -19,6 +19,6 @@ def add(commands: Any) -> None:
 def applications(arguments: argparse.Namespace) -> None:
     """Run all examples and name the pictures."""
     net, demo = load(arguments.model), Demo()
-    for name, traces in examples.examples(net, demo.inversion, demo.guided):
+    for name, traces in shown.examples(net, demo.inversion, demo.guided):
         plots.comparison(traces).save(arguments.out / f"{name}.png")
         print(f"{arguments.out / name}.png: {', '.join(traces)}", flush=True)

@@ -18,8 +18,8 @@ NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
 def command(commands: Any, name: str, function: Callable, words: str) -> argparse.ArgumentParser:
     """A subcommand that runs `function`."""
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=words, description=words, formatter_class=formatter)
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
     parser.set_defaults(run=function)
     return parser
 

@@ -15,8 +15,8 @@ SETTINGS_HEAD = ("setting", "value", "may be", "what it does")
 Rows = list[tuple[str, ...]]
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "methods", methods, "list the editing methods, or the settings of one of them")
+def add(commands: Any, name: str = "methods") -> None:
+    parser = command(commands, name, methods, "list the editing methods, or the settings of one of them")
     parser.add_argument("name", nargs="?", choices=METHODS, help="a method, whose settings are listed")
     parser.add_argument("--markdown", action="store_true", help="as a Markdown table, like the one in docs/methods.md")
 
@@ -58,7 +58,9 @@ def _range(row: Field) -> str:
         return "yes, no"
     if row.kind == "choice":
         return ", ".join(map(_spoken, row.choices))
-    number = "a number" if row.kind == "number" else "a whole number" + (" or none" if row.kind == "maybe-whole" else "")
+    number = (
+        "a number" if row.kind == "number" else "a whole number" + (" or none" if row.kind == "maybe-whole" else "")
+    )
     if row.most is not None:
         return f"{number}, {row.least:g} to {row.most:g}"
     return number if row.least is None else f"{number}, {row.least:g} or more"

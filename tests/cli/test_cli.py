@@ -62,7 +62,10 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
         (["--negative", "a ball"], "a word that the target lacks, got none"),
         (["--words", "ball"], "stands in both prompts"),
         (["--device", "nowhere"], "cannot use device 'nowhere'"),
-        (["--method", "pnp", "--iterations", "1"], "--iterations: for methods with this setting, got method 'pnp'; leave it out"),
+        (
+            ["--method", "pnp", "--iterations", "1"],
+            "--iterations: for methods with this setting, got method 'pnp'; leave it out",
+        ),
         (["--set", "zeal=1"], "expected settings base.mode, "),
         (["--set", "iterations"], "expected --set NAME=VALUE, got 'iterations'"),
         (["--set", "step_size=wide"], "expected a number for step_size, got 'wide'"),

@@ -125,8 +125,8 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         self, job: Job, path: mag.Path, method: mag.Method, trace: mag.Trace,
         record: Callable[[mag.Now, mag.Nudge], object], before: int = 0, of: int | None = None, what: str = "",
     ) -> Iterator[mag.Step]:  # fmt: skip
-        """Each step of an edit once it is in the trace; `record` gets each nudge. Progress counts from `before`, in units
-        of a nudge."""
+        """Each step of an edit once it is in the trace; `record` gets each nudge. Progress counts from `before`, in
+        units of a nudge."""
         ends = np.cumsum([0, *units(method, path.steps)]).tolist()
         of, nudges = (ends[-1] if of is None else of), 0
 
