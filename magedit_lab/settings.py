@@ -72,8 +72,8 @@ def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:
 def _require_range(name: str, value: float | int, least: float | int | None, most: float | int | None) -> None:
     low, high = (-float("inf") if least is None else least), (float("inf") if most is None else most)
     if not low <= value <= high or value in (float("inf"), -float("inf")):
-        bounds = f"from {low:g} to {high:g}" if most is not None else f"of {low:g} or more" if least is not None else ""
-        raise ValueError(f"expected a finite {name} {bounds}".rstrip() + f", got {value:g}")
+        bounds = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "any size"
+        raise ValueError(f"expected {name} of {bounds}{' and finite' * (abs(value) == float('inf'))}, got {value:g}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import pictures
 from .masks.raster import as_mask, union
-from .prompts import words as w
+from .prompts import checks
 
 Mask = pictures.Given
 
@@ -61,7 +61,7 @@ class Task:
         _require_texts(self.source, self.target, self.negative)
         object.__setattr__(self, "words", _several(self.words))
         object.__setattr__(self, "negative_words", _several(self.negative_words))
-        if wrong := refusals(self.target, self.words, self.negative, self.negative_words):
+        if wrong := checks.word_refusals(self.target, self.words, self.negative, self.negative_words):
             raise ValueError(wrong[0])
         _ = self.goals
 
@@ -105,20 +105,6 @@ class Task:
         frame = Frame.around(self.region, width, height)
         masks = tuple(frame.cut_mask(g.mask, width, height) for g in self.goals)
         return replace(self, image=frame.cut(self.image, width, height), mask=masks), frame
-
-
-def refusals(
-    target: str, words: Sequence[str], negative: str | None = None, negative_words: Sequence[str] = ()
-) -> list[str]:
-    """All that Task refuses in its prompts and words, a line each."""
-    found = [] if words else ["expected at least one edit word, got none; name a word of the target prompt"]
-    if twice := [word for word in dict.fromkeys(words) if list(words).count(word) > 1]:
-        found.append(f"expected each edit word once, got {twice[0]!r} twice; join its masks into one")
-    found += [line for word in words for line in w.complaint(w.require, target, word)]
-    if (negative is None) != (not negative_words):
-        found.append("expected a negative prompt and its words together, got one of the two")
-    away = [w.complaint(w.require, negative or "", word, "negative") for word in negative_words]
-    return [*found, *(line for lines in away for line in lines)]
 
 
 @dataclass(frozen=True)

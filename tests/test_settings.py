@@ -81,5 +81,5 @@ def test_a_value_out_of_range_is_refused_in_one_line(name):
     for row in settings.table(EVERY[name]):
         for bound, beyond in ((row.least, -1), (row.most, 1)):
             if bound is not None:
-                with pytest.raises(ValueError, match=r"^expected a finite [^\n]*got[^\n]*$"):
+                with pytest.raises(ValueError, match=r"^expected [^\n]*got[^\n]*$"):
                     settings.change(EVERY[name], {row.name: bound + beyond})

@@ -56,8 +56,8 @@ class App(Still, ipywidgets.VBox):
         self._line.add_class("magrefused")
         super().__init__([self._chooser(), self._line, self.inside])
         self.add_class("magapp")
-        self.editor.observe(self._told(self._offer), "words")
-        self.live.observe(self._told(self._ended), "state")
+        self.editor.observe(self._reporting(self._offer), "words")
+        self.live.observe(self._reporting(self._ended), "state")
         self.observe(lambda change: setattr(self._line, "value", change.new), "status")
 
     @property
@@ -71,13 +71,13 @@ class App(Still, ipywidgets.VBox):
         self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
         self._examples.layout.width = "360px"
         self._upload = PictureChooser(self._uploaded, LARGEST)
-        self._examples.observe(self._told(self._chosen), "value")
+        self._examples.observe(self._reporting(self._chosen), "value")
         title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
         title.style.font_size, title.style.font_weight = "20px", "bold"
         return ipywidgets.HBox([title, self._examples, self._upload], layout=ROW)
 
-    def _told(self, action: Any) -> Any:
-        """A callback whose errors are seen: they go into `status`."""
+    def _reporting(self, action: Any) -> Any:
+        """A callback whose errors go into `status`."""
 
         def call(change: Any) -> None:
             try:
@@ -108,17 +108,17 @@ class App(Still, ipywidgets.VBox):
 
     def _set(self, task: mag.Task) -> None:
         one = len({g.mask.numpy().tobytes() for g in task.goals}) == 1
-        shown = [regions.Region(word=task.words[0] if len(task.words) == 1 else "")]
+        listed = [regions.Region(word=task.words[0] if len(task.words) == 1 else "")]
         if not one:
-            shown = [regions.Region(f"for {g.word}", g.word, g.weight) for g in task.goals]
-        pairs = zip(task.goals, shown, strict=False)  # one region for all the words, or one for each
+            listed = [regions.Region(f"for {g.word}", g.word, g.weight) for g in task.goals]
+        pairs = zip(task.goals, listed, strict=False)  # one region for all the words, or one for each
         painted = [s for g, r in pairs for s in strokes.trace(g.mask.numpy(), r.name)]
         with self.editor.hold_trait_notifications():
             for name in ("source", "target"):
                 setattr(self.editor, name, getattr(task, name))
             self.editor.negative, self.editor.words = task.negative or "", list(task.words)
             self.editor.negative_words = list(task.negative_words)
-        self.painter.show(task.image, painted, shown)
+        self.painter.show(task.image, painted, listed)
         self.painter.words = list(task.words)
 
     def _chosen(self, change: Any) -> None:
@@ -140,15 +140,15 @@ class App(Still, ipywidgets.VBox):
     @property
     def task(self) -> mag.Task:
         """The edit as it stands."""
-        said = self.editor.prompts
+        prompts = self.editor.prompts
         if len(self.painter.regions) == 1:
-            goals: dict[str, Any] = {"mask": self.painter.mask, "words": said["words"]}
+            goals: dict[str, Any] = {"mask": self.painter.mask, "words": prompts["words"]}
         else:
             goals = self.painter.goals
-            if sorted(goals["words"]) != sorted(said["words"]):
-                wanted, got = ", ".join(said["words"]), ", ".join(goals["words"])
+            if sorted(goals["words"]) != sorted(prompts["words"]):
+                wanted, got = ", ".join(prompts["words"]), ", ".join(goals["words"])
                 raise ValueError(f"expected a region for each of the words {wanted}, got {got}; bind them in the list")
-        task = mag.Task(self.painter.image, **{**said, **goals})
+        task = mag.Task(self.painter.image, **{**prompts, **goals})
         return task if task.image.size == (self.net.size,) * 2 else task.fit(self.net.size, self.net.size)[0]
 
     # ------------------------------------------------------------ what came of it
@@ -172,5 +172,5 @@ class App(Still, ipywidgets.VBox):
         picture, mask = np.asarray(self.painter.image, np.float32), self.painter.mask[..., None]
         dimmed = Image.fromarray((picture * (0.4 + 0.6 * mask)).round().astype(np.uint8))
         results = {name: trace.result for name, trace in self.results.items() if trace.result}
-        shown = {"source": self.painter.image, "mask": dimmed, **results}
-        return mag.plots.pictures(shown, self.sentence).png()
+        pictures = {"source": self.painter.image, "mask": dimmed, **results}
+        return mag.plots.pictures(pictures, self.sentence).png()

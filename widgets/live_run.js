@@ -48,9 +48,9 @@ function settingField({ name, kind, choices, about }, model, put) {
 
 /** Method, preset, inversion and seed, and every setting that they have: {parts, refresh}. */
 function makeForm(model, put) {
-  const [wayLabel, way] = select("method", [], (value) => put({ way: value }));
+  const [methodLabel, method] = select("method", [], (value) => put({ method_name: value }));
   const [presetLabel, preset] = select("preset", [], (value) => put({ preset: value }));
-  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_way: value }));
+  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_name: value }));
   const seed = element("input", { type: "number", min: 0, step: 1 });
   seed.addEventListener("change", () => put({ seed: Math.min(4294967295, Math.max(0, Math.round(seed.valueAsNumber || 0))) }));
   const often = row(), seldom = row();
@@ -58,7 +58,7 @@ function makeForm(model, put) {
   let fields = [];
   const rebuild = () => {
     const form = model.get("_form"), plain = (values) => values.map((value) => [value, value]);
-    fill(way, plain(form.ways));
+    fill(method, plain(form.methods));
     fill(inversion, plain(form.inversions));
     fill(preset, plain(form.presets));
     presetLabel.hidden = !form.presets.length;
@@ -70,12 +70,14 @@ function makeForm(model, put) {
     refresh();
   };
   const refresh = () => {
-    for (const [input, name] of [[way, "way"], [preset, "preset"], [inversion, "inversion_way"], [seed, "seed"]])
+    for (const [input, name] of [
+      [method, "method_name"], [preset, "preset"], [inversion, "inversion_name"], [seed, "seed"],
+    ])
       if (document.activeElement !== input || input !== seed) input.value = model.get(name);
     fields.forEach((field) => field.refresh());
   };
   const legend = element("legend", { textContent: "settings of the next run" });
-  return { parts: element("fieldset", {}, legend, row(wayLabel, presetLabel, inversionLabel,
+  return { parts: element("fieldset", {}, legend, row(methodLabel, presetLabel, inversionLabel,
     element("label", {}, "seed", seed)), often, more), rebuild, refresh };
 }
 

@@ -74,12 +74,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("regions")
     def _regions_are_regions(self, proposal: Any) -> list[dict[str, Any]]:
-        made = validated(rg.parse, proposal.value)
-        validated(rg.lambdas, made)
+        listed = validated(rg.parse, proposal.value)
+        validated(rg.lambdas, listed)
         used = {s.get("region", st.FIRST) for s in [*self.strokes, *self.undone]}
-        if lost := used - {r.name for r in made}:
+        if lost := used - {r.name for r in listed}:
             raise traitlets.TraitError(f"expected no strokes of a region that goes, got some of {min(lost)!r}")
-        return [asdict(r) for r in made]
+        return [asdict(r) for r in listed]
 
     @traitlets.validate("active")
     def _active_is_one(self, proposal: Any) -> str:
@@ -227,7 +227,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         return f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
 
     def still(self) -> bytes:
-        mixed = np.asarray(self.image, np.float32)
+        mixed: np.ndarray = np.asarray(self.image, np.float32)
         for mask, tint in zip(self.masks.values(), TINTS * 2, strict=False):
             alpha = mask[..., None] * self.opacity
             mixed = mixed * (1 - alpha) + np.array([int(tint[i : i + 2], 16) for i in (1, 3, 5)], np.float32) * alpha

@@ -53,7 +53,7 @@ class _Version(argparse.Action):
     """Looks the version up when it is asked for; argparse's own wants it before."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from .. import __version__
+        from importlib import metadata
 
-        print(f"magedit-lab {__version__}")
+        print(f"magedit-lab {metadata.version('magedit-lab')}")
         parser.exit()

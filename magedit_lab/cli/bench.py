@@ -71,8 +71,8 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
 
 def table1(arguments: argparse.Namespace) -> None:
     """A row of scores for each case and method, then the report; done rows are kept."""
-    way = _inversion(arguments)
-    chosen = [Setting(name, _set(METHODS[name], arguments), way) for name in arguments.methods]
+    inverted = _inversion(arguments)
+    chosen = [Setting(name, _set(METHODS[name], arguments), inverted) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
     report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
     print(report.markdown(summary(rows)))
@@ -81,8 +81,8 @@ def table1(arguments: argparse.Namespace) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """The same for one setting at a time, with a plot for each group."""
-    way = _inversion(arguments)
-    groups = ablations.settings(_set(MagEdit(), arguments), way)
+    inverted = _inversion(arguments)
+    groups = ablations.settings(_set(MagEdit(), arguments), inverted)
     names = arguments.groups or list(groups)
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")

@@ -1,7 +1,7 @@
 """`magedit-lab edit`: a picture of the user's own."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..prompts import words
-from ..settings import change, parsed, table
-from ..task import Frame, Task
+from ..settings import Field, change, parsed, table
+from ..task import Task
 from ..trace.trace import Trace, run
 from .common import NEEDED, Bar, claim, command, inversion, load, report
 
@@ -66,17 +66,20 @@ def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
     alpha = pictures.read(arguments.image).alpha
-    net = load(arguments.model, arguments.device)
+    net, inverted = load(arguments.model, arguments.device), inversion(arguments)
     small, frame = task.fit(net.size, net.size)
-    way = inversion(arguments)
-    validate(net, small, way, method)
+    validate(net, small, inverted, method)
     claim(arguments.out, "result.png", "comparison.png", "loss.png")
     claim(arguments.out / "trace")
     with Bar("invert") as bar:
-        path = invert(net, small, way, bar)
+        path = invert(net, small, inverted, bar)
     with Bar("edit") as bar:
         trace = _run(net, small, path, method, bar, arguments.out / "trace")
-    report(_write(trace, task, frame, arguments.method, arguments.out, alpha))
+    assert trace.result is not None  # whole runs have one
+    result = frame.paste(task.image, trace.result, task.region if method.keeps_outside else None)
+    if alpha:
+        result.putalpha(alpha)
+    report(_write(trace, result, arguments.method, arguments.out))
 
 
 def _task(arguments: argparse.Namespace) -> Task:
@@ -98,10 +101,18 @@ def _method(arguments: argparse.Namespace) -> Method:
     method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     method = method.preset(given.pop("preset")) if "preset" in given else method
     own = {row.name: row for row in table(method)}
-    for text in arguments.set:
-        name, _, value = text.partition("=")
-        given[name] = parsed(own[name], value) if name in own else value
-    return change(method, given)
+    if strange := given.keys() - own:
+        option = min(strange).replace("_", "-")
+        raise ValueError(f"--{option}: for methods with this setting, got method {arguments.method!r}; leave it out")
+    return change(method, given | dict(_assigned(own, text) for text in arguments.set))
+
+
+def _assigned(own: Mapping[str, Field], text: str) -> tuple[str, Any]:
+    """A setting's name and value from NAME=VALUE; ValueError for a text that is none."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"expected --set NAME=VALUE, got {text!r}; write for example {text}=1")
+    return name, parsed(own[name], value) if name in own else value
 
 
 def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
@@ -125,18 +136,12 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
         raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
 
 
-def _write(
-    trace: Trace, task: Task, frame: Frame, name: str, out: Path, alpha: Image.Image | None
-) -> Iterator[tuple[Path, str]]:
-    """Every file, the picture first."""
-    assert trace.result is not None
-    result = frame.paste(task.image, trace.result, task.region if METHODS[name].keeps_outside else None)
-    if alpha:
-        result.putalpha(alpha)
+def _write(trace: Trace, result: Image.Image, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+    """Every file with what it is, the picture first."""
     files.write(out / "result.png", result.save)
     yield (
         out / "result.png",
-        f"the edit, {result.width}x{result.height} {'and transparent ' * bool(alpha)}like the image",
+        f"the edit, {result.width}x{result.height} {'and transparent ' * (result.mode == 'RGBA')}like the image",
     )
     yield trace.save(out / "trace"), "the whole run, for Trace.load"
     plots.comparison({name: trace}).save(out / "comparison.png")

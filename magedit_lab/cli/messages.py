@@ -4,14 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any
 
 
 class Steady:
     """A text stream that is written where it can be: letters that its encoding lacks as `\\u....`, and nothing more
     once it is closed, full or broken (`| head -1`)."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream, self.broken = stream, False
 
     def __getattr__(self, name: str) -> Any:

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from .. import pictures, pixels
+from .. import pictures
+from ..pictures import pixels
 
 NONE = "paint one with MaskPainter, or give a path or an array of the image's size"
 

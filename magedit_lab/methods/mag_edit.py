@@ -14,7 +14,7 @@ from . import losses
 from .base import Method, Plan
 from .blend import LATE
 from .guidance import Constraint, attention, guiding, nudge
-from .objective import Objective
+from .objective import LossSettings, Objective
 from .prompt_to_prompt import PromptToPrompt
 
 
@@ -109,7 +109,7 @@ class MagEdit(Method):
         plan, stop, steps = base.bind(run), self.stop(run.path.steps), run.path.steps
         if not 0 <= stop <= steps:
             raise ValueError(f"expected a stop step of 0 to {steps}, got {stop}; the path has {steps} steps")
-        constraint = self._constraint([Objective(self, run, plan), *self._against(run)])
+        constraint = self._constraint([self._objective(run, plan), *self._against(run)])
 
         def guide(now: Now) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
@@ -119,13 +119,17 @@ class MagEdit(Method):
 
         return guiding(plan, guide)
 
+    def _objective(self, run: Run, plan: Plan) -> Objective:
+        settings = LossSettings(self.loss, self.lam, self.all_tokens, self.per_head)
+        return Objective(settings, run, plan, self.base.replaces_common)
+
     def _against(self, run: Run) -> list[Objective]:
         """The negative prompt's objective (Eq. 3), if the task has one; the base may name words that it lacks."""
         if run.task.negative is None:
             return []
         other = Run(run.net, negated(run.task), run.path)
         base = self.base.without_injection(other.task.words).for_prompt(other.task.target)
-        return [Objective(self, other, base.bind(other))]
+        return [self._objective(other, base.bind(other))]
 
     def _constraint(self, objectives: list[Objective]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""

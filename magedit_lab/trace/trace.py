@@ -331,3 +331,8 @@ def run(
         error.trace = trace  # type: ignore[union-attr]
         raise
     return trace
+
+
+def _keep(saved: Mapping[str, Any]) -> Keep:
+    """What a saved run kept: JSON has no tuples, and runs of an earlier day kept no maps by head."""
+    return Keep(**{"heads": False, **saved, "sites": tuple(saved.get("sites", ()))})

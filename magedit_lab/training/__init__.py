@@ -20,7 +20,7 @@ from .clip import train_clip
 from .colourings import coloured, counterpart
 from .data import Drawn, draw, latents
 from .diffusion import train_diffusion
-from .export import export
+from .exporting import export
 from .parts import TOKENS, new_scheduler, new_text_encoder, new_tokenizer, new_unet, new_vae
 from .plan import Plan
 from .vae import reconstruction, train_decoder, train_vae

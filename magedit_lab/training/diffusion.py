@@ -15,7 +15,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .begin import take_text, take_unet
 from .data import Drawn, latents
-from .export import learning, new_text, save
+from .exporting import learning, new_text, save
 from .grounding import Attending, grounding, weight
 from .lesson import Batch, Lessons
 from .parts import new_scheduler, new_tokenizer, new_unet

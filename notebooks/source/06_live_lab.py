@@ -243,7 +243,7 @@ ablate
 mag.plots.sweep({value: ablate.runs[value] for value in values}, "iterations")
 
 # %% [markdown]
-# *The same by a plain function.* `magedit_lab.ablations.sweep` makes the runs without a widget. Without nudges there is
+# *The same by a plain function.* `mag.bench.ablations.sweep` makes the runs without a widget. Without nudges there is
 # no loss to draw, with one there is a dot a step. See what the nudges change: the colour, how much of the object takes
 # it, its surface, or its shape.
 #

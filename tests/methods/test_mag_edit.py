@@ -174,7 +174,7 @@ def test_the_attention_of_the_word_rises_inside_the_mask(net, task, path):
     ("settings", "message"),
     [
         ({"loss": "other"}, "expected loss"),
-        ({"iterations": -1}, "expected a finite iterations of 0 or more, got -1"),
+        ({"iterations": -1}, "expected iterations of 0 or more, got -1"),
         ({"base": mag.MagEdit()}, "not MagEdit itself"),
     ],
 )
@@ -224,5 +224,5 @@ def test_a_loss_without_gradient_is_told(net, task, path):
 
 @pytest.mark.parametrize("size", [-1.0, float("nan"), float("inf")])
 def test_a_step_size_that_is_none_is_refused(size):
-    with pytest.raises(ValueError, match="expected a finite step_size of 0 or more"):
+    with pytest.raises(ValueError, match="expected step_size of 0 or more"):
         mag.MagEdit(step_size=size)

@@ -289,11 +289,11 @@ def test_diffedits_own_mask_does_not_depend_on_guidance_and_costs_two_calls_a_ma
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: DiffEdit(strength=0.0), "finite strength from 1e-06 to 1, got 0"),
-        (lambda: BlendedLatentDiffusion(skip=1.0), "finite skip from 0 to 0.99, got 1"),
-        (lambda: mag.Proximal(quantile=2.0), "finite quantile from 0 to 1, got 2"),
-        (lambda: mag.NullText(inner=-1), "finite inner of 0 or more, got -1"),
-        (lambda: mag.NullText(steps=101), "finite steps from 1 to 100, got 101"),
+        (lambda: DiffEdit(strength=0.0), "strength of 1e-06 to 1, got 0"),
+        (lambda: BlendedLatentDiffusion(skip=1.0), "skip of 0 to 0.99, got 1"),
+        (lambda: mag.Proximal(quantile=2.0), "quantile of 0 to 1, got 2"),
+        (lambda: mag.NullText(inner=-1), "inner of 0 or more, got -1"),
+        (lambda: mag.NullText(steps=101), "steps of 1 to 100, got 101"),
     ],
 )
 def test_settings_out_of_range_are_refused(made, message):

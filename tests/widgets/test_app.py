@@ -72,7 +72,7 @@ def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
 
 
 def test_a_run_without_nudges_says_why_there_is_no_gradient(app):
-    app.live.set_state({"way": "p2p"})
+    app.live.set_state({"method_name": "p2p"})
     app.live.run()
     assert app.live.wait() == "done"
     assert app.inside.inspector is app.inside.ablate is None

@@ -29,16 +29,16 @@ def check_outside(answer: object, task: mag.Task, runs: Mapping[str, mag.Trace])
     if not isinstance(answer, list | tuple) or len(answer) != 2:
         return wrong("outside should be a list of two numbers, first P2P's")
     try:
-        found = [float(a) for a in answer]
+        values = [float(a) for a in answer]
     except (TypeError, ValueError):
         return wrong('outside should hold numbers; background gives a dict, take its ["psnr"]')
-    if np.allclose(found, expected, atol=0.05):
+    if np.allclose(values, expected, atol=0.05):
         return right(
             f"{expected[0]:.1f} dB without and {expected[1]:.1f} dB blended; the rest is the inversion's and decoder's"
         )
-    if np.allclose(found, expected[::-1], atol=0.05):
+    if np.allclose(values, expected[::-1], atol=0.05):
         return wrong("the two have changed places; P2P comes first")
-    return wrong(f"expected PSNR outside the mask, got {[round(a, 1) for a in found]}")
+    return wrong(f"expected PSNR outside the mask, got {[round(a, 1) for a in values]}")
 
 
 def _background(trace: mag.Trace) -> float:
