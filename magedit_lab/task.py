@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,6 @@ from torch import Tensor
 from . import pictures
 from .masks.raster import as_mask, union
 from .prompts import checks
-
-Mask = pictures.Given
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Task:
     Raises ValueError in one line for all that does not fit together.
     """
 
-    image: Image.Image
-    mask: Mask | Sequence[Mask]
+    image: pictures.Given
+    mask: pictures.Given
     source: str
     target: str
-    words: str | Sequence[str]
+    words: Any  # a text or several, a tuple of them once it is checked
     weights: Sequence[float] | None = None
     negative: str | None = None
     negative_words: str | Sequence[str] = ()
@@ -164,14 +163,14 @@ def _placed(middle: float, length: int, room: int) -> int:
     return min(max(round(middle - length / 2), 0), room - length)
 
 
-def _several(words: str | Sequence[str]) -> tuple[str, ...]:
+def _several(words: object) -> tuple[str, ...]:
     found = (words,) if isinstance(words, str) else words
     if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
         raise ValueError(f"expected edit words as texts, got {found!r:.60}; name a word of the target prompt")
     return tuple(found)
 
 
-def _require_texts(source: str, target: str, negative: str | None) -> None:
-    for name, prompt in {"source": source, "target": target, "negative": negative or ""}.items():
+def _require_texts(source: object, target: object, negative: object) -> None:
+    for name, prompt in {"source": source, "target": target, "negative": "" if negative is None else negative}.items():
         if not isinstance(prompt, str):
             raise ValueError(f"expected a text as {name} prompt, got {type(prompt).__name__}; say what is to be seen")

@@ -197,7 +197,8 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     def _trace(self, mask: np.ndarray) -> None:
         if mask.shape[::-1] != self.image.size:
             high, wide = mask.shape
-            raise ValueError(f"expected a mask of {self._size[0]}x{self._size[1]}, got {wide}x{high}; resize it")
+            size = "{}x{}".format(*self._size)
+            raise ValueError(f"expected a mask of {size} like the image, got {wide}x{high}; resize the mask")
         self._paint(st.trace(mask), (rg.Region(),))
 
     def _asked(self, widget: Any, content: Any, buffers: Any) -> None:

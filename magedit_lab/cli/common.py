@@ -62,8 +62,12 @@ def claim(out: Path, *names: str, room: int = ROOM) -> None:
             f"expected {room / 1e6:.0f} MB free for {str(out)!r}, got {free / 1e6:.1f} MB; take another --out"
         )
     probe = out / "probe"
-    files.write(probe, lambda path: path.write_bytes(bytes(PROBE)))
+    files.write(probe, _probe)
     probe.unlink()
+
+
+def _probe(path: Path) -> None:
+    path.write_bytes(bytes(PROBE))
 
 
 def load(name: str, device: str | None = None) -> Backbone:

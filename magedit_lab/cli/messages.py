@@ -1,5 +1,6 @@
 """Messages that can't cost a result: a stream that can't be written, or not in this encoding, ends no work."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -52,11 +53,10 @@ class Steady:
 def steady() -> Iterator[None]:
     """stdout and stderr are `Steady` within, for every library too."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Steady(stream) if stream else stream for stream in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (Steady(stream or io.StringIO()) for stream in before)  # type: ignore[assignment]
     try:
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream:
-                stream.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         sys.stdout, sys.stderr = before

@@ -40,6 +40,10 @@ def srgb(image: Image.Image) -> Image.Image:
     profile = ImageCms.createProfile("LAB") if plain.mode == "LAB" else _profile(image, plain.mode)
     if profile is None:
         return plain.convert("RGB")
+    if plain.mode == "L":  # level by level, as lcms is off by 10 of 255 where it may be quick
+        levels = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+        table = ImageCms.profileToProfile(levels, profile, SRGB, outputMode="RGB", flags=ImageCms.Flags.NOOPTIMIZE)
+        return Image.fromarray(np.asarray(table)[0][np.asarray(plain)])
     turned = ImageCms.profileToProfile(plain, profile, SRGB, outputMode="RGB")
     assert turned is not None  # only in place it is
     return turned

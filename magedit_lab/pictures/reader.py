@@ -7,9 +7,10 @@ import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .pixels import PictureError, of_array, opacity, srgb
@@ -17,7 +18,7 @@ from .pixels import PictureError, of_array, opacity, srgb
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # EPS and others would start a program
 MOST = 64_000_000  # pixels: a camera's; 192 MB as RGB
 
-Given = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray | Tensor
+Given = Any  # a path, a file's bytes, a PIL image, an array or a tensor: checked here, in words for people
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _too_large(called: str, pixels: str) -> PictureError:
 def _upright(image: Image.Image, called: str) -> Image.Image:
     """With its pixels, which are not touched before its format and size are known to be good."""
     if image.format not in (None, "MPO", *FORMATS):
-        raise PictureError(f"cannot read {called} as a picture (format {image.format}); expected a PNG or JPEG")
+        raise UnidentifiedImageError
     if image.width * image.height > MOST:
         raise _too_large(called, f"{image.width}x{image.height}")
     if 0 in image.size:
