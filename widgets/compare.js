@@ -77,7 +77,7 @@ function follow(frame, look, to) {
 }
 
 /** One picture over the other, the upper one clipped: {figure, refresh}. */
-function makeSlider(model, view, urls, outline, put) {
+function makeSlider(view, urls, outline, put) {
   const under = element("img", { alt: "" }), over = element("img", { alt: "" });
   const lower = view.frame("", under), upper = view.frame("", over), edge = element("div", { className: "edge" });
   const names = [element("span", { className: "tag" }), element("span", { className: "tag end" })];
@@ -129,7 +129,7 @@ function render({ model, el }) {
     outlines.push(canvas);
     return canvas;
   };
-  const view = makeView(model, put), pair = makeSlider(model, view, urls, outline, put);
+  const view = makeView(model, put), pair = makeSlider(view, urls, outline, put);
   const grid = makeGrid(meta, view, urls, outline, put), names = meta.names.map((name) => [name, name]);
   const [leftLabel, left] = select("left", names, (v) => put({ left: v }));
   const [rightLabel, right] = select("right", names, (v) => put({ right: v }));

@@ -132,7 +132,9 @@ export function type(paint, root, gesture, truth, resize) {
   };
   paint.addEventListener("keydown", (event) => {
     const action = event.ctrlKey || event.metaKey ? null : actions[event.key];
-    if (action) taken(event), action(event);
+    if (!action) return;
+    taken(event);
+    action(event);
   });
   root.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "Z", "y"].includes(event.key)) return;

@@ -77,8 +77,13 @@ function twice(context, path) {
 
 export function drawCross(context, [x, y], radius) {
   twice(context, () => {
-    context.moveTo(x - 8, y), context.lineTo(x + 8, y), context.moveTo(x, y - 8), context.lineTo(x, y + 8);
-    if (radius) context.moveTo(x + radius, y), context.arc(x, y, radius, 0, 7);
+    context.moveTo(x - 8, y);
+    context.lineTo(x + 8, y);
+    context.moveTo(x, y - 8);
+    context.lineTo(x, y + 8);
+    if (!radius) return;
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 7);
   });
 }
 
