@@ -10,12 +10,20 @@ from transformers import PreTrainedTokenizerBase
 
 
 def split(prompt: str) -> list[str]:
-    """The words of a prompt, in lower case and without punctuation."""
+    """The words of a prompt, in lower case and without punctuation.
+
+    >>> mag.prompts.words.split("A ball, on the Carpet")
+    ['a', 'ball', 'on', 'the', 'carpet']
+    """
     return re.findall(r"\w+", prompt.lower())
 
 
 def occurrences(prompt: str, word: str) -> list[tuple[int, int]]:
-    """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`."""
+    """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`.
+
+    >>> mag.prompts.words.occurrences("a red ball, a blue ball", "ball")
+    [(6, 10), (19, 23)]
+    """
     spans = [(m.start(), m.end(), m.group().lower()) for m in re.finditer(r"\w+", prompt)]
     wanted = split(word)
     starts = range(len(spans) - len(wanted) + 1) if wanted else range(0)
@@ -70,6 +78,9 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
 
     Needleman-Wunsch as in Prompt-to-Prompt's refinement: gap 0, match 1, mismatch -1, so a replaced word counts as
     one left out and one put in. Of equally good alignments the one that repeats the earliest occurrences, as there.
+
+    >>> mag.prompts.words.align("a ball on a table".split(), "a red ball on a table".split())
+    [0, -1, 1, 2, 3, 4]
     """
     rows, columns = len(source) + 1, len(target) + 1
     score = [[0] * columns for _ in range(rows)]
