@@ -94,6 +94,9 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
     """Every number, switch and choice of a dataclass, those of dataclasses within it under `outer.inner`.
 
     What is none of these (a dict of words, a list of thresholds) stays as it is and is left out.
+
+    >>> [row.name for row in mag.settings.table(mag.MaskBlend())]
+    ['start', 'grow']
     """
     rows: list[Field] = []
     for f in fields(settings):
@@ -122,6 +125,12 @@ def change(settings: S, values: Mapping[str, Any]) -> S:
     """The same settings with other values, by the names of `table`.
 
     Raises ValueError in one line for an unknown name, a value of another kind, and what the dataclasses refuse.
+
+    >>> mag.settings.change(mag.MagEdit(), {"iterations": 3, "base.self_replace": 0.2})
+    MagEdit(base=PromptToPrompt(self_replace=0.2, blend=MaskBlend(start=0.7, grow=1)), iterations=3)
+    >>> mag.settings.change(mag.MagEdit(), {"iterations": 1.5})
+    Traceback (most recent call last):
+    ValueError: expected a whole number for iterations, got 1.5; round it
     """
     known = {row.name: row for row in table(settings)}
     if strange := values.keys() - known.keys():

@@ -9,7 +9,8 @@ export function curvesOf(cells, texts, at) {
   const curve = ({ losses, spots }, look) => ({ values: losses, spots, ...look });
   const others = cells.filter(({ losses }, i) => losses.length && i !== at);
   const lines = others.map((cell, n) =>
-    curve(cell, { name: n ? "" : "other values", colour: "var(--soft)", width: 1.5 }));
+    curve(cell, { name: n ? "" : "other values", colour: "var(--soft)", width: 1.5 }),
+  );
   if (cells[at].losses.length) lines.push(curve(cells[at], { name: texts[at], colour: "var(--accent)", width: 3.5 }));
   return lines;
 }
@@ -26,7 +27,8 @@ export function missing(cells) {
 
 /** Value by value: {parts, refresh}. */
 function makeValues(model, put) {
-  const texts = model.get("_texts"), setting = model.get("_setting").replaceAll("_", " ");
+  const texts = model.get("_texts"),
+    setting = model.get("_setting").replaceAll("_", " ");
   const value = slider(setting, (at) => put({ at }));
   const ticks = texts.map((text, i) => button(text, () => put({ at: i }), `${setting} ${text}`));
   const marks = element("div", { className: "ticks" }, ...ticks);
@@ -62,15 +64,26 @@ function makeButtons(model, run) {
 /** The source, and what the value made of it: {parts, refresh, reload, stop}. */
 function makePictures(model) {
   const source = addresses({ source: model.get("_source") });
-  const before = element("img", { src: source.urls.source, alt: "the source" }), after = element("img", { alt: "" });
-  const caption = element("figcaption"), scores = element("ul"), blank = element("div", { className: "blank" });
+  const before = element("img", { src: source.urls.source, alt: "the source" }),
+    after = element("img", { alt: "" });
+  const caption = element("figcaption"),
+    scores = element("ul"),
+    blank = element("div", { className: "blank" });
   let made = addresses({});
   const reload = () => {
     made.free();
-    made = addresses(Object.fromEntries(model.get("_pictures").map((data, i) => [i, data]).filter(([, d]) => d.byteLength)));
+    made = addresses(
+      Object.fromEntries(
+        model
+          .get("_pictures")
+          .map((data, i) => [i, data])
+          .filter(([, d]) => d.byteLength),
+      ),
+    );
   };
   const refresh = (at, cells) => {
-    const text = `${model.get("_setting").replaceAll("_", " ")} ${model.get("_texts")[at]}`, there = at in made.urls;
+    const text = `${model.get("_setting").replaceAll("_", " ")} ${model.get("_texts")[at]}`,
+      there = at in made.urls;
     caption.textContent = text;
     after.hidden = !there;
     blank.hidden = there;
@@ -79,9 +92,21 @@ function makePictures(model) {
     after.alt = `the edit with ${text}`;
     scores.replaceChildren(...cells[at].scores.map((one) => element("li", { textContent: one })));
   };
-  const parts = element("div", { className: "stages" }, element("figure", {}, before, element("figcaption", {}, "source")),
-    element("figure", {}, after, blank, caption, scores));
-  return { parts, refresh, reload, stop: () => { made.free(); source.free(); } };
+  const parts = element(
+    "div",
+    { className: "stages" },
+    element("figure", {}, before, element("figcaption", {}, "source")),
+    element("figure", {}, after, blank, caption, scores),
+  );
+  return {
+    parts,
+    refresh,
+    reload,
+    stop: () => {
+      made.free();
+      source.free();
+    },
+  };
 }
 
 function render({ model, el }) {
@@ -91,23 +116,53 @@ function render({ model, el }) {
     model.send({ do: "run", places });
     refresh();
   };
-  const put = sender(model), values = makeValues(model, put), buttons = makeButtons(model, run), pictures = makePictures(model);
-  const chart = makeChart("Loss at every nudge"), [line, say] = statusLine();
-  el.append(panel("ablate", values.parts, buttons.parts, element("div", { className: "split" },
-    element("div", { className: "pictures" }, pictures.parts), element("div", { className: "side" }, chart.figure, line))));
+  const put = sender(model),
+    values = makeValues(model, put),
+    buttons = makeButtons(model, run),
+    pictures = makePictures(model);
+  const chart = makeChart("Loss at every nudge"),
+    [line, say] = statusLine();
+  el.append(
+    panel(
+      "ablate",
+      values.parts,
+      buttons.parts,
+      element(
+        "div",
+        { className: "split" },
+        element("div", { className: "pictures" }, pictures.parts),
+        element("div", { className: "side" }, chart.figure, line),
+      ),
+    ),
+  );
 
   const refresh = () => {
-    const at = model.get("at"), cells = model.get("_cells"), state = model.get("state"), status = model.get("status");
+    const at = model.get("at"),
+      cells = model.get("_cells"),
+      state = model.get("state"),
+      status = model.get("status");
     [values, buttons, pictures].forEach((part) => part.refresh(at, cells));
-    const lines = curvesOf(cells, model.get("_texts"), at), last = Math.max(0, ...lines.flatMap(({ spots }) => spots));
+    const lines = curvesOf(cells, model.get("_texts"), at),
+      last = Math.max(0, ...lines.flatMap(({ spots }) => spots));
     chart.draw({ lines, count: last + 1, ends: lines.length ? ["step 0", `step ${Math.floor(last)}`] : [] });
     const refused = model.get("refused");
     if (kernel.gone()) say(GONE, true);
     else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
   };
   const kernel = watchKernel(model, el, refresh);
-  const answered = () => { waiting = ""; };
-  const stop = listen(model, { "change:state": answered, "change:status": answered, "change:done": answered, change: refresh, "change:_pictures": () => { pictures.reload(); refresh(); } });
+  const answered = () => {
+    waiting = "";
+  };
+  const stop = listen(model, {
+    "change:state": answered,
+    "change:status": answered,
+    "change:done": answered,
+    change: refresh,
+    "change:_pictures": () => {
+      pictures.reload();
+      refresh();
+    },
+  });
   pictures.reload();
   refresh();
   return () => {

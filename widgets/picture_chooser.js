@@ -2,7 +2,7 @@
 
 import { button, listen, panel, row, statusLine } from "./shared/dom.js";
 import { GONE, watchKernel } from "./shared/kernel.js";
-import { PICTURES, chooser, megabytes, sendable } from "./shared/upload.js";
+import { chooser, megabytes, PICTURES, sendable } from "./shared/upload.js";
 
 function render({ model, el }) {
   const [line, say] = statusLine();
@@ -17,7 +17,14 @@ function render({ model, el }) {
     say(`${file.name}: ${kernel.asked()}`);
   });
   input.setAttribute("aria-label", "file of a picture");
-  const root = panel("chooser", row(button("a picture of your own", () => input.click()), input), line);
+  const root = panel(
+    "chooser",
+    row(
+      button("a picture of your own", () => input.click()),
+      input,
+    ),
+    line,
+  );
   el.append(root);
   const stop = listen(model, { "change:status": tell, "msg:custom": tell });
   tell();

@@ -87,13 +87,21 @@ def to_cells(mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tenso
     """The mask on a coarser grid, 0 or 1: cells that it covers at least by half, or else the cell it covers most.
 
     The official code samples one pixel a cell, which can lose a small object altogether and turn Eq. 1 into 0/0.
+
+    >>> mask = mag.masks.as_mask(np.triu(np.ones((4, 4))))  # its lower left corner is outside
+    >>> mag.masks.to_cells(mask, 2, 2).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
     """
     share = F.interpolate(mask[None, None], (height, width), mode="area")[0, 0]
     return (share >= min(0.5, share.max().item())).float()
 
 
 def dilate(mask: Float[Tensor, "h w"], radius: int) -> Float[Tensor, "h w"]:
-    """Grow a mask by `radius` cells in every direction, diagonals included."""
+    """Grow a mask by `radius` cells in every direction, diagonals included.
+
+    >>> mag.masks.dilate(torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), 1).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
     return F.max_pool2d(mask[None, None], 2 * radius + 1, 1, radius)[0, 0]
 
 

@@ -25,6 +25,10 @@ def token_ratio(
         token and the padding, as the official code does.
     per_head: square for each head and average the squares (official code); else average the heads first (as printed).
     A word of several tokens: the mean of its tokens' ratios, as in the official code.
+
+    >>> probs = torch.tensor([[[0.2, 0.8], [0.6, 0.4]]])  # one head, two cells, two tokens
+    >>> token_ratio(probs, mask=torch.tensor([1.0, 0.0]), word=[1])  # (1 - .8)^2
+    tensor(0.0400)
     """
     if not per_head:
         probs = probs.mean(0, keepdim=True)
@@ -41,6 +45,10 @@ def spatial_ratio(
 
     From lam (nothing inside) down to -1 (all inside). Heads are averaged after the ratio, or before (`per_head` False).
     A word of several tokens: their attention is added up, as in the official code.
+
+    >>> probs = torch.tensor([[[0.2, 0.6], [0.8, 0.2]]])  # the second token has .6 of .8 in the first cell
+    >>> spatial_ratio(probs, mask=torch.tensor([1.0, 0.0]), word=[1])  # 3 * .25 - .75
+    tensor(0.)
     """
     if not per_head:
         probs = probs.mean(0, keepdim=True)

@@ -49,7 +49,12 @@ class Schedule:
         return cls(alphas, torch.ones_like(alphas[0]) if to_one else alphas[0], prediction)
 
     def timesteps(self, steps: int) -> list[int]:
-        """`steps` timesteps from noise to image, evenly spaced: `offset` above the multiples of T // steps."""
+        """`steps` timesteps from noise to image, evenly spaced: `offset` above the multiples of T // steps.
+
+        >>> alphas = torch.linspace(0.999, 0.005, 1000)
+        >>> Schedule(alphas, alphas[0], "epsilon").timesteps(4)
+        [750, 500, 250, 0]
+        """
         train_steps = len(self.alphas)
         if not 1 <= steps <= train_steps - self.offset:
             raise ValueError(f"expected 1 to {train_steps - self.offset} steps, got {steps}")
@@ -100,5 +105,9 @@ def add_noise(z: Float[Tensor, "*z"], noise: Float[Tensor, "*z"], there: Level) 
 
 
 def guidance(uncond: Tensor, cond: Tensor, scale: float) -> Tensor:
-    """Classifier-free guidance: the unconditional noise prediction plus `scale` times what the words add."""
+    """Classifier-free guidance: the unconditional noise prediction plus `scale` times what the words add.
+
+    >>> guidance(torch.tensor(1.0), torch.tensor(3.0), scale=7.5)
+    tensor(16.)
+    """
     return uncond + scale * (cond - uncond)

@@ -23,7 +23,11 @@ Span = tuple[int, int]
 
 
 def split(prompt: str) -> list[str]:
-    """The words of a prompt as they are written, in lower case, in Unicode's composed form, without punctuation."""
+    """The words of a prompt as they are written, in lower case, in Unicode's composed form, without punctuation.
+
+    >>> mag.prompts.words.split("A ball, on the Carpet")
+    ['a', 'ball', 'on', 'the', 'carpet']
+    """
     return [_key(prompt[a:b]) for a, b in _whole(prompt)]
 
 
@@ -31,6 +35,9 @@ def occurrences(prompt: str, word: str) -> list[Span]:
     """Character spans of a word, or of a phrase of several, in a prompt; `carpet,` holds `carpet`.
 
     Case and normal form do not matter. What is no whole word is looked for between hyphens and apostrophes.
+
+    >>> mag.prompts.words.occurrences("a red ball, a blue ball", "ball")
+    [(6, 10), (19, 23)]
     """
     return _runs(prompt, word, _whole) or _runs(prompt, word, _parts)
 
@@ -109,6 +116,9 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
 
     Needleman-Wunsch as in Prompt-to-Prompt's refinement: gap 0, match 1, mismatch -1, so a replaced word counts as
     one left out and one put in. Of equally good alignments the one that repeats the earliest occurrences, as there.
+
+    >>> mag.prompts.words.align("a ball on a table".split(), "a red ball on a table".split())
+    [0, -1, 1, 2, 3, 4]
     """
     rows, columns = len(source) + 1, len(target) + 1
     score = [[0] * columns for _ in range(rows)]

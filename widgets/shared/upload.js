@@ -18,7 +18,8 @@ export function megabytes(bytes) {
 
 /** A picture in a new size, over white, as a PNG. */
 function redrawn(picture, [width, height]) {
-  const canvas = element("canvas", { width, height }), context = canvas.getContext("2d");
+  const canvas = element("canvas", { width, height }),
+    context = canvas.getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
@@ -32,7 +33,8 @@ const BROWSER = { decode: (file) => createImageBitmap(file), redraw: redrawn };
  * are `longest` at most. */
 export async function sendable(file, longest, { decode, redraw } = BROWSER) {
   const called = `${file.name} (${megabytes(file.size)})`;
-  if (file.type && !file.type.startsWith("image/")) return { refused: `expected a picture, got ${called}: choose a PNG or JPEG` };
+  if (file.type && !file.type.startsWith("image/"))
+    return { refused: `expected a picture, got ${called}: choose a PNG or JPEG` };
   if (file.size <= MOST) return { bytes: await file.arrayBuffer() };
   let picture;
   try {
@@ -41,7 +43,8 @@ export async function sendable(file, longest, { decode, redraw } = BROWSER) {
     return { refused: `expected a picture that this browser can read, got ${called}: save it as a PNG or JPEG` };
   }
   const made = await redraw(picture, fitted(picture.width, picture.height, longest));
-  if (!made || made.size > MOST) return { refused: `expected at most ${megabytes(MOST)}, got ${called}: make it smaller` };
+  if (!made || made.size > MOST)
+    return { refused: `expected at most ${megabytes(MOST)}, got ${called}: make it smaller` };
   return { bytes: await made.arrayBuffer() };
 }
 

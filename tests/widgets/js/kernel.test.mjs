@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { asked, gone } from "../../../widgets/shared/kernel.js";
 
-const alive = { closest: () => null }, cut = { closest: (name) => (name === ".jupyter-widgets-disconnected" ? {} : null) };
+const alive = { closest: () => null },
+  cut = { closest: (name) => (name === ".jupyter-widgets-disconnected" ? {} : null) };
 
 test("the kernel is gone where Jupyter has cut the widget off, or has no kernel for it", () => {
   assert.ok(gone(cut, { kernel: { status: "idle" } })); // restarted: it knows nothing of this widget

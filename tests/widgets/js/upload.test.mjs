@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MOST, fitted, sendable } from "../../../widgets/shared/upload.js";
+import { fitted, MOST, sendable } from "../../../widgets/shared/upload.js";
 
 const file = (name, type, size) => ({ name, type, size, arrayBuffer: async () => `the bytes of ${name}` });
-const browser = (made, seen = []) => ({ decode: async () => ({ width: 6000, height: 4000 }),
-  redraw: async (picture, size) => { seen.push(size); return made && { size: made, arrayBuffer: async () => "redrawn" }; } });
+const browser = (made, seen = []) => ({
+  decode: async () => ({ width: 6000, height: 4000 }),
+  redraw: async (picture, size) => {
+    seen.push(size);
+    return made && { size: made, arrayBuffer: async () => "redrawn" };
+  },
+});
 
 test("a small picture goes as it is, so that the kernel reads all of it", async () => {
   assert.deepEqual(await sendable(file("a.tif", "image/tiff", MOST), 1024), { bytes: "the bytes of a.tif" });
@@ -24,9 +29,19 @@ test("no message is larger than Jupyter takes", async () => {
 });
 
 test("what is no picture, or none that this browser reads, is refused in a line", async () => {
-  assert.match((await sendable(file("a.pdf", "application/pdf", 10), 1024)).refused, /^expected a picture, got a.pdf \(0.0 MB\)/);
-  const blind = { decode: async () => { throw new Error("no codec"); } };
-  assert.match((await sendable(file("a.tif", "image/tiff", 20e6), 1024, blind)).refused, /this browser can read, got a.tif \(20.0 MB\)/);
+  assert.match(
+    (await sendable(file("a.pdf", "application/pdf", 10), 1024)).refused,
+    /^expected a picture, got a.pdf \(0.0 MB\)/,
+  );
+  const blind = {
+    decode: async () => {
+      throw new Error("no codec");
+    },
+  };
+  assert.match(
+    (await sendable(file("a.tif", "image/tiff", 20e6), 1024, blind)).refused,
+    /this browser can read, got a.tif \(20.0 MB\)/,
+  );
 });
 
 test("a picture is never made larger, and never vanishes", () => {
