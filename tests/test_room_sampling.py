@@ -21,6 +21,8 @@ from magedit_lab.room import (
     trace,
     trace_many,
 )  # fmt: skip
+from magedit_lab.room.marching import nearest
+from magedit_lab.room.world import World
 
 CELL = SIZE / 16
 HALF = SIZE // 2  # traced at half size, for speed: lengths in its pixels count twice
@@ -28,15 +30,21 @@ HALF = SIZE // 2  # traced at half size, for speed: lengths in its pixels count 
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Two hundred scenes that were never trained on, with their masks and geometry at half size."""
-    scenes = [sample(HELD_OUT + 20_000 + i) for i in range(200)]
-    geometry = [trace(scene, HALF) for scene in scenes]
-    return [(scene, g, g.masks()) for scene, g in zip(scenes, geometry, strict=True)]
+    """Two hundred scenes that were never trained on, what a ray through each pixel's middle meets, and its masks."""
+    return [(scene, *met(scene)) for scene in (sample(HELD_OUT + 20_000 + i) for i in range(200))]
+
+
+def met(scene):
+    """What rays meet (no light, for speed) and the mask of each thing, [things, HALF, HALF] bool."""
+    world = World.of([scene], HALF, "cpu")
+    surface = nearest(world, world.rays(torch.arange(HALF * HALF), 0.0, 0.0))
+    owner = surface.owner.view(HALF, HALF).numpy()
+    return surface, owner == np.arange(len(scene.things))[:, None, None]
 
 
 def side(mask):
     """Of the square as large as the box around a mask, in pixels at full size."""
-    rows, columns = np.nonzero(mask > 0.5)
+    rows, columns = np.nonzero(mask)
     return 2 * float(np.sqrt((np.ptp(rows) + 1) * (np.ptp(columns) + 1)))
 
 
@@ -50,7 +58,7 @@ def test_everything_is_at_least_three_and_a_half_cells_across(drawn):
 def test_everything_is_whole_in_the_picture(drawn):
     for _, _, masks in drawn:
         border = np.concatenate([masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1]], axis=1)
-        assert border.max() == 0
+        assert not border.any()
 
 
 def test_more_than_half_of_all_scenes_hold_look_alikes(drawn):
@@ -76,7 +84,9 @@ def test_all_kinds_colours_finishes_and_layouts_are_drawn(drawn):
 
 
 def test_masks_are_shares_and_parts_make_up_their_things(drawn):
-    for scene, geometry, masks in drawn[:60]:
+    for scene in (scene for scene, _, _ in drawn[:20]):
+        geometry = trace(scene, 96)
+        masks = geometry.masks()
         assert masks.min() >= 0
         assert masks.sum(0).max() <= 1
         parts = geometry.parts()
@@ -87,9 +97,8 @@ def test_masks_are_shares_and_parts_make_up_their_things(drawn):
 
 
 def test_a_pattern_s_period_is_at_least_ten_pixels(drawn):
-    """By the geometry: a pixel's width in periods, at half size, where the surface faces the viewer."""
-    for scene, geometry, _ in drawn:
-        surface = geometry.surface
+    """By the geometry, at half size: a pixel's width in periods where the surface faces the viewer most."""
+    for scene, surface, _ in drawn:
         for i in range(len(scene.things)):
             own = (surface.owner == i) & (surface.part == 0)
             assert 1 / surface.span[own].quantile(0.25) * 2 > 10, (scene.things[i].kind, scene.layout)
@@ -97,7 +106,7 @@ def test_a_pattern_s_period_is_at_least_ten_pixels(drawn):
 
 def test_stripes_counted_in_the_picture_are_at_least_ten_pixels_wide_a_pair():
     checked = 0
-    for seed in range(HELD_OUT + 30_000, HELD_OUT + 30_020):
+    for seed in range(HELD_OUT + 30_000, HELD_OUT + 30_010):
         scene = sample(seed)
         index = next((i for i, t in enumerate(scene.things) if t.kind in ("pillow", "picture")), None)
         if index is None:
@@ -111,7 +120,7 @@ def test_stripes_counted_in_the_picture_are_at_least_ten_pixels_wide_a_pair():
         assert edges >= 3
         assert len(columns) / (edges / 2) >= 10
         checked += 1
-    assert checked >= 6
+    assert checked >= 3
 
 
 def test_a_scene_is_its_seed():

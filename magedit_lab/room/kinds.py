@@ -64,7 +64,7 @@ KINDS: dict[str, Kind] = {
     "pillow": Kind(smalls.pillow, _parts("body"), *_boxed(0.30, 0.59, 0.14), 0.145, "front"),
     "lamp": Kind(
         furniture.lamp, _parts("shade", ("post", BLACKENED)), *_boxed(0.35, 1.57, 0.35), 0.15, "round", 12),
-    "table": Kind(furniture.table, _parts("top", "legs"), *_boxed(0.51, 0.47, 0.51), 0.22, "ground", gloss=0.5),
+    "table": Kind(furniture.table, _parts("top", "legs"), *_boxed(0.51, 0.47, 0.51), 0.30, "ground", gloss=0.5),
     "stool": Kind(furniture.stool, _parts("seat", "legs"), *_boxed(0.26, 0.51, 0.26), 0.12, "ground", gloss=0.3),
     "cabinet": Kind(
         furniture.cabinet, _parts("body", "doors", ("legs", BRASS)), *_boxed(0.74, 0.65, 0.345), 0.16, gloss=0.4),
@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
         smalls.teapot, _parts("body", "lid", "handle"),
         (-0.36, -0.005, -0.21), (0.34, 0.41, 0.21), 0.12, "round", 8, 1.0),
     "plant": Kind(
-        smalls.plant, _parts("pot", ("leaves", LEAF)), *_boxed(0.36, 0.65, 0.36), 0.11, "round", 8, 0.5),
+        smalls.plant, _parts("pot", ("leaves", LEAF)), *_boxed(0.36, 0.65, 0.36), 0.13, "round", 8, 0.5),
     "book": Kind(smalls.book, _parts("cover", ("pages", PAPER)), *_boxed(0.19, 0.51, 0.08), 0.12, "front", gloss=0.2),
     "rug": Kind(furniture.rug, _parts("body", ("border", PAPER)), *_boxed(0.96, 0.03, 0.61), 0.24, "ground"),
     "picture": Kind(
