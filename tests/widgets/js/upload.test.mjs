@@ -5,7 +5,7 @@ import { fitted, MOST, sendable } from "../../../widgets/shared/upload.js";
 const file = (name, type, size) => ({ name, type, size, arrayBuffer: async () => `the bytes of ${name}` });
 const browser = (made, seen = []) => ({
   decode: async () => ({ width: 6000, height: 4000 }),
-  redraw: async (picture, size) => {
+  redraw: async (_picture, size) => {
     seen.push(size);
     return made && { size: made, arrayBuffer: async () => "redrawn" };
   },
