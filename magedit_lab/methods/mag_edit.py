@@ -41,10 +41,10 @@ class MagEdit(Method):
         The nudge is the same.
 
     `released()` is all as the released code has it, `paper()` the printed equations. The defaults are the released
-    code's but for cells, columns and negative_maps, and the base's padding and split, where ours are better; docs/methods.md
-    says what each changes. All run the source branch once a step (its latent does not change in between) and stop the
-    U-Net at the last guided map: same numbers, less work. Word swap takes every map from the source, which would leave no gradient, so a swapping base exempts the
-    edit words from injection.
+    code's but for cells, columns and negative_maps, and the base's padding and split, where ours are better;
+    docs/methods.md says what each changes. All run the source branch once a step (its latent does not change in
+    between) and stop the U-Net at the last guided map: same numbers, less work. Word swap takes every map from the
+    source, which would leave no gradient, so a swapping base exempts the edit words from injection.
     """
 
     reference: ClassVar[str] = "MAG-Edit (Mao et al. 2024)"
@@ -107,7 +107,7 @@ class MagEdit(Method):
 
     @classmethod
     def released(cls, **settings: Any) -> "MagEdit":
-        """The released code: 15 nudges of delta = 2.5 sigma_t in the first 25 of 50 steps, square per head, all columns,
+        """The released code: 15 nudges of 2.5 sigma_t in the first 25 of 50 steps, square per head, all columns,
         blending in the last 15 with a mask grown by a cell; masks sampled at a pixel a cell, all occurrences of a word,
         split at spaces, padding paired from the start."""
         coded: dict[str, Any] = {
