@@ -19,8 +19,8 @@ class PlugAndPlay(Blended):
     Diffusion). Self attention is that of the up blocks, all but the first. With `shared` the source's conditional pass
     serves both passes of the target, as published; by default each takes from its own, so that equal prompts reproduce
     the source at any guidance scale. Shares count the step at their end too, as in the paper's own code; its later port
-    to diffusers leaves that out (inclusive=False). A share of 0 is none. The published code inverts with an empty prompt,
-    in 999 steps; here the path is the caller's choice.
+    to diffusers leaves that out (inclusive=False). A share of 0 is none. The published code inverts with an empty
+    prompt, in 999 steps; here the path is the caller's choice.
     """
 
     reference: ClassVar[str] = "Plug-and-Play (Tumanyan et al. 2023)"

@@ -1,9 +1,22 @@
 """The ledger's entries, and every departure from them by its name and reason."""
 
 import json
+from functools import cache
 from pathlib import Path
 
-LEDGER = json.loads((Path(__file__).parent / "ledger.json").read_text(encoding="utf-8"))
+from transformers import CLIPTokenizer
+
+HERE = Path(__file__).parent
+LEDGER = json.loads((HERE / "ledger.json").read_text(encoding="utf-8"))
+
+
+@cache
+def clip_tokenizer():
+    """CLIP's tokenizer with the part of its vocabulary and merges that the ledger's prompts need."""
+    parts = json.loads((HERE / "clip_bpe.json").read_text(encoding="utf-8"))
+    merges = [tuple(pair.split()) for pair in parts["merges"]]
+    return CLIPTokenizer(vocab=parts["vocab"], merges=merges, model_max_length=77)
+
 
 # Where even the published form (`MagEdit.released()`, split="spaces", padding="start") gives another value.
 DEPARTURES = {

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
-from ledger import DEPARTURES, LEDGER, OURS, OWN_COLUMNS, WORDS
+from ledger import DEPARTURES, LEDGER, OURS, OWN_COLUMNS, WORDS, clip_tokenizer
 
 from magedit_lab.bench import metrics
 from magedit_lab.methods import losses
 from magedit_lab.model.schedule import Schedule
 from magedit_lab.prompts import words
+
+
+@pytest.fixture(scope="module")
+def clip_tokens():
+    return clip_tokenizer()
 
 
 def softmax(values):
