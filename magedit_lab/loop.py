@@ -33,8 +33,9 @@ def edit(
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
-    run = Run(net, task, path)
-    plan = named(METHODS, method, "method").bind(run)
+    chosen = named(METHODS, method, "method")
+    run = chosen.read(Run(net, task, path))
+    plan = chosen.bind(run)
     source = path.latents[plan.first : plan.first + 1]
     target = plan.start(source)
     for i, t in list(enumerate(path.times))[plan.first :]:

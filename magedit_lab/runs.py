@@ -1,6 +1,6 @@
 """Run: an edit as one model sees it. Methods, traces, widgets and checks read it; nobody derives these anew."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from textwrap import shorten
 
@@ -17,16 +17,29 @@ from .task import Task
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """A task on a model along a path. What follows from these three is computed once, when it is first asked for."""
+    """A task on a model along a path. What follows from these three is computed once, when it is first asked for.
+
+    by: how a mask comes into cells, `to_cells`. split: where words end, `words.positions`. occurrences: of a word that
+    stands in the target prompt more than once the "new" ones, or "all".
+    """
 
     net: Backbone
     task: Task
     path: Path
+    by: str = "coverage"
+    split: str = "words"
+    occurrences: str = "new"
     _columns: dict[str, list[int]] = field(default_factory=dict)
     _cells: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Run({self.net.name!r}, {shorten(self.task.target, 60)!r}, {self.path.steps} steps)"
+
+    def read(self, **how: str) -> "Run":
+        """The same run with masks and words read in another way (by, split, occurrences)."""
+        if all(getattr(self, name) == value for name, value in how.items()):
+            return self
+        return replace(self, **how, _columns={}, _cells={})  # type: ignore[arg-type]
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -47,19 +60,25 @@ class Run:
         """Columns of a word of the target prompt in its attention maps, for every method and every figure.
 
         Of a word that stands there more than once these are the occurrences that are new: their tokens repeat none of
-        the source prompt's. Where none is new, or all are, they are all of its occurrences.
+        the source prompt's. Where none is new, or all are, or with occurrences="all", they are all of its occurrences.
         """
         if word not in self._columns:
-            self._columns[word] = words.edited(self.net.tokenizer, self.task.source, self.task.target, word)
+            tokenizer, task = self.net.tokenizer, self.task
+            self._columns[word] = (
+                words.edited(tokenizer, task.source, task.target, word, self.split)
+                if self.occurrences == "new"
+                else words.positions(tokenizer, task.target, word, split=self.split)
+            )
         return self._columns[word]
 
     def new_columns(self, word: str) -> list[int]:
-        """`columns`; ValueError where the word is not new, so that its map is the source's and can't be guided."""
-        return words.require_new(self.net.tokenizer, self.task.source, self.task.target, word)
+        """`columns`; ValueError where no occurrence is new, so that its map is the source's and can't be guided."""
+        words.require_new(self.net.tokenizer, self.task.source, self.task.target, word, self.split)
+        return self.columns(word)
 
     def source_columns(self, word: str) -> list[int]:
         """Columns of a word of the source prompt, all its occurrences taken together."""
-        return words.positions(self.net.tokenizer, self.task.source, word, "source")
+        return words.positions(self.net.tokenizer, self.task.source, word, "source", self.split)
 
     @cached_property
     def common(self) -> list[int]:
@@ -70,7 +89,7 @@ class Run:
         """A mask of the picture in the cells of an attention site or a latent, in 0-1, on the model's device."""
         key = (id(mask), height, width)
         if key not in self._cells:
-            self._cells[key] = to_cells(mask, height, width).to(self.path.latents)
+            self._cells[key] = to_cells(mask, height, width, self.by).to(self.path.latents)
         return self._cells[key]
 
     def region(self, height: int, width: int) -> Float[Tensor, "height width"]:

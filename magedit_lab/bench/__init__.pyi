@@ -3,6 +3,7 @@ from . import applications as applications
 from . import cases as cases
 from . import datasets as datasets
 from . import demo as demo
+from . import departures as departures
 from . import judges as judges
 from . import leaderboard as leaderboard
 from . import metrics as metrics

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, plots
-from ..bench import ablations, datasets, metrics, report, tabletop
+from ..bench import ablations, datasets, demo, metrics, report, tabletop
+from ..bench import departures as departure_sizes
 from ..bench.cases import Case
 from ..bench.judges import Judges
 from ..bench.run import Setting, measure, references, summary
@@ -47,6 +48,13 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
+    sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
+    usual = demo.Demo()
+    sizes.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
+    sizes.add_argument("--steps", type=int, default=usual.steps, help="DDIM steps")
+    sizes.add_argument("--seed", type=int, default=usual.seed, help="the scene")
+    sizes.add_argument("--step-size", type=float, default=usual.step_size, help="MAG-Edit's delta")
+    sizes.add_argument("--iterations", type=int, default=usual.iterations, help="MAG-Edit's nudges at each guided step")
 
 
 def _options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -98,6 +106,16 @@ def ablate(arguments: argparse.Namespace) -> None:
         )
         written.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
     print("\n".join(written))
+
+
+def departures(arguments: argparse.Namespace) -> None:
+    """Print the table of docs/methods.md, for the demo's numbers on a scene of its kind."""
+    a = arguments
+    method = MagEdit(iterations=a.iterations, step_size=a.step_size)
+    inversion = replace(demo.Demo(), steps=a.steps).inversion
+    with Bar("departures") as bar:
+        sizes = list(departure_sizes.measure(load(a.model), departure_sizes.scene_task(a.seed), inversion, method, bar))
+    print(departure_sizes.markdown(sizes))
 
 
 def _inversion(arguments: argparse.Namespace) -> Inversion:

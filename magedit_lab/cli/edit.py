@@ -55,7 +55,7 @@ def add(commands: Any, name: str) -> None:
 def _guidance_options(add: Callable) -> None:
     usual = MagEdit()
     unset: dict[str, Any] = {"default": argparse.SUPPRESS}
-    add("--preset", choices=("official", "paper"), help="as coded (the default) or as printed", **unset)
+    add("--preset", choices=MagEdit.presets, help="as the released code has it, or as printed", **unset)
     add("--loss", choices=LOSSES, help=f"Eq. 1 or Eq. 2 (default: {usual.loss})", **unset)
     add("--iterations", type=int, help=f"MAX_IT, nudges a step (default: {usual.iterations})", **unset)
     add("--stop-step", type=int, help="tau: steps before this are guided (default: half of them)", **unset)

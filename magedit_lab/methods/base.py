@@ -50,6 +50,10 @@ class Method(Settings):
     reads_mask: ClassVar[bool] = False
     presets: ClassVar[tuple[str, ...]] = ()
 
+    def read(self, run: Run) -> Run:
+        """The run with masks and words read as this method reads them (`Run.by`, `split`, `occurrences`)."""
+        return run
+
     def bind(self, run: Run) -> Plan:
         """Prepare once what a run needs. The plan belongs to that run and keeps no state between steps."""
         raise NotImplementedError(f"expected {type(self).__name__} with a method `bind(run)`, got none; write one")

@@ -35,6 +35,12 @@ class Objective:
         self.words = [(g, columns(g.word)) for g, columns in zip(run.task.goals, guidable, strict=True)]
         site = run.guided[0]
         self.masks = [run.cells(g.mask, site.height, site.width).flatten() for g in run.task.goals]
+        for goal, mask in zip(run.task.goals, self.masks, strict=True):
+            if not mask.any():
+                raise ValueError(
+                    f"expected a mask with a pixel that is sampled for {site.width}x{site.height} cells, got none for "
+                    f"{goal.word!r}; take cells='coverage', or a larger mask"
+                )
 
     def loss(self, maps: Maps) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Eq. 5 over the words, and each word's own constraint, averaged over the sites."""

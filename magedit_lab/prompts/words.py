@@ -102,9 +102,27 @@ def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[str]:
     return tokenizer.convert_ids_to_tokens(encode(tokenizer, prompt))
 
 
-def positions(tokenizer: PreTrainedTokenizerBase, prompt: str, word: str, which: str = "target") -> list[int]:
-    """Columns of a word's tokens in the attention maps, all its occurrences taken together."""
-    spans = require(prompt, word, which)
+def between_spaces(prompt: str, word: str, which: str = "target") -> list[tuple[int, int]]:
+    """Character spans of what stands between spaces and is `word`, letter for letter, as Prompt-to-Prompt's code finds
+    words: "cat," is another word than "cat". ValueError where there is none, of which that code makes a NaN."""
+    spans = [m.span() for m in re.finditer(r"[^ ]+", prompt) if m.group() == word]
+    if spans:
+        return spans
+    known = ", ".join(dict.fromkeys(prompt.split())) or "none"
+    raise ValueError(
+        f"expected a word as it stands between spaces in the {which} prompt {prompt!r}, got {word!r}; "
+        f"take one of {known}, or split='words'"
+    )
+
+
+def positions(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, word: str, which: str = "target", split: str = "words"
+) -> list[int]:
+    """Columns of a word's tokens in the attention maps, all its occurrences taken together.
+
+    split: whether words end at spaces alone, as in Prompt-to-Prompt's code ("spaces"), or at marks too ("words").
+    """
+    spans = (require if split == "words" else between_spaces)(prompt, word, which)
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
     inside = [any(a < end and b > start for start, end in spans) for a, b in offsets]
@@ -138,15 +156,19 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
     return found
 
 
-def refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Int[Tensor, " tokens"]:
-    """`align` of two prompts at full length: padding corresponds to padding, counted from the end token.
+def refinement(
+    tokenizer: PreTrainedTokenizerBase, source: str, target: str, padding: str = "end"
+) -> Int[Tensor, " tokens"]:
+    """`align` of two prompts at full length.
 
-    Prompt-to-Prompt's code counts it from the start, so that a longer prompt's first padding has the place of none.
+    padding: a padding token of the target takes the source's with the same distance from the "end" token; or that with
+        the same place from the "start", as in Prompt-to-Prompt's code, where a longer source's last words get to stand
+        for padding.
     """
     a, b = encode(tokenizer, source), encode(tokenizer, target)
     most = tokenizer.model_max_length
-    padding = [min(len(a) + k, most - 1) for k in range(most - len(b))]
-    return torch.tensor(align(a, b) + padding)
+    first = len(a) if padding == "end" else len(b)
+    return torch.tensor(align(a, b) + [min(first + k, most - 1) for k in range(most - len(b))])
 
 
 def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[int]:
@@ -155,14 +177,16 @@ def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list
     return [i for i, j in enumerate(found) if j >= 0][1:-1]
 
 
-def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str = "words") -> list[int]:
     """`positions` of an edit word: those of them that are not the source's too, or all where none is new."""
-    return _new(tokenizer, source, target, word) or positions(tokenizer, target, word)
+    return _new(tokenizer, source, target, word, split) or positions(tokenizer, target, word, split=split)
 
 
-def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+def require_new(
+    tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str = "words"
+) -> list[int]:
     """`edited` where any is new; ValueError where none is."""
-    columns = _new(tokenizer, source, target, word)
+    columns = _new(tokenizer, source, target, word, split)
     if not columns:
         raise ValueError(
             f"word {word!r} stands in both prompts, so its attention is the source's and can't be guided; "
@@ -171,38 +195,61 @@ def require_new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, wo
     return columns
 
 
-def _new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str) -> list[int]:
+def _new(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str) -> list[int]:
     shared = common(tokenizer, source, target)
-    return [column for column in positions(tokenizer, target, word) if column not in shared]
+    return [column for column in positions(tokenizer, target, word, split=split) if column not in shared]
 
 
-def swap(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Float[Tensor, "tokens tokens"]:
+def swap(
+    tokenizer: PreTrainedTokenizerBase, source: str, target: str, padding: str = "end", split: str = "words"
+) -> Float[Tensor, "tokens tokens"]:
     """Word swap: `source_map @ swap` gives each target token the map of the source word in its place.
 
     Both prompts need equally many words and marks. Where a word and its replacement have unequal numbers of tokens,
     each new token takes the sum of the old tokens' maps over the number of new ones, as in Prompt-to-Prompt.
+
+    padding, split: as in `refinement` and `positions`. Counted from the "start", all that follows the last replaced
+        word takes the column of its own number, as in Prompt-to-Prompt's code: in "photo of 12 apples" for "photo of 3
+        apples" that is the wrong word's. Columns that the code's counting does not reach have no source (zeros).
     """
-    a, b = _pieces(tokenizer, source), _pieces(tokenizer, target)
+    a, b = _pieces(tokenizer, source, split), _pieces(tokenizer, target, split)
     if len(a) != len(b):
         raise ValueError(
             f"word swap needs prompts of equal length, got {len(a)} and {len(b)} words and marks; use mode='refine'"
         )
-    most, ends = tokenizer.model_max_length, (len(encode(tokenizer, source)), len(encode(tokenizer, target)))
+    most, ends = tokenizer.model_max_length, [len(encode(tokenizer, prompt)) - 1 for prompt in (source, target)]
+    pairs = [(rows, columns) for (_, rows), (_, columns) in zip(a, b, strict=True)]
+    if padding == "start":
+        replaced = [k for k, (one, other) in enumerate(zip(a, b, strict=True)) if one[0] != other[0]]
+        pairs = pairs[: max(replaced, default=-1) + 1]
+        ends = [side[-1] + 1 for side in pairs[-1]] if pairs else [1, 1]
     matrix = torch.zeros(most, most)
     matrix[0, 0] = 1.0
-    for rows, columns in zip(a, b, strict=True):
+    for rows, columns in pairs:
         if len(rows) == len(columns):
             matrix[rows, columns] = 1.0
         else:
             matrix[torch.tensor(rows)[:, None], torch.tensor(columns)] = 1.0 / len(columns)
-    for k in range(-1, most - ends[1]):
-        matrix[min(ends[0] + k, most - 1), ends[1] + k] = 1.0
+    _follow(matrix, ends[0], ends[1], padding)
     return matrix
 
 
-def _pieces(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[list[int]]:
-    """The positions of each word's and each mark's tokens."""
+def _follow(matrix: Float[Tensor, "tokens tokens"], row: int, column: int, padding: str) -> None:
+    """What comes after the paired words, from this source row and this target column on."""
+    most = len(matrix)
+    for k in range(most - column):
+        if padding == "end":
+            matrix[min(row + k, most - 1), column + k] = 1.0
+        elif row + k < most:
+            matrix[column + k, column + k] = 1.0
+
+
+def _pieces(tokenizer: PreTrainedTokenizerBase, prompt: str, split: str) -> list[tuple[str, list[int]]]:
+    """Each word and each mark, or what stands between spaces, with the positions of its tokens."""
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
-    spans = [m.span() for m in re.finditer(r"\w+|[^\w\s]+", prompt)]
-    return [[i for i, (x, y) in enumerate(offsets) if x < end and y > start and y > x] for start, end in spans]
+    pattern = r"\w+|[^\w\s]+" if split == "words" else r"[^ ]+"
+    return [
+        (m.group(), [i for i, (x, y) in enumerate(offsets) if x < m.end() and y > m.start() and y > x])
+        for m in re.finditer(pattern, prompt)
+    ]

@@ -165,10 +165,10 @@ print("equal to the base method:", runs["no guidance"].result.tobytes() == base.
 # The printed equations and the released code differ, in step size, denominator, heads and blending. Both are presets.
 
 # %% tags=["nbval-check-output"]
-official, paper = mag.MagEdit.official(), mag.MagEdit.paper()
+released, paper = mag.MagEdit.released(), mag.MagEdit.paper()
 for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations"):
-    print(f"{name:<12} official {getattr(official, name)!s:<6} paper {getattr(paper, name)}")
-print(f"{'blend':<12} official {official.base.blend}, paper {paper.base.blend!r}")
+    print(f"{name:<12} released {getattr(released, name)!s:<6} paper {getattr(paper, name)}")
+print(f"{'blend':<12} released {released.base.blend}, paper {paper.base.blend!r}")
 
 # %% [markdown]
 # `by_sigma`: the step size times $\sigma_t$ (`None`: for the token ratio only). The paper prints no step size; its

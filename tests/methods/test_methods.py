@@ -175,7 +175,7 @@ def test_the_sharpened_map_is_a_softmax_over_the_words_then_diffusers_gaussian()
     mean = probs.mean(0)[:, 1:-1]
     word = (torch.exp(100 * mean) / torch.exp(100 * mean).sum(1, keepdim=True))[:, 2].reshape(1, 1, 4, 4)
     smooth = published.GaussianSmoothing()(torch.nn.functional.pad(word, (1, 1, 1, 1), mode="reflect"))[0, 0]
-    assert torch.allclose(losses.sharpened(probs, 4, 4, [3]), smooth, atol=1e-6)
+    assert torch.allclose(losses.sharpened(probs, 4, 4, 3), smooth, atol=1e-6)
 
 
 def test_attend_and_excite_looks_at_the_most_neglected_word():
@@ -221,8 +221,8 @@ def test_diffedit_makes_one_step_at_least(net, task, path, settings):
 
 @pytest.mark.parametrize("loss", [
     lambda p, m: losses.layout(p, m, [2]),
-    lambda p, m: losses.attend_and_excite([losses.sharpened(p, 4, 4, [2])]),
-    lambda p, m: losses.box(losses.sharpened(p, 4, 4, [2]), m.reshape(4, 4)),
+    lambda p, m: losses.attend_and_excite([losses.sharpened(p, 4, 4, 2)]),
+    lambda p, m: losses.box(losses.sharpened(p, 4, 4, 2), m.reshape(4, 4)),
     lambda p, m: losses.same_attention(p, torch.full_like(p, 0.1)),
 ])  # fmt: skip
 def test_gradients_of_the_relatives_are_right(loss):
