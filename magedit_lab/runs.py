@@ -11,7 +11,7 @@ from .inversion.base import Path
 from .masks.raster import to_cells
 from .model.attention import Site, guided
 from .model.backbone import Backbone, Text
-from .prompts import words
+from .prompts import alignment, words
 from .task import Task
 
 
@@ -65,7 +65,7 @@ class Run:
         if word not in self._columns:
             tokenizer, task = self.net.tokenizer, self.task
             self._columns[word] = (
-                words.edited(tokenizer, task.source, task.target, word, self.split)
+                alignment.edited(tokenizer, task.source, task.target, word, self.split)
                 if self.occurrences == "new"
                 else words.positions(tokenizer, task.target, word, split=self.split)
             )
@@ -73,7 +73,7 @@ class Run:
 
     def new_columns(self, word: str) -> list[int]:
         """`columns`; ValueError where no occurrence is new, so that its map is the source's and can't be guided."""
-        words.require_new(self.net.tokenizer, self.task.source, self.task.target, word, self.split)
+        alignment.require_new(self.net.tokenizer, self.task.source, self.task.target, word, self.split)
         return self.columns(word)
 
     def source_columns(self, word: str) -> list[int]:
@@ -83,7 +83,7 @@ class Run:
     @cached_property
     def common(self) -> list[int]:
         """Columns of the target's tokens that repeat a token of the source prompt, start and end tokens left out."""
-        return words.common(self.net.tokenizer, self.task.source, self.task.target)
+        return alignment.common(self.net.tokenizer, self.task.source, self.task.target)
 
     def cells(self, mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tensor, "height width"]:
         """A mask of the picture in the cells of an attention site or a latent, in 0-1, on the model's device."""

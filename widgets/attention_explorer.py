@@ -59,7 +59,7 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         self._heads = self._counted()
         pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
         sent = self._packed({name: images.small(picture) for name, picture in pictures.items()})
-        first = mag.prompts.checks.words.split(trace.task.words[0])[0]
+        first = mag.prompts.words.split(trace.task.words[0])[0]
         super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
 
     # ------------------------------------------------------------ what goes to the browser
@@ -72,13 +72,13 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
             return False
 
     def _edited(self, word: str) -> bool:
-        return word in {part for edit in self.trace.task.words for part in mag.prompts.checks.words.split(edit)}
+        return word in {part for edit in self.trace.task.words for part in mag.prompts.words.split(edit)}
 
     def _counted(self) -> dict[str, int]:
         """How many heads each site has; empty where the trace kept none."""
         if not self.trace.keep.heads:
             return {}
-        word = mag.prompts.checks.words.split(self.trace.task.words[0])[0]
+        word = mag.prompts.words.split(self.trace.task.words[0])[0]
         return {site: maps.shape[1] for site, maps in self.trace.head_attention(word).items()}
 
     def _packed(self, pictures: dict[str, bytes]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..model.attention import Site
 from ..model.hooks import Hook, Replace
-from ..prompts import words
+from ..prompts import alignment
 from ..runs import Run
 from ..steps import Maps, Now, Span
 
@@ -29,7 +29,7 @@ class Injection:
         self.weights = [(run.columns(word), factor) for word, factor in factors.items()]
         self.run, self.inside = run, inside
         prompts = (net.tokenizer, task.source, task.target, padding)
-        mapper = words.swap(*prompts, run.split) if mode == "swap" else _refinement(*prompts)
+        mapper = alignment.swap(*prompts, run.split) if mode == "swap" else _refinement(*prompts)
         self.common = mapper.sum(0) > 0
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
@@ -94,7 +94,7 @@ class Injection:
 
 def _refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str, padding: str) -> Tensor:
     """Refinement's alignment as a matrix: column j has its one where the source token stands that j repeats."""
-    origin = words.refinement(tokenizer, source, target, padding)
+    origin = alignment.refinement(tokenizer, source, target, padding)
     matrix, common = torch.zeros(len(origin), len(origin)), (origin >= 0).nonzero()[:, 0]
     matrix[origin[common], common] = 1.0
     return matrix

@@ -25,7 +25,7 @@ class PromptToPrompt(Blended):
         use; 16x16 in Prompt-to-Prompt's first notebook). Counted in cells, as there: a model of 768 pixels has one of
         48x48, which is left alone, where one of 512 has its 32x32 replaced.
     padding, split: how what has no word of its own is paired, and where words end. The published code pairs from the
-        "start" and splits at "spaces"; `words.refinement`, `words.swap` and `words.positions` say what that does.
+        "start" and splits at "spaces"; `prompts.alignment` says what that does.
     reweight: factors for target words' columns, after injection and not renormalised; one number is for the task's
         edit words. With `reweight_inside` they act inside the task's mask only.
     blend: "mask" keeps the source outside the task's mask, "attention" outside masks made from attention

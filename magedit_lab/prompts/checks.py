@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from . import words
+from . import alignment, words
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[Token]:
 def pairs(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[tuple[int, int]]:
     """Positions in source and target of the tokens that both have; a target token in no pair is new, a source token
     in none is dropped."""
-    found = words.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
+    found = alignment.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
     return [(i, j) for j, i in enumerate(found) if i >= 0]
 
 
@@ -62,4 +62,4 @@ def unguided(
     """What MAG-Edit would refuse besides, over Prompt-to-Prompt's refinement: words that the source prompt has too,
     whose maps are the source's own. Other methods take them."""
     aims = [(target, w) for w in edit_words] + [(negative or "", w) for w in negative_words]
-    return [line for p, w in aims for line in words.complaint(words.require_new, tokenizer, source, p, w)]
+    return [line for p, w in aims for line in words.complaint(alignment.require_new, tokenizer, source, p, w)]

@@ -61,8 +61,8 @@ mag.plots.comparison(runs)
 # so; a token that repeats none is new.
 
 # %% tags=["nbval-check-output"]
-found = mag.prompts.checks.words.refinement(net.tokenizer, easy.source, easy.target)
-for token, origin in zip(mag.prompts.checks.words.tokens(net.tokenizer, easy.target), found.tolist()):
+found = mag.prompts.alignment.refinement(net.tokenizer, easy.source, easy.target)
+for token, origin in zip(mag.prompts.words.tokens(net.tokenizer, easy.target), found.tolist()):
     print(f"{token:<16} {'new' if origin < 0 else f'from {origin}'}")
 
 # %% [markdown]

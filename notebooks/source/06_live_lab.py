@@ -94,7 +94,7 @@ editor
 from magedit_lab.prompts import checks
 from magedit_lab.plots import prompt_pair
 
-asked, common = (net.tokenizer, task.source, task.target), mag.prompts.checks.words.split(task.source)[1]
+asked, common = (net.tokenizer, task.source, task.target), mag.prompts.words.split(task.source)[1]
 print(checks.refusals(*asked, ["zebra"])[0])
 print(checks.unguided(*asked, [common])[0])
 print("as it stands:", checks.refusals(*asked, task.words) + checks.unguided(*asked, task.words))

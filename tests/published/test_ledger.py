@@ -9,7 +9,7 @@ from ledger import DEPARTURES, LEDGER, OURS, OWN_COLUMNS, WORDS, clip_tokenizer
 from magedit_lab.bench import metrics
 from magedit_lab.methods import losses
 from magedit_lab.model.schedule import Schedule
-from magedit_lab.prompts import words
+from magedit_lab.prompts import alignment, words
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +32,19 @@ def named(entry):
 @pytest.mark.parametrize("padding", ["start", "end"])
 @pytest.mark.parametrize("entry", LEDGER["refinement"], ids=named)
 def test_refinement_pairs_the_published_tokens(clip_tokens, entry, padding):
-    assert words.align(entry["source_ids"], entry["target_ids"]) == entry["source_column_of_target_column"]
-    found = words.refinement(clip_tokens, entry["source"], entry["target"], padding)
+    assert alignment.align(entry["source_ids"], entry["target_ids"]) == entry["source_column_of_target_column"]
+    found = alignment.refinement(clip_tokens, entry["source"], entry["target"], padding)
     assert found[: len(entry["target_ids"])].tolist() == entry["source_column_of_target_column"]
 
 
 def test_padding_from_the_start_keeps_its_place_as_published(clip_tokens):
-    found = words.refinement(clip_tokens, "a cat", "a cat cat cat", "start")
+    found = alignment.refinement(clip_tokens, "a cat", "a cat cat cat", "start")
     assert found[6:].tolist() == list(range(6, 77))
-    assert words.refinement(clip_tokens, "a cat", "a cat cat cat")[6:].tolist() == [*range(4, 75)]
+    assert alignment.refinement(clip_tokens, "a cat", "a cat cat cat")[6:].tolist() == [*range(4, 75)]
 
 
 def swapped(clip_tokens, entry, **how):
-    matrix = words.swap(clip_tokens, entry["source"], entry["target"], **how)
+    matrix = alignment.swap(clip_tokens, entry["source"], entry["target"], **how)
     columns = range(len(clip_tokens(entry["target"]).input_ids))
     return {str(j): {str(i): matrix[i, j].item() for i in matrix[:, j].nonzero()[:, 0].tolist()} for j in columns}
 

@@ -11,7 +11,7 @@ from .verdict import Verdict, number, right, wrong
 
 def check_alignment(answer: object, net: mag.Backbone) -> Verdict:
     """Which source token a target token repeats."""
-    origin = int(mag.prompts.checks.words.refinement(net.tokenizer, "a ball and a box", "a red ball and a box")[3])
+    origin = int(mag.prompts.alignment.refinement(net.tokenizer, "a ball and a box", "a red ball and a box")[3])
     return number(
         answer, origin, "origin", 0, f"token {origin}: start is 0, a is 1, ball is 2",
         "count in the source, from the start token, which is 0",
