@@ -65,6 +65,11 @@ def background(source: Image.Image | np.ndarray, result: Image.Image | np.ndarra
     return {"psnr": psnr(a, b), "mse": mse(a, b), "ssim": ssim(a, b)}
 
 
+def blackened(image: Image.Image, mask: Plane) -> Image.Image:
+    """The edited part as PIE-Bench shows it to CLIP: the whole frame, black outside the mask."""
+    return Image.fromarray(np.asarray(image.convert("RGB")) * (mask >= 0.5)[..., None].astype(np.uint8))
+
+
 def error_to_ideal(result: Image.Image, ideal: Image.Image, mask: Plane) -> float:
     """Root mean square difference to the ideal edit inside the mask, in 0-1."""
     inside = mask >= 0.5
@@ -121,9 +126,9 @@ class Structure:
     """DINO-ViT self-similarity distance (Tumanyan et al. 2022): how far the layout of keys has changed.
 
     Keys of the last layer, cosine of every pair of tokens, mean squared difference of the two tables. By name:
-    facebook/dino-vitb8 for photographs (pictures scaled to 0-1 and normalised, where PIE-Bench's code feeds 0-255), or
-    a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop that is no square is squeezed into one,
-    where published code scales its short side. Numbers of different models do not compare.
+    facebook/dino-vitb8 for photographs, or a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop
+    that is no square is squeezed into one, where published code scales its short side. Numbers of different models do
+    not compare.
     """
 
     def __init__(self, name: str = "tabletop-clip") -> None:
@@ -153,23 +158,32 @@ class Structure:
             raise ValueError(f"expected a ViT with keys, got {self.name!r}, in which no layer is named key or k_proj")
         return found[-1]
 
-    def distance(self, a: Image.Image, b: Image.Image) -> float:
-        """Between two pictures; 0 for equal ones."""
-        return float((self._table(a) - self._table(b)).square().mean())
+    def distance(self, a: Image.Image, b: Image.Image, as_pie_bench: bool = False) -> float:
+        """Between two pictures; 0 for equal ones.
+
+        as_pie_bench: PIE-Bench's code normalises values of 0-255 as if they were 0-1, and shrinks without smoothing;
+        its published distances are made so.
+        """
+        return float((self._table(a, as_pie_bench) - self._table(b, as_pie_bench)).square().mean())
 
     @torch.no_grad()
-    def _table(self, image: Image.Image) -> Float[Tensor, "tokens tokens"]:
+    def _table(self, image: Image.Image, as_pie_bench: bool) -> Float[Tensor, "tokens tokens"]:
         heard: list[Tensor] = []
         handle = self.keys.register_forward_hook(lambda _module, _inputs, output: heard.append(output[0]))
         try:
-            self.model(self._pixels(image))
+            self.model(self._pixels(image, as_pie_bench))
         finally:
             handle.remove()
         unit_keys = nn.functional.normalize(heard[0], dim=-1)
         return unit_keys @ unit_keys.T
 
-    def _pixels(self, image: Image.Image) -> Tensor:
-        square = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)
-        x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
+    def _pixels(self, image: Image.Image, as_pie_bench: bool) -> Tensor:
+        size = (self.side, self.side)
+        if as_pie_bench:
+            x = torch.from_numpy(255 * unit(image.convert("RGB"))).float().permute(2, 0, 1)[None]
+            x = nn.functional.interpolate(x, size, mode="bilinear")
+        else:
+            square = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+            x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
         mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
         return (x - mean) / std

@@ -74,6 +74,7 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
     add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
     add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
+    add("--lpips", help="with pie-bench: a folder with the weights of squeezenet1_1 and of LPIPS's heads for it")
     add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
 
 
@@ -139,7 +140,7 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     if not listed:
         raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
     claim(arguments.out, "rows.jsonl", "report.html")
-    net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
+    net, judges = load(arguments.model), _judges(arguments)
     if arguments.format:
         _validate(net, listed, settings)
     rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
@@ -149,6 +150,14 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
             rows.append(row)
             bar(len(rows) - first, of)
     return rows, listed
+
+
+def _judges(arguments: argparse.Namespace) -> Judges:
+    """With PIE-Bench's own columns where that is what is measured."""
+    pie = arguments.format == "pie-bench"
+    if arguments.lpips and not pie:
+        raise ValueError("expected --lpips with --format pie-bench, of whose columns it is one; leave it out")
+    return Judges.load(arguments.clip, arguments.structure, pie, arguments.lpips)
 
 
 def _validate(net: Backbone, listed: Sequence[Case], settings: Sequence[Setting]) -> None:
