@@ -25,8 +25,8 @@ def wrong(words: str) -> Verdict:
 
 
 def number(
-    answer: object, expected: float, name: str, tolerance: float, good: str, bad: str,
-    slips: Mapping[float, str] | None = None,
+    answer: object, expected: float | int, name: str, tolerance: float | int, good: str, bad: str,
+    slips: Mapping[float | int, str] | None = None,
 ) -> Verdict:  # fmt: skip
     """A number within `tolerance` of the expected one. slips: wrong values that are easily got, and how."""
     if answer is None:
