@@ -38,7 +38,7 @@ class SD3(Family):
         require_width(sum(e.config.projection_dim for e in clip), config.pooled_projection_dim)
         self._clip = [reading(pipe.tokenizer), reading(pipe.tokenizer_2)]
         self.readers = (Reader(self._clip[0]),)
-        self.encoders = clip
+        self.encoders, self._t5_tokens = clip, T5_TOKENS
         if pipe.text_encoder_3 is not None:
             require_width(pipe.text_encoder_3.config.d_model, config.joint_attention_dim)
             self.encoders = (*clip, pipe.text_encoder_3)
@@ -58,7 +58,7 @@ class SD3(Family):
         if len(self.readers) == 2:
             t5 = self.encoders[2](ids(self.readers[1].tokenizer, prompt).to(device))[0]
         else:
-            t5 = torch.zeros(1, T5_TOKENS, width, dtype=clip.dtype, device=device)
+            t5 = torch.zeros(1, self._t5_tokens, width, dtype=clip.dtype, device=device)
         return Text(torch.cat([F.pad(clip, (0, width - clip.shape[-1])), t5.to(clip)], 1), pooled)
 
     def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
