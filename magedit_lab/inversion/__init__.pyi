@@ -12,3 +12,8 @@ from .null_text import NullText as NullText
 from .proximal import Proximal as Proximal
 from .table import INVERSIONS as INVERSIONS
 from .table import invert as invert
+from . import rf_inversion as rf_inversion
+from .rf_inversion import Noised as Noised
+from .rf_inversion import RFInversion as RFInversion
+from .table import ALL_INVERSIONS as ALL_INVERSIONS
+from .table import FLOW_INVERSIONS as FLOW_INVERSIONS

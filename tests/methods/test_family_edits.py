@@ -77,7 +77,7 @@ def test_fixed_points_make_the_way_back_exact(net):
 
 
 @pytest.mark.parametrize(("loss", "size"), [("token_ratio", 30.0), ("spatial_ratio", 3.0)])
-@pytest.mark.parametrize("base", [mag.PromptToPrompt(), mag.MasaCtrl()])
+@pytest.mark.parametrize("base", [mag.PromptToPrompt(), mag.methods.MasaCtrl()])
 def test_nudges_lower_the_loss(net, path, loss, size, base):
     method = mag.MagEdit(base=base, loss=loss, iterations=8, step_size=size, by_sigma=False, stop_step=2)
     for step in list(mag.edit(net, task(), path, method))[:2]:
