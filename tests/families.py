@@ -41,7 +41,7 @@ def clip(tokenizer, kind=CLIPTextModelWithProjection, width=16):
 
 
 def t5():
-    words = "a ball and box on wooden table yellow red".split()
+    words = ["a", "ball", "and", "box", "on", "wooden", "table", "yellow", "red"]
     vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), *(("▁" + w, -2.0) for w in words)]
     tokenizer = T5TokenizerFast(vocab=vocab + [(c, -5.0) for c in "▁bcdefghijklmnopqrstuvwxyz,."], extra_ids=0)
     config = T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=16, num_layers=1, num_heads=2)

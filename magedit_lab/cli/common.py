@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..inversion.base import Inversion
-from ..inversion.table import INVERSIONS
+from ..inversion.table import ALL_INVERSIONS
 from ..model.backbone import Backbone
 from ..settings import change
 
@@ -27,7 +27,10 @@ def command(commands: Any, name: str, function: Callable, words: str) -> argpars
 def inversion(arguments: argparse.Namespace) -> Inversion:
     """The inversion of its name, with the settings that were asked for."""
     names = ("steps", "guidance_scale", "fixed_point")
-    return change(INVERSIONS[arguments.inversion], {name: getattr(arguments, name) for name in names})
+    chosen = ALL_INVERSIONS[arguments.inversion]
+    if arguments.fixed_point and not hasattr(chosen, "fixed_point"):
+        raise ValueError(f"--fixed-point: for DDIM's inversions, got {arguments.inversion!r}; leave it out")
+    return change(chosen, {name: getattr(arguments, name) for name in names if hasattr(chosen, name)})
 
 
 def require_both(arguments: argparse.Namespace) -> None:
@@ -41,9 +44,27 @@ def report(written: Iterator[tuple[Path, str]]) -> None:
         print(f"{path}: {words}")
 
 
-def load(name: str, device: str | None = None) -> Backbone:
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def model_options(add: Callable) -> None:
+    """--model and what goes with it."""
+    add("--model", default="tabletop", help="shipped model, folder, one .safetensors file, or hub name")
+    add("--device", help="cpu, cuda or mps; else a GPU where there is one")
+    add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
+    add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
+
+
+def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:
     """`Backbone.load` without the libraries' progress bars and notices."""
-    return Backbone.load(name, device)
+    import torch
+
+    return Backbone.load(name, device, getattr(torch, dtype), variant=variant)
+
+
+def model(arguments: argparse.Namespace) -> Backbone:
+    """What `model_options` asked for."""
+    return load(arguments.model, arguments.device, arguments.dtype, arguments.variant)
 
 
 class Bar:

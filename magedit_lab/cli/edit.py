@@ -8,18 +8,18 @@ from typing import Any
 
 from .. import files, masks, plots
 from ..inversion.base import Path as Route
-from ..inversion.table import INVERSIONS, invert
+from ..inversion.table import ALL_INVERSIONS, invert
 from ..methods.base import Method
 from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
-from ..methods.table import METHODS
+from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..prompts import words
 from ..settings import change, parsed, table
 from ..task import Frame, Task
 from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, command, inversion, load, report
+from .common import NEEDED, Bar, command, inversion, model, model_options, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
@@ -37,13 +37,12 @@ def add(commands: Any) -> None:
     option("--negative", help="a prompt for what is to fade (Eq. 3)")
     option("--negative-words", nargs="+", default=(), help="its words that count; else all that --target lacks")
     option("--out", type=Path, help="folder for result, figures and trace", **NEEDED)
-    option("--model", default="tabletop", help="shipped model, folder or hub name")
-    option("--device", help="cpu or cuda; else cuda where there is one")
-    option("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
+    model_options(option)
+    option("--inversion", default="null-text", choices=ALL_INVERSIONS, help="how the image's noise is found")
     option("--steps", type=int, default=50, help="DDIM steps")
     option("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     option("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
-    option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
+    option("--method", default="p2p+mag-edit", choices=ALL_METHODS, help="editing method")
     option("--seed", type=int, help="of the noise that a method draws: blended, diffedit; the others draw none")
     about = "any setting of the method; `magedit-lab methods NAME` lists them"
     option("--set", metavar="NAME=VALUE", action="extend", nargs="+", default=[], help=about)
@@ -63,7 +62,7 @@ def _guidance_options(add: Callable) -> None:
 def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
-    net = load(arguments.model, arguments.device)
+    net = model(arguments)
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
     validate(net, small, way, method)
@@ -92,7 +91,7 @@ def _task(arguments: argparse.Namespace) -> Task:
 
 def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
-    method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
+    method, given = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     method = method.preset(given.pop("preset")) if "preset" in given else method
     own = {row.name: row for row in table(method)}
     for text in arguments.set:
@@ -136,7 +135,7 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
 def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
     yield trace.save(out / "trace"), "the whole run, for Trace.load"
-    result = frame.paste(task.image, trace.result, task.region if METHODS[name].keeps_outside else None)
+    result = frame.paste(task.image, trace.result, task.region if ALL_METHODS[name].keeps_outside else None)
     files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
     plots.comparison({name: trace}).save(out / "comparison.png")

@@ -43,7 +43,7 @@ class Backbone:
 
     def __post_init__(self) -> None:
         self.family.install(self.denoiser)  # first, so that a refusal changes nothing
-        for part in (self.denoiser, self.vae, *self.family.encoders):
+        for part in self.parts:
             part.requires_grad_(False).eval()
 
     def __repr__(self) -> str:
@@ -107,6 +107,11 @@ class Backbone:
         return next(self.denoiser.parameters())
 
     @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """All modules with weights."""
+        return (self.denoiser, self.vae, *self.family.encoders)
+
+    @property
     def device(self) -> torch.device:
         """Where the denoiser computes."""
         return placed(self.denoiser)
@@ -135,6 +140,10 @@ class Backbone:
     def size(self) -> int:
         """The side, in pixels, of the pictures that the model was trained on."""
         return self.family.side * self.factor
+
+    def empty(self, height: int, width: int) -> Latent:
+        """A latent of zeros, its sides in cells."""
+        return torch.zeros(1, self.channels, height, width, device=self.device, dtype=self.precision)
 
     def level(self, t: Time) -> Level:
         """Signal and noise at timestep t; below 0 those of the finished latent."""

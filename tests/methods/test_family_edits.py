@@ -13,7 +13,9 @@ REFUSED = {
     "sdxl": {},
     "sd3": dict.fromkeys(("pnp", "pnp+mag-edit"), r"^expected a U-Net, whose ResNets have the features, got SD3"),
     "flux": dict.fromkeys(("pnp", "pnp+mag-edit"), r"^expected a U-Net, whose ResNets have the features, got Flux")
-    | dict.fromkeys(("attend-and-excite", "boxdiff"), r": expected a text with a start token, .* got Flux.*T5 has none"),
+    | dict.fromkeys(
+        ("attend-and-excite", "boxdiff"), r": expected a text with a start token, .* got Flux.*T5 has none"
+    ),
 }
 
 

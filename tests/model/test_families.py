@@ -224,7 +224,9 @@ def test_stable_diffusion_3_reads_without_t5_as_its_pipeline_does(z):
 def test_what_is_of_no_family_is_refused_in_one_line():
     pipe = flux_pipe()
     pipe.transformer.register_to_config(in_channels=96)
-    with pytest.raises(ValueError, match=r"^expected a transformer that takes the 4 channels of a latent, got one that"):
+    with pytest.raises(
+        ValueError, match=r"^expected a transformer that takes the 4 channels of a latent, got one that"
+    ):
         mag.Backbone.of(pipe)
     pipe = sdxl_pipe()
     pipe.controlnet = torch.nn.Identity()

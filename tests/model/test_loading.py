@@ -31,7 +31,7 @@ def weights(folder, part):
 
 
 def refusal(folder):
-    with pytest.raises(ValueError, match="^cannot load model") as error:
+    with pytest.raises(ValueError, match=r"^cannot load model") as error:
         mag.Backbone.load(str(folder), "cpu")
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -75,7 +75,9 @@ def test_a_file_that_ends_early_is_refused(folder, part):
 def test_a_size_that_no_computer_holds_is_refused(folder, value):
     config = json.loads((folder / "unet" / "config.json").read_text())
     (folder / "unet" / "config.json").write_text(json.dumps(config | {"sample_size": value}))
-    with pytest.raises(ValueError, match=r"expected sample_size of 1 to 1024 latent cells, got .*unet/config.json") as e:
+    with pytest.raises(
+        ValueError, match=r"expected sample_size of 1 to 1024 latent cells, got .*unet/config.json"
+    ) as e:
         mag.Backbone.load(str(folder), "cpu")
     assert "\n" not in str(e.value)
 
@@ -94,7 +96,7 @@ def test_a_folder_that_holds_one_variant_alone_needs_no_name_for_it(folder):
 
 
 def test_a_variant_that_is_not_there_is_refused(folder):
-    with pytest.raises(ValueError, match="^cannot load model"):
+    with pytest.raises(ValueError, match=r"^cannot load model"):
         mag.Backbone.load(str(folder), "cpu", variant="fp16")
 
 
@@ -162,7 +164,9 @@ def test_another_pipeline_is_refused_before_its_weights_are_read(folder):
 
 @pytest.mark.parametrize("given", [pipeline, lambda: "tabletop"])
 def test_the_constructor_says_what_to_call(given):
-    with pytest.raises(ValueError, match=r"^expected a model's parts, got .*; call Backbone\.(of\(pipe\)|load\(name\))"):
+    with pytest.raises(
+        ValueError, match=r"^expected a model's parts, got .*; call Backbone\.(of\(pipe\)|load\(name\))"
+    ):
         mag.Backbone(given())
 
 
