@@ -115,7 +115,7 @@ class Literal:
         end = len(tokenizer(task.target).input_ids) - 1
         return cls(
             copy.deepcopy(net.denoiser).requires_grad_(False), net.schedule.alphas, net.schedule.final_alpha, path,
-            form.times(len(path.times)), net.embed(task.target), mapper, word,
+            form.times(len(path.times)), net.embed(task.target).embedding, mapper, word,
             [j for j in range(1, end) if mapper[j] >= 0],
             form.cells(task.region, site.height, site.width).flatten().to(z),
             form.cells(task.region, *z.shape[2:]).to(z), net.schedule.prediction, settings,
@@ -168,7 +168,7 @@ class Literal:
             a = self.alphas[t]
             b = self.alphas[self.times[i + 1]] if i + 1 < steps else self.final
             for _ in range(iterations if i < steps // 2 else 0):
-                _, source_maps = self.eps(source, t, self.path.cond)
+                _, source_maps = self.eps(source, t, self.path.cond.embedding)
                 z = target.clone().requires_grad_(True)
                 _, maps = self.eps(z, t, self.target_text, self.inject(i, source_maps))
                 loss = self.loss(maps)
@@ -177,8 +177,8 @@ class Literal:
                 target = (z - self.mask64 * step_size * sigma * gradient).detach()
                 losses.append(loss.item())
             with torch.no_grad():
-                uncond = self.path.uncond[i : i + 1]
-                source_eps, source_maps = self.eps(source, t, self.path.cond)
+                uncond = self.path.uncond.embedding[i : i + 1]
+                source_eps, source_maps = self.eps(source, t, self.path.cond.embedding)
                 target_eps, _ = self.eps(target, t, self.target_text, self.inject(i, source_maps))
                 source = self.step(source, self.eps(source, t, uncond)[0], source_eps, g, a, b)
                 target = self.step(target, self.eps(target, t, uncond)[0], target_eps, g, a, b)

@@ -97,9 +97,8 @@ def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator
 
 def identity(net: Backbone) -> str:
     """The model's name and a digest of some of its weights."""
-    ends = b"".join(
-        p.detach().float().cpu().numpy().tobytes() for p in (net.denoiser.conv_in.weight, net.denoiser.conv_out.weight)
-    )
+    weights = [p for p in net.denoiser.parameters() if p.ndim > 1]
+    ends = b"".join(p.detach().float().cpu().numpy().tobytes() for p in (weights[0], weights[-1]))
     return f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from .. import files
 from ..inversion.base import Inversion
-from ..inversion.table import INVERSIONS
+from ..inversion.table import ALL_INVERSIONS
 from ..model.backbone import Backbone
 from ..settings import change
 from .commands import COMMANDS
@@ -33,7 +33,10 @@ def command(commands: Any, name: str, function: Callable, words: str = "") -> ar
 def inversion(arguments: argparse.Namespace) -> Inversion:
     """The inversion of its name, with the settings that were asked for."""
     names = ("steps", "guidance_scale", "fixed_point")
-    return change(INVERSIONS[arguments.inversion], {name: getattr(arguments, name) for name in names})
+    chosen = ALL_INVERSIONS[arguments.inversion]
+    if arguments.fixed_point and not hasattr(chosen, "fixed_point"):
+        raise ValueError(f"--fixed-point: for DDIM's inversions, got {arguments.inversion!r}; leave it out")
+    return change(chosen, {name: getattr(arguments, name) for name in names if hasattr(chosen, name)})
 
 
 def require_both(arguments: argparse.Namespace) -> None:
@@ -46,6 +49,17 @@ def report(written: Iterator[tuple[Path, str]]) -> None:
     """Write all files first, and only then say which."""
     for path, words in list(written):
         print(f"{path}: {words}")
+
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def model_options(add: Callable) -> None:
+    """--model and what goes with it."""
+    add("--model", default="tabletop", help="shipped model, folder, one .safetensors file, or hub name")
+    add("--device", help="cpu, cuda or mps; else a GPU where there is one")
+    add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
+    add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
 
 
 def claim(out: Path, *names: str, room: int = ROOM) -> None:
@@ -70,9 +84,16 @@ def _probe(path: Path) -> None:
     path.write_bytes(bytes(PROBE))
 
 
-def load(name: str, device: str | None = None) -> Backbone:
+def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:
     """`Backbone.load` without the libraries' progress bars and notices."""
-    return Backbone.load(name, device)
+    import torch
+
+    return Backbone.load(name, device, getattr(torch, dtype), variant=variant)
+
+
+def model(arguments: argparse.Namespace) -> Backbone:
+    """What `model_options` asked for."""
+    return load(arguments.model, arguments.device, arguments.dtype, arguments.variant)
 
 
 class Bar:

@@ -10,18 +10,18 @@ from PIL import Image
 
 from .. import files, pictures, plots
 from ..inversion.base import Path as Route
-from ..inversion.table import INVERSIONS, invert
+from ..inversion.table import ALL_INVERSIONS, invert
 from ..methods.base import Method
 from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
-from ..methods.table import METHODS
+from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..prompts import words
 from ..settings import Field, change, parsed, table
 from ..task import Task
 from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, claim, command, inversion, load, report
+from .common import NEEDED, Bar, claim, command, inversion, model, model_options, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
@@ -39,13 +39,12 @@ def add(commands: Any, name: str) -> None:
     option("--negative", help="a prompt for what is to fade (Eq. 3)")
     option("--negative-words", nargs="+", default=(), help="its words that count; else all that --target lacks")
     option("--out", type=Path, help="folder for result, figures and trace", **NEEDED)
-    option("--model", default="tabletop", help="shipped model, folder or hub name")
-    option("--device", help="cpu or cuda; else cuda where there is one")
-    option("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
+    model_options(option)
+    option("--inversion", default="null-text", choices=ALL_INVERSIONS, help="how the image's noise is found")
     option("--steps", type=int, default=50, help="DDIM steps")
     option("--guidance-scale", type=float, default=7.5, help="classifier-free guidance")
     option("--fixed-point", type=int, default=0, help="inversion: how often each step up is taken anew, at most")
-    option("--method", default="p2p+mag-edit", choices=METHODS, help="editing method")
+    option("--method", default="p2p+mag-edit", choices=ALL_METHODS, help="editing method")
     option("--seed", type=int, help="of the noise that a method draws: blended, diffedit; the others draw none")
     about = "any setting of the method; `magedit-lab methods NAME` lists them"
     option("--set", metavar="NAME=VALUE", action="extend", nargs="+", default=[], help=about)
@@ -66,7 +65,7 @@ def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
     alpha = pictures.read(arguments.image).alpha
-    net, inverted = load(arguments.model, arguments.device), inversion(arguments)
+    net, inverted = model(arguments), inversion(arguments)
     small, frame = task.fit(net.size, net.size)
     validate(net, small, inverted, method)
     claim(arguments.out, "result.png", "comparison.png", "loss.png")
@@ -98,7 +97,7 @@ def _task(arguments: argparse.Namespace) -> Task:
 
 def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
-    method, given = METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
+    method, given = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     method = method.preset(given.pop("preset")) if "preset" in given else method
     own = {row.name: row for row in table(method)}
     if strange := given.keys() - own:

@@ -12,7 +12,7 @@ from ..settings import setting
 from ..steps import Maps, Now, Nudge
 from . import losses
 from .base import Method, Plan
-from .guidance import attention, guiding, nudge
+from .guidance import attention, guiding, nudge, require_start
 from .plain import Plain
 
 
@@ -42,6 +42,7 @@ class AttendAndExcite(Method):
         return {round(share * steps): value for share, value in self.thresholds}
 
     def bind(self, run: Run) -> Plan:
+        require_start(run, "Attend-and-Excite")
         plan, steps = self.base.bind(run), run.path.steps
         columns = {word: run.columns(word) for word in run.task.words}
         thresholds, sizes = self._thresholds(steps), self.step_size * torch.linspace(1, 0.5, steps).sqrt()

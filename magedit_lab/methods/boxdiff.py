@@ -12,7 +12,7 @@ from ..settings import setting
 from ..steps import Maps, Now, Nudge
 from . import losses
 from .base import Method, Plan
-from .guidance import attention, guiding, nudge
+from .guidance import attention, guiding, nudge, require_start
 from .plain import Plain
 
 
@@ -34,6 +34,7 @@ class BoxDiff(Method):
         return [int(i < int(self.share * steps)) for i in range(steps)]
 
     def bind(self, run: Run) -> Plan:
+        require_start(run, "BoxDiff")
         plan, steps = self.base.bind(run), run.path.steps
         shape, names = (run.guided[0].height, run.guided[0].width), [s.name for s in run.guided]
         goals = {g.word: (run.columns(g.word), run.cells(g.mask, *shape)) for g in run.task.goals}

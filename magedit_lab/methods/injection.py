@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from ..model.attention import Site
 from ..model.hooks import Hook, Replace
-from ..prompts import alignment
 from ..runs import Run
 from ..steps import Maps, Now, Span
 
@@ -28,8 +26,7 @@ class Injection:
         factors = reweight if isinstance(reweight, Mapping) else dict.fromkeys(task.words, reweight)
         self.weights = [(run.columns(word), factor) for word, factor in factors.items()]
         self.run, self.inside = run, inside
-        prompts = (net.tokenizer, task.source, task.target, padding)
-        mapper = alignment.swap(*prompts, run.split) if mode == "swap" else _refinement(*prompts)
+        mapper = run.swapped(padding) if mode == "swap" else _refinement(run, padding)
         self.common = mapper.sum(0) > 0
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
@@ -92,9 +89,9 @@ class Injection:
         return scale
 
 
-def _refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str, padding: str) -> Tensor:
+def _refinement(run: Run, padding: str) -> Tensor:
     """Refinement's alignment as a matrix: column j has its one where the source token stands that j repeats."""
-    origin = alignment.refinement(tokenizer, source, target, padding)
+    origin = run.aligned(padding)
     matrix, common = torch.zeros(len(origin), len(origin)), (origin >= 0).nonzero()[:, 0]
     matrix[origin[common], common] = 1.0
     return matrix

@@ -83,6 +83,9 @@ class MagEdit(Method):
         super().__post_init__()
         if isinstance(self.base, MagEdit):
             raise ValueError("expected a base method that is not MagEdit itself")
+        if self.base.runs_itself:
+            kind = type(self.base).__name__
+            raise ValueError(f"expected a base method that runs in the common loop, got {kind}; take PromptToPrompt()")
 
     @property
     def keeps_outside(self) -> bool:

@@ -44,7 +44,7 @@ class Objective:
 
     def loss(self, maps: Maps) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Eq. 5 over the words, and each word's own constraint, averaged over the sites."""
-        probs = [m[0].to(self.run.cond.dtype) for m in maps.values()]
+        probs = [m[0].to(self.run.path.latents.dtype) for m in maps.values()]
         if not self.settings.per_head:
             probs = [torch.stack([m.mean(0) for m in probs]).mean(0, keepdim=True)]
         terms = {

@@ -32,10 +32,14 @@ class PlugAndPlay(Blended):
     blend: Blends = blend_setting()
 
     def bind(self, run: Run) -> Plan:
-        block = next(s.name for s in run.guided if s.name.startswith("up_blocks")).rsplit(".attentions", 1)[0]
-        decoder = [s.name.removesuffix("probs") for s in run.sites if s.name.startswith("up_blocks") and not s.cross]
+        coarse = [s for s in run.guided if s.name.startswith("up_blocks")]
+        if not coarse:
+            kind = type(run.net.denoiser).__name__
+            raise ValueError(f"expected a U-Net, whose ResNets have the features, got {kind}; take p2p or masactrl")
+        block = coarse[0].name.rsplit(".attentions", 1)[0]
+        decoder = [s.layer for s in run.sites if s.late and not s.cross]
         features = frozenset({f"{block}.resnets.1.conv2"})
-        keys = frozenset(name + part for name in decoder[1:] for part in ("to_q", "to_k"))
+        keys = frozenset(f"{name}.{part}" for name in decoder[1:] for part in ("to_q", "to_k"))
         nothing: frozenset[str] = frozenset()
 
         def taken(now: Now, share: float) -> bool:

@@ -56,7 +56,12 @@ def refinement(
 def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[int]:
     """Positions of the target's tokens that stand in the source too, without the start and end tokens."""
     found = align(encode(tokenizer, source), encode(tokenizer, target))
-    return [i for i, j in enumerate(found) if j >= 0][1:-1]
+    return [i for i, j in enumerate(found) if j >= 0][starts(tokenizer) : -1]
+
+
+def starts(tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens stand before a prompt's own: CLIP's start token, none of T5's."""
+    return int(tokenizer.bos_token_id is not None and tokenizer("").input_ids[0] == tokenizer.bos_token_id)
 
 
 def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str = "words") -> list[int]:

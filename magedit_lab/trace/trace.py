@@ -97,8 +97,8 @@ class Trace:
     def _start(self, run: Run) -> None:
         self.sites, self._cells = [s.name for s in run.guided], (run.guided[0].height, run.guided[0].width)
         self._decode = run.net.decode
-        self.tokens = w.tokens(run.net.tokenizer, self.task.target)
-        self.source_tokens = w.tokens(run.net.tokenizer, self.task.source)
+        self.tokens = run.tokens(self.task.target)
+        self.source_tokens = run.tokens(self.task.source)
         columns = {
             "target": {word: run.columns(word) for word in (*w.split(self.task.target), *self.task.words)},
             "source": {word: run.source_columns(word) for word in w.split(self.task.source)},

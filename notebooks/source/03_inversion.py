@@ -109,7 +109,7 @@ for name, value in psnr.items():
 
 # %%
 for name, path in paths.items():
-    drift = (path.uncond - net.embed("")).norm(dim=(1, 2)).mean().item()
+    drift = (path.uncond.embedding - net.embed("").embedding).norm(dim=(1, 2)).mean().item()
     print(f"{name:<16} replays its latents: {path.pin!s:<6} empty prompt moved by {drift:.2f}")
 
 # %% [markdown]

@@ -89,7 +89,7 @@ def test_null_text_equals_its_literal_transcription(net, task):
     settings = mag.NullText(steps=3, inner=3, guidance_scale=3.0)
     path = mag.invert(net, task, settings)
     route = mag.invert(net, task, mag.DDIM(steps=3)).latents
-    z, uncond, times = route[:1], net.embed(""), path.times
+    z, uncond, times = route[:1], net.embed("").embedding, path.times
     for i, t in enumerate(times):
         here, there = net.level(t), net.level(times[i + 1] if i < 2 else -1)
         uncond = uncond.clone().detach().requires_grad_(True)
@@ -105,7 +105,7 @@ def test_null_text_equals_its_literal_transcription(net, task):
             if loss.item() < 1e-5 + i * 2e-5:
                 break
         uncond = uncond.detach()
-        assert torch.allclose(path.uncond[i : i + 1], uncond, atol=1e-4)
+        assert torch.allclose(path.uncond.embedding[i : i + 1], uncond, atol=1e-4)
         z = guided_step(net, path, z, i)
     assert not any(p.requires_grad or p.grad is not None for p in net.denoiser.parameters())
 
@@ -137,7 +137,7 @@ def test_direct_inversion_reconstructs_exactly(net, task):
 
 def test_negative_prompt_inversion_puts_the_source_prompt_in_the_empty_ones_place(net, task):
     path = mag.invert(net, task, mag.NegativePrompt(steps=4))
-    assert torch.equal(path.uncond, net.embed(task.source).expand(4, -1, -1))
+    assert torch.equal(path.uncond.embedding, net.embed(task.source).embedding.expand(4, -1, -1))
 
 
 @pytest.mark.parametrize(("way", "of"), [(mag.DDIM(steps=3), 3), (mag.NullText(steps=3, inner=1), 6)])

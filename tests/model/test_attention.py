@@ -61,7 +61,7 @@ def test_a_model_without_cross_attention_outside_the_middle_is_refused():
 def test_attention_masks_are_refused(net):
     z = torch.zeros(1, 4, 32, 32)
     with pytest.raises(ValueError, match="attention without a mask"), torch.no_grad():
-        net.denoiser(z, 0, net.embed("a"), encoder_attention_mask=torch.ones(1, 32))
+        net.denoiser(z, 0, net.embed("a").embedding, encoder_attention_mask=torch.ones(1, 32))
 
 
 def test_added_projections_are_refused():
