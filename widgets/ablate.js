@@ -105,7 +105,7 @@ function render({ model, el }) {
     if (kernel.gone()) say(GONE, true);
     else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
   };
-  const kernel = watchKernel(model, el, refresh);
+  const kernel = watchKernel(model.widget_manager, refresh);
   const answered = () => { waiting = ""; };
   const stop = listen(model, { "change:state": answered, "change:status": answered, "change:done": answered, change: refresh, "change:_pictures": () => { pictures.reload(); refresh(); } });
   pictures.reload();

@@ -130,7 +130,7 @@ function render({ model, el }) {
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
-  const kernel = watchKernel(model, el, show);
+  const kernel = watchKernel(model.widget_manager, show);
   const answered = () => { waiting = ""; };
   const stop = listen(model, { "change:state": answered, "change:status": answered, "change:done": answered, change: show,
     "change:_preview": paint, "change:_form": form.rebuild });

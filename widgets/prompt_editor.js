@@ -97,7 +97,7 @@ function render({ model, el }) {
   const watched = {};
   for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings", "status"])
     watched[`change:${name}`] = refresh;
-  const kernel = watchKernel(model, el, refresh);
+  const kernel = watchKernel(model.widget_manager, refresh);
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);
   resized.observe(board);
