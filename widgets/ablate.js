@@ -149,7 +149,7 @@ function render({ model, el }) {
     if (kernel.gone()) say(GONE, true);
     else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
   };
-  const kernel = watchKernel(model, el, refresh);
+  const kernel = watchKernel(model.widget_manager, refresh);
   const answered = () => {
     waiting = "";
   };

@@ -182,7 +182,7 @@ function render({ model, el }) {
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
-  const kernel = watchKernel(model, el, show);
+  const kernel = watchKernel(model.widget_manager, show);
   const answered = () => {
     waiting = "";
   };

@@ -185,7 +185,7 @@ function build(model, el) {
   };
   for (const name of ["undone", "tool", "radius", "tolerance", "opacity"]) watched[`change:${name}`] = refresh;
   for (const name of ["regions", "active", "words", "_lambdas"]) watched[`change:${name}`] = parted;
-  const kernel = watchKernel(model, el, tell);
+  const kernel = watchKernel(model.widget_manager, tell);
   const stop = listen(model, watched);
   parted();
   gesture.fetchPatches();

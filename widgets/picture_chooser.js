@@ -7,7 +7,7 @@ import { chooser, megabytes, PICTURES, sendable } from "./shared/upload.js";
 function render({ model, el }) {
   const [line, say] = statusLine();
   const tell = () => (kernel.gone() ? say(GONE, true) : say(model.get("status"), Boolean(model.get("status"))));
-  const kernel = watchKernel(model, el, tell);
+  const kernel = watchKernel(model.widget_manager, tell);
   const input = chooser(PICTURES, async (file) => {
     say(`reading ${file.name}, ${megabytes(file.size)}`);
     const { bytes, refused } = await sendable(file, model.get("longest"));

@@ -163,7 +163,7 @@ function render({ model, el }) {
     "status",
   ])
     watched[`change:${name}`] = refresh;
-  const kernel = watchKernel(model, el, refresh);
+  const kernel = watchKernel(model.widget_manager, refresh);
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);
   resized.observe(board);
