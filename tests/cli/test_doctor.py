@@ -21,6 +21,7 @@ def test_it_says_in_one_line_why_a_model_does_not_fit(capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 1
     flux_pipe().save_pretrained(tmp_path)
     (tmp_path / "transformer" / "config.json").unlink()
+    capsys.readouterr()
     assert cli.main(["doctor", "--model", str(tmp_path), "--device", "cpu"]) == 2
     line = capsys.readouterr().err
     assert line.startswith("magedit-lab: error: cannot load model")
