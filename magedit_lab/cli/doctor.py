@@ -51,7 +51,7 @@ def facts(net: Backbone) -> Iterator[str]:
     yield f"weights: {weights / 2**30:.2f} GiB in {net.dtype} on {net.device}"
     unit, times = net.factor * net.family.unit, net.timesteps(50, z)
     yield f"pictures: {net.size} pixels a side, in multiples of {unit}; latents {tuple(z.shape)}"
-    yield f"predicts: {net.schedule.prediction}; 50 steps from {times[0]:g} to {times[-1]:g}"
+    yield f"predicts: {net.schedule.prediction}; 50 steps from timestep {times[0]:g} to {times[-1]:g}"
     for reader in net.readers:
         kind = type(reader.tokenizer).__name__
         yield f"text: {reader.tokenizer.model_max_length} tokens of {kind}, in columns from {reader.first} on"

@@ -1,7 +1,7 @@
 """RF-Inversion (Rout et al. 2024): a flow driven to a noise of one's choice, and the picture's latents noised."""
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -36,7 +36,7 @@ class RFInversion(Inversion):
         up = [-1, *reversed(net.timesteps(self.steps, z0))]
         route = [z0]
         with torch.no_grad():
-            for i, (t, after) in enumerate(itertools.pairwise(up)):
+            for i, (t, after) in enumerate(pairwise(up)):
                 s, then = net.level(t).noise, net.level(after).noise
                 velocity = net.predict(route[0], max(t, 0), empty)
                 straight = (noise - route[0]) / (1 - s)

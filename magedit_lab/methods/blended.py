@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from ..model.backbone import Latent
-from ..model.schedule import add_noise, previous
+from ..model.schedule import Time, add_noise, previous
 from ..runs import Run
 from ..settings import setting
 from ..steps import Now, Step
@@ -41,7 +41,7 @@ class BlendedLatentDiffusion(Method):
         path, picture, mask = run.path, run.path.image, run.latent_mask
         first = self.first_step(path.steps)
 
-        def noised(i: int, t: int) -> Latent:
+        def noised(i: int, t: Time) -> Latent:
             return (
                 picture if t < 0 else add_noise(picture, self._noise(self.seed * 1000 + i, picture), run.net.level(t))
             )

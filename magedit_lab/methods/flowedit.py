@@ -65,9 +65,9 @@ class FlowEdit(Method):
                 for k in range(self.average)
             ]
             if i == max(sampled, first):  # from here as usual, from where the target's branch would stand
-                z = z + sources[0] - picture
+                z = sources[0] + (z - picture)
             if i < sampled:
-                step = self._moved([Now(run, i, t, x, z + x - picture, listen=listen) for x in sources], z)
+                step = self._moved([Now(run, i, t, x, x + (z - picture), listen=listen) for x in sources], z)
             else:
                 step = self._sampled(Now(run, i, t, sources[0], z, listen=listen))
             z = step.target

@@ -1,6 +1,14 @@
 from . import attention as attention
 from . import backbone as backbone
+from . import families as families
+from . import family as family
+from . import flux as flux
 from . import hooks as hooks
+from . import joint as joint
 from . import layout as layout
 from . import loading as loading
 from . import schedule as schedule
+from . import sd3 as sd3
+from . import sdxl as sdxl
+from . import text as text
+from . import unet as unet

@@ -26,8 +26,8 @@ class Family(ABC):
     """
 
     part: ClassVar[str]  # the pipeline's name for its denoiser
-    denoiser: nn.Module
-    encoders: tuple[nn.Module, ...]
+    denoiser: Any  # modules whose configurations are diffusers' and transformers'
+    encoders: tuple[Any, ...]
     readers: tuple[Reader, ...]
     channels: int
     side: int

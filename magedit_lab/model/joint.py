@@ -84,7 +84,7 @@ def _project(x: Tensor, heads: int, to: Sequence[nn.Module], norms: Sequence[nn.
     return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
 
-def _attend(attn: nn.Module, pieces: Pieces, tokens: Tokens, scale: float | None) -> Tensor:
+def _attend(attn: Any, pieces: Pieces, tokens: Tokens, scale: float | None) -> Tensor:
     """Attention of all tokens to all: an explicit softmax where somebody listens to a block, fused elsewhere."""
     q, k, v = pieces
     hooks = [listening(point) for _, point in points(attn)]
@@ -99,7 +99,7 @@ def _attend(attn: nn.Module, pieces: Pieces, tokens: Tokens, scale: float | None
     return out.transpose(1, 2).flatten(2)
 
 
-def _through(attn: nn.Module, probs: Tensor, tokens: Tokens) -> Tensor:
+def _through(attn: Any, probs: Tensor, tokens: Tokens) -> Tensor:
     """The probabilities with their image rows passed through the hook points, a block each."""
     rows, words = probs[:, :, tokens.image], probs[:, :, tokens.text]
     cross, itself = rows[..., tokens.text], rows[..., tokens.image]
@@ -113,18 +113,18 @@ def _through(attn: nn.Module, probs: Tensor, tokens: Tokens) -> Tensor:
     return torch.cat([torch.cat([itself, cross], -1), words], 2)
 
 
-def points(attn: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def points(attn: Any) -> Iterator[tuple[str, nn.Module]]:
     """An attention layer's hook points by name, in the order in which they run."""
     for name in (CROSS, ITSELF):
         if (point := getattr(attn, name, None)) is not None:
             yield name, point
 
 
-def _out(attn: nn.Module, x: Tensor) -> Tensor:
+def _out(attn: Any, x: Tensor) -> Tensor:
     return attn.to_out[1](attn.to_out[0](x))
 
 
-def layers(transformer: nn.Module) -> list[tuple[str, nn.Module]]:
+def layers(transformer: nn.Module) -> list[tuple[str, Any]]:
     """The attention layers of a transformer, by name."""
     return [(name, m) for name, m in transformer.named_modules() if isinstance(m, Attention | FluxAttention)]
 
@@ -132,7 +132,9 @@ def layers(transformer: nn.Module) -> list[tuple[str, nn.Module]]:
 def install(transformer: nn.Module, processor: Joint | Rotary) -> None:
     """Give each attention layer its hook points; ValueError for layers whose processors do more than diffusers' own."""
     for name, layer in layers(transformer):
-        if type(layer.processor) not in (processor.stock, type(processor)) or getattr(layer, "fused_projections", 0):
+        if type(layer.processor) not in (processor.stock, type(processor)) or getattr(
+            layer, "fused_projections", False
+        ):
             kind = type(layer.processor).__name__
             raise ValueError(
                 f"expected diffusers' own attention processors, got {kind} at {name} (an adapter or fused "

@@ -102,7 +102,7 @@ class Flow(Schedule):
     A timestep is a number, not a whole one. `scheduler` is a copy, of which only the timesteps are asked.
     """
 
-    scheduler: SchedulerMixin | None = None
+    scheduler: Any = None
     dtype: torch.dtype = torch.float32
 
     @classmethod

@@ -1,5 +1,6 @@
 """Prompts as a denoiser reads them."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -44,38 +45,40 @@ class Text:
 class Reader(NamedTuple):
     """A tokenizer whose tokens have columns in the attention maps, the first of them at `first`."""
 
-    tokenizer: Any  # a PreTrainedTokenizerBase, or `Vectors`
+    tokenizer: Any  # a PreTrainedTokenizerBase
     first: int = 0
 
 
 class Vectors:
-    """A tokenizer with concepts of several vectors (textual inversion): `<cat>` stands for `<cat> <cat>_1 <cat>_2`,
-    whose columns are those of `<cat>`. In place of diffusers' `maybe_convert_prompt`, which rewrites the prompt."""
+    """What is mixed into a tokenizer with concepts of several vectors (textual inversion): `<cat>` stands for
+    `<cat> <cat>_1 <cat>_2`, whose columns are those of `<cat>`. In place of diffusers' `maybe_convert_prompt`, which
+    rewrites the prompt."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, more: dict[int, list[int]]) -> None:
-        self._tokenizer, self._more = tokenizer, more
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tokenizer, name)
+    more_vectors: dict[int, list[int]]  # by the id of a concept's first
 
     def __call__(self, prompt: str, return_offsets_mapping: bool = False) -> Any:
-        found = self._tokenizer(prompt, return_offsets_mapping=True)
+        found = super().__call__(prompt, return_offsets_mapping=True)  # type: ignore[misc]
         pairs = list(zip(found.input_ids, found.offset_mapping, strict=True))
-        found["input_ids"] = [i for token, _ in pairs for i in (token, *self._more.get(token, ()))]
-        found["offset_mapping"] = [o for token, o in pairs for _ in (token, *self._more.get(token, ()))]
+        found["input_ids"] = [i for token, _ in pairs for i in (token, *self.more_vectors.get(token, ()))]
+        found["offset_mapping"] = [o for token, o in pairs for _ in (token, *self.more_vectors.get(token, ()))]
         found["attention_mask"] = [1] * len(found["input_ids"])
         return found
 
 
 def reading(tokenizer: PreTrainedTokenizerBase) -> Any:
-    """The tokenizer, or `Vectors` where it has concepts of several vectors."""
+    """The tokenizer, or a copy with `Vectors` where it has concepts of several vectors."""
     added = tokenizer.get_added_vocab()
     more = {}
     for token, first in added.items():
         several = [f"{token}_{k}" for k in range(1, len(added)) if f"{token}_{k}" in added]
         if several:
             more[first] = [added[name] for name in several]
-    return Vectors(tokenizer, more) if more else tokenizer
+    if not more:
+        return tokenizer
+    whole: Any = copy.copy(tokenizer)
+    whole.__class__ = type("Vectors", (Vectors, type(tokenizer)), {})
+    whole.more_vectors = more
+    return whole
 
 
 def ids(tokenizer: Any, prompt: str) -> Int[Tensor, "1 tokens"]:

@@ -82,6 +82,8 @@ class UNet(Family):
 
 def placed(module: nn.Module) -> torch.device:
     """Where a module computes; with CPU offload that is not where its weights wait."""
-    hook = getattr(module, "_hf_hook", None)
-    waits = getattr(hook, "execution_device", None)
-    return torch.device(waits) if waits is not None else next(module.parameters()).device
+    if hasattr(module, "_hf_hook"):
+        sent = [getattr(getattr(m, "_hf_hook", None), "execution_device", None) for m in module.modules()]
+        if (first := next((device for device in sent if device is not None), None)) is not None:
+            return torch.device(first)
+    return next(module.parameters()).device

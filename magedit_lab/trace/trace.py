@@ -17,6 +17,7 @@ from ..loop import edit
 from ..masks.raster import to_cells
 from ..methods.base import Method
 from ..model.backbone import Backbone
+from ..model.schedule import Time
 from ..prompts import words as w
 from ..runs import Run
 from ..steps import Listener, Step, Where
@@ -39,7 +40,7 @@ class Trace:
     keep: Keep = field(default_factory=Keep)
     tokens: list[str] = field(default_factory=list)
     source_tokens: list[str] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
+    times: list[Time] = field(default_factory=list)
     terms: list[list[dict[str, float]]] = field(default_factory=list)
     result: Image.Image | None = None
     reconstruction: Image.Image | None = None

@@ -16,8 +16,9 @@ from magedit_lab.widgets.mask_painter import MaskPainter
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab import cli, masks, pictures, pixels, task
+from magedit_lab import cli, masks, pictures, task
 from magedit_lab.cli import edit
+from magedit_lab.pictures import pixels
 
 RGB, SHAPE = drawn.RGB, drawn.SHAPE
 CHANNELS_FIRST = torch.from_numpy(RGB).permute(2, 0, 1)

@@ -5,8 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from magedit_lab.room.marching import nearest
-from magedit_lab.room.world import World
 
 from magedit_lab.scenes.room import (
     COLOURS,
@@ -23,6 +21,8 @@ from magedit_lab.scenes.room import (
     trace,
     trace_many,
 )  # fmt: skip
+from magedit_lab.scenes.room.marching import nearest
+from magedit_lab.scenes.room.world import World
 
 CELL = SIZE / 16
 HALF = SIZE // 2  # traced at half size, for speed: lengths in its pixels count twice
