@@ -6,7 +6,7 @@ import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "lazy_loader": "lazy-loader"}
 
 
 def project():

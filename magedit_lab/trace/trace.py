@@ -296,8 +296,11 @@ class Trace:
                 raise FileNotFoundError("no image.png")
             task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
+            kept = {
+                name: tuple(x) if isinstance(x, list) else x for name, x in meta["keep"].items()
+            }  # JSON has no tuples
             trace = cls(
-                task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
+                task, Keep(**{"heads": False, **kept}), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
