@@ -6,7 +6,7 @@ SPEED ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
+.PHONY: help inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -19,8 +19,9 @@ help:
 	@echo "make check  formatting, lint and types; of the scripts too, where there is npm"
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
+	@echo "make inputs pictures and masks of all kinds through every reader: docs/inputs.md"
 	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
-	@echo "make train  train a smaller model on the CPU (hours on two cores; resumes)"
+	@echo "make train  train the room's models on the CPU (about 20 hours of two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
@@ -87,6 +88,9 @@ train: .venv/installed
 
 speed: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
+
+inputs: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.inputs
 
 recipes: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/recipes.py $(RECIPES)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .inversion.base import Path
 from .methods.base import Method, Plan
-from .methods.table import METHODS
+from .methods.table import ALL_METHODS
 from .model import schedule
 from .model.backbone import Backbone, Latent, Text
 from .model.hooks import chain, recorder
@@ -27,14 +27,20 @@ def edit(
 ) -> Iterator[Step]:  # fmt: skip
     """Yield each Step of an edit.
 
-    method: a Method, or a name of METHODS. watch: sees each nudge as it happens; raising there, or stopping, harms
+    method: a Method, or a name of ALL_METHODS. watch: sees each nudge as it happens; raising there, or stopping, harms
     nothing. listen: functions f(output, where) by module name, such as "mid_block.resnets.0", that get what the module
     puts out in each pass, nudges too (there nothing above the last guided site is run); no bit of the run changes.
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
-    run = Run(net, task, path)
-    plan = named(METHODS, method, "method").bind(run)
+    chosen = named(ALL_METHODS, method, "method")
+    run = chosen.read(Run(net, task, path))
+    plan = chosen.bind(run)
+    if chosen.runs_itself:
+        for step in chosen.own_steps(run, listen or {}):
+            _require_finite(step.now, (), step.target)
+            yield step
+        return
     source = path.latents[plan.first : plan.first + 1]
     target = plan.start(source)
     for i, t in list(enumerate(path.times))[plan.first :]:

@@ -3,7 +3,7 @@
 Forms, `--help`, the tables in docs/ and checks of values are read from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -12,11 +12,11 @@ WIDEST = 160  # characters of a repr; `described` has all
 
 
 def setting(
-    default: Any = MISSING, help: str = "", *, choices: Sequence[Any] = (), least: float | int | None = None,
+    default: Any = MISSING, help: str = "", *, choices: Collection[Any] = (), least: float | int | None = None,
     most: float | int | None = None, factory: Any = MISSING, kw_only: bool = False,
 ) -> Any:  # fmt: skip
     """A dataclass field with its help in one line, what it may be (`choices`), and its range, both ends included."""
-    facts = {"help": help, "choices": tuple(choices), "least": least, "most": most}
+    facts = {"help": help, "choices": choices, "least": least, "most": most}
     usual: dict[str, Any] = {"default": default} if factory is MISSING else {"default_factory": factory}
     return field(**usual, metadata=facts, kw_only=kw_only)
 
@@ -72,8 +72,8 @@ def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:
 def _require_range(name: str, value: float | int, least: float | int | None, most: float | int | None) -> None:
     low, high = (-float("inf") if least is None else least), (float("inf") if most is None else most)
     if not low <= value <= high or value in (float("inf"), -float("inf")):
-        between = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "finite"
-        raise ValueError(f"expected {name} of {between}, got {value:g}")
+        bounds = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "any size"
+        raise ValueError(f"expected {name} of {bounds}{' and finite' * (abs(value) == float('inf'))}, got {value:g}")
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
             rows += table(value, f"{name}.")
         elif kind := _kind(value, str(f.type), f.metadata.get("choices", ())):
             facts = {key: f.metadata[key] for key in ("choices", "least", "most", "help") if key in f.metadata}
-            rows.append(Field(name, value, kind, **facts))
+            rows.append(Field(name, value, kind, **facts | {"choices": tuple(facts.get("choices", ()))}))
     return rows
 
 
-def _kind(value: Any, declared: str, choices: Sequence[Any]) -> str:
+def _kind(value: Any, declared: str, choices: Collection[Any]) -> str:
     if choices:
         return "choice" if value in choices else ""
     if isinstance(value, bool):

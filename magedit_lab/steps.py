@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .model.backbone import Latent, Text
 from .model.hooks import Hooks, Listen, chain
-from .model.schedule import Level, previous
+from .model.schedule import Level, Time, previous
 from .runs import Run
 
 Maps = dict[str, Float[Tensor, "..."]]  # by module name; attention: batch x heads x pixels x tokens
@@ -24,7 +24,7 @@ class Where(NamedTuple):
     and in which nudge (None: the step's own pass)."""
 
     i: int
-    t: int
+    t: Time
     branch: Branch
     conditional: bool
     nudge: int | None
@@ -43,7 +43,7 @@ class Now:
 
     run: Run
     i: int
-    t: int
+    t: Time
     source: Latent
     target: Latent
     source_maps: Maps = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { addresses, button, element, listen, panel, row, sender, slider, statusLine } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 
 /** The curves of all runs, the one shown last and bold: what the chart draws. */
 export function curvesOf(cells, texts, at) {
@@ -42,8 +43,7 @@ function makeValues(model, put) {
 }
 
 /** Run, cancel and how far it is: {parts, refresh}. */
-function makeButtons(model) {
-  const run = (places) => model.send({ do: "run", places });
+function makeButtons(model, run) {
   const one = button("run this value", () => run([model.get("at")]));
   const all = button("run all missing", () => run(missing(model.get("_cells"))));
   const cancel = button("cancel", () => model.send({ do: "cancel" }), "cancel the run");
@@ -110,9 +110,15 @@ function makePictures(model) {
 }
 
 function render({ model, el }) {
+  let waiting = ""; // what is said between a press of run and the kernel's answer
+  const run = (places) => {
+    waiting = kernel.asked();
+    model.send({ do: "run", places });
+    refresh();
+  };
   const put = sender(model),
     values = makeValues(model, put),
-    buttons = makeButtons(model),
+    buttons = makeButtons(model, run),
     pictures = makePictures(model);
   const chart = makeChart("Loss at every nudge"),
     [line, say] = statusLine();
@@ -140,9 +146,17 @@ function render({ model, el }) {
       last = Math.max(0, ...lines.flatMap(({ spots }) => spots));
     chart.draw({ lines, count: last + 1, ends: lines.length ? ["step 0", `step ${Math.floor(last)}`] : [] });
     const refused = model.get("refused");
-    say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
+    if (kernel.gone()) say(GONE, true);
+    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
+  };
+  const kernel = watchKernel(model, el, refresh);
+  const answered = () => {
+    waiting = "";
   };
   const stop = listen(model, {
+    "change:state": answered,
+    "change:status": answered,
+    "change:done": answered,
     change: refresh,
     "change:_pictures": () => {
       pictures.reload();
@@ -153,6 +167,7 @@ function render({ model, el }) {
   refresh();
   return () => {
     stop();
+    kernel.stop();
     chart.stop();
     pictures.stop();
   };

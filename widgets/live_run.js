@@ -2,6 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 
@@ -52,9 +53,9 @@ function settingField({ name, kind, choices, about }, model, put) {
 
 /** Method, preset, inversion and seed, and every setting that they have: {parts, refresh}. */
 function makeForm(model, put) {
-  const [wayLabel, way] = select("method", [], (value) => put({ way: value }));
+  const [methodLabel, method] = select("method", [], (value) => put({ method_name: value }));
   const [presetLabel, preset] = select("preset", [], (value) => put({ preset: value }));
-  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_way: value }));
+  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_name: value }));
   const seed = element("input", { type: "number", min: 0, step: 1 });
   seed.addEventListener("change", () =>
     put({ seed: Math.min(4294967295, Math.max(0, Math.round(seed.valueAsNumber || 0))) }),
@@ -66,7 +67,7 @@ function makeForm(model, put) {
   const rebuild = () => {
     const form = model.get("_form"),
       plain = (values) => values.map((value) => [value, value]);
-    fill(way, plain(form.ways));
+    fill(method, plain(form.methods));
     fill(inversion, plain(form.inversions));
     fill(preset, plain(form.presets));
     presetLabel.hidden = !form.presets.length;
@@ -79,9 +80,9 @@ function makeForm(model, put) {
   };
   const refresh = () => {
     for (const [input, name] of [
-      [way, "way"],
+      [method, "method_name"],
       [preset, "preset"],
-      [inversion, "inversion_way"],
+      [inversion, "inversion_name"],
       [seed, "seed"],
     ])
       if (document.activeElement !== input || input !== seed) input.value = model.get(name);
@@ -93,7 +94,7 @@ function makeForm(model, put) {
       "fieldset",
       {},
       legend,
-      row(wayLabel, presetLabel, inversionLabel, element("label", {}, "seed", seed)),
+      row(methodLabel, presetLabel, inversionLabel, element("label", {}, "seed", seed)),
       often,
       more,
     ),
@@ -129,15 +130,14 @@ function makeCharts() {
 
 function render({ model, el }) {
   const put = sender(model);
+  let waiting = ""; // what is said between a press of run and the kernel's answer
+  const press = (name) => {
+    if (name !== "run") return model.send({ do: name });
+    waiting = kernel.asked();
+    put({ _runs: model.get("_runs") + 1 });
+  };
   const buttons = Object.fromEntries(
-    ["run", "pause", "resume", "cancel"].map((name) => [
-      name,
-      button(
-        name,
-        () => (name === "run" ? put({ _runs: model.get("_runs") + 1 }) : model.send({ do: name })),
-        `${name} the edit`,
-      ),
-    ]),
+    ["run", "pause", "resume", "cancel"].map((name) => [name, button(name, () => press(name), `${name} the edit`)]),
   );
   buttons.run.classList.add("main");
   const form = makeForm(model, put),
@@ -165,7 +165,7 @@ function render({ model, el }) {
       busy = state === "running" || state === "paused";
     const usable = { run: !busy, pause: state === "running", resume: state === "paused", cancel: busy };
     Object.entries(usable).forEach(([name, can]) => {
-      buttons[name].disabled = !can;
+      buttons[name].disabled = !can || kernel.gone();
     });
     form.refresh();
     bar.max = Math.max(model.get("of"), 1);
@@ -173,7 +173,8 @@ function render({ model, el }) {
     time.textContent = busy ? left(model.get("left")) : "";
     const refused = model.get("refused");
     picture.alt = caption.textContent = model.get("_caption");
-    say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
+    if (kernel.gone()) say(GONE, true);
+    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
     charts.draw(model.get("_curves"));
   };
   const paint = () => {
@@ -181,12 +182,24 @@ function render({ model, el }) {
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
-  const stop = listen(model, { change: show, "change:_preview": paint, "change:_form": form.rebuild });
+  const kernel = watchKernel(model, el, show);
+  const answered = () => {
+    waiting = "";
+  };
+  const stop = listen(model, {
+    "change:state": answered,
+    "change:status": answered,
+    "change:done": answered,
+    change: show,
+    "change:_preview": paint,
+    "change:_form": form.rebuild,
+  });
   form.rebuild();
   show();
   paint();
   return () => {
     stop();
+    kernel.stop();
     charts.stop();
     URL.revokeObjectURL(url);
   };

@@ -2,9 +2,11 @@
 
 import { button, element, listen, panel, range, row, sender, statusLine } from "./shared/dom.js";
 import { makeGesture, point, type } from "./shared/gesture.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 import { makeStage } from "./shared/paint_stage.js";
 import { regionList } from "./shared/region_list.js";
 import { FIRST, SHAPES } from "./shared/strokes.js";
+import { chooser, MOST, megabytes, PICTURES, sendable } from "./shared/upload.js";
 
 const HINTS = {
   brush: "drag to paint",
@@ -55,15 +57,21 @@ function download({ file }) {
   URL.revokeObjectURL(url);
 }
 
-function files(model) {
-  const chosen = element("input", { type: "file", accept: ".json,application/json", hidden: true });
-  chosen.addEventListener("change", async () => {
-    if (chosen.files[0]) model.send({ do: "load", text: await chosen.files[0].text() });
-    chosen.value = "";
-  });
+/** Send strokes, or a mask as a picture, to the kernel; what is neither, or too large, is told. */
+async function load(model, file, say) {
+  if (!/\.json$|^application\/json$/.test(file.type || file.name)) {
+    const { bytes, refused } = await sendable(file, Math.max(...model.get("_size")));
+    return refused ? say(refused, true) : model.send({ do: "load" }, undefined, [bytes]);
+  }
+  if (file.size > MOST) return say(`expected strokes of at most ${megabytes(MOST)}, got ${megabytes(file.size)}`, true);
+  model.send({ do: "load", text: await file.text() });
+}
+
+function files(model, say) {
+  const chosen = chooser(`.json,application/json,${PICTURES}`, (file) => load(model, file, say));
   return [
     button("save", () => model.send({ do: "save" }), "save the strokes as a file"),
-    button("load", () => chosen.click(), "load strokes from a file"),
+    button("load", () => chosen.click(), "load strokes, or a mask, from a file"),
     chosen,
   ];
 }
@@ -117,7 +125,7 @@ function makeControls(model, truth, gesture, parts, eraseBox, say) {
       plane("invert"),
       plane("clear"),
       button("close shape", gesture.finish, "close the polygon or lasso"),
-      ...files(model),
+      ...files(model, say),
     ),
     row(...sliders.map(([, label]) => label), zoomer(parts)),
   ];
@@ -155,6 +163,7 @@ function build(model, el) {
     gesture.redraw();
   };
   const tell = () => {
+    if (kernel.gone()) return say(GONE, true);
     const count = model.get("strokes").length,
       refusal = model.get("status");
     say(refusal || `${count} ${count === 1 ? "stroke" : "strokes"}`, Boolean(refusal));
@@ -176,6 +185,7 @@ function build(model, el) {
   };
   for (const name of ["undone", "tool", "radius", "tolerance", "opacity"]) watched[`change:${name}`] = refresh;
   for (const name of ["regions", "active", "words", "_lambdas"]) watched[`change:${name}`] = parted;
+  const kernel = watchKernel(model, el, tell);
   const stop = listen(model, watched);
   parted();
   gesture.fetchPatches();
@@ -183,6 +193,7 @@ function build(model, el) {
   if (model.get("status")) tell();
   return () => {
     stop();
+    kernel.stop();
     URL.revokeObjectURL(parts.url);
     root.remove();
   };

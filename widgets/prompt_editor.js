@@ -1,6 +1,7 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
 import { button, element, listen, panel, row, sender, statusLine, vector } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 import { curve, lost, shown, states, toggled } from "./shared/tokens.js";
 
 const TITLES = {
@@ -144,7 +145,8 @@ function render({ model, el }) {
       ),
     );
     warnings.replaceChildren(...model.get("warnings").map((text) => element("li", { textContent: text })));
-    say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
+    if (kernel.gone()) say(GONE, true);
+    else say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
     fields.forEach((one) => one.refresh());
     lines();
   }
@@ -161,12 +163,14 @@ function render({ model, el }) {
     "status",
   ])
     watched[`change:${name}`] = refresh;
+  const kernel = watchKernel(model, el, refresh);
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);
   resized.observe(board);
   refresh();
   return () => {
     stop();
+    kernel.stop();
     resized.disconnect();
     fields.forEach((one) => one.stop());
   };

@@ -20,6 +20,7 @@ from ..model import schedule
 from ..model.attention import guided
 from ..model.backbone import Backbone
 from ..model.hooks import recorder
+from ..model.text import Text
 from ..steps import Maps
 from ..task import Task
 from ..trace.record import SCORED
@@ -49,7 +50,7 @@ def held_out(net: Backbone, count: int) -> list[int]:
 def forward_ms(net: Backbone, times: int = 10) -> float:
     """The median of some calls."""
     z = torch.randn(2, net.channels, net.denoiser.config.sample_size, net.denoiser.config.sample_size)
-    z, text = z.to(net.device), net.embed("a red ball").expand(2, -1, -1)
+    z, text = z.to(net.device), net.embed("a red ball").expand(2)
     taken = []
     with torch.no_grad():
         for _ in range(times):
@@ -143,20 +144,18 @@ def generate(net: Backbone, captions: Sequence[str], scale: float, batch: int = 
     made: list[Image.Image] = []
     side, channels = net.denoiser.config.sample_size, net.channels
     for start in range(0, len(captions), batch):
-        text = torch.cat([net.embed(c) for c in captions[start : start + batch]])
+        text = Text.cat([net.embed(c) for c in captions[start : start + batch]])
         noise = [
             torch.randn(channels, side, side, generator=torch.Generator().manual_seed(start + i))
             for i in range(len(text))
         ]
-        z = _sampled(net, torch.stack(noise).to(text), text, scale)
+        z = _sampled(net, torch.stack(noise).to(text.embedding), text, scale)
         made += [net.decode(row[None]) for row in z]
     return made
 
 
-def _sampled(
-    net: Backbone, z: Float[Tensor, "n c h w"], text: Float[Tensor, "n t d"], scale: float
-) -> Float[Tensor, "n c h w"]:
-    times, empty = net.schedule.timesteps(STEPS), net.embed("").expand(len(z), -1, -1)
+def _sampled(net: Backbone, z: Float[Tensor, "n c h w"], text: Text, scale: float) -> Float[Tensor, "n c h w"]:
+    times, empty = net.schedule.timesteps(STEPS), net.embed("").expand(len(z))
     for t, before in zip(times, [*times[1:], -1], strict=True):
         eps = schedule.guidance(net.predict(z, t, empty), net.predict(z, t, text), scale)
         z = schedule.move(z, eps, net.level(t), net.level(before))

@@ -27,7 +27,12 @@ from .judges import Judges
 COLUMNS = {
     "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
     "ideal": ("error to ideal", False), "psnr": ("background PSNR", True), "mse": ("background MSE", False),
-    "ssim": ("background SSIM", True), "seconds": ("seconds", False), "calls": ("U-Net calls", False),
+    "ssim": ("background SSIM", True),
+    "pie_structure": ("PIE structure distance x1000", False), "pie_psnr": ("PIE PSNR", True),
+    "pie_lpips": ("PIE LPIPS x1000", False), "pie_mse": ("PIE MSE x10000", False),
+    "pie_ssim": ("PIE SSIM x100", True), "pie_clip_source": ("PIE CLIP of the source", True),
+    "pie_clip": ("PIE CLIP, whole", True), "pie_clip_part": ("PIE CLIP, edited", True),
+    "seconds": ("seconds", False), "calls": ("U-Net calls", False),
 }  # fmt: skip
 
 
@@ -92,18 +97,19 @@ def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator
 
 def identity(net: Backbone) -> str:
     """The model's name and a digest of some of its weights."""
-    ends = b"".join(
-        p.detach().float().cpu().numpy().tobytes() for p in (net.denoiser.conv_in.weight, net.denoiser.conv_out.weight)
-    )
+    weights = [p for p in net.denoiser.parameters() if p.ndim > 1]
+    ends = b"".join(p.detach().float().cpu().numpy().tobytes() for p in (weights[0], weights[-1]))
     return f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"
 
 
-ALWAYS = ("model", "clip", "structure")  # what all rows depend on
+ALWAYS = ("model", "clip", "structure", "pie")  # what all rows depend on
 
 
 def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
     """What the rows depend on, besides the cases."""
     facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
+    if judges.pie:
+        facts["pie"] = f"PIE-Bench's columns, LPIPS of {judges.lpips.name if judges.lpips else 'none'}"
     return facts | {s.name: f"{described(s.method)}, {described(s.inversion)}, negative={s.negative}" for s in settings}
 
 

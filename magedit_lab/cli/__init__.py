@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from .commands import COMMANDS
+from .messages import steady
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 when done, 2 for bad input, 130 when interrupted."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    """Run a command; 0 when done, 2 for bad input, 130 when interrupted. No message that can't be written stops it."""
+    with steady():
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(given: list[str]) -> int:
     arguments = _parser(given).parse_args(given)
     try:
         arguments.run(arguments)
@@ -48,7 +53,7 @@ class _Version(argparse.Action):
     """Looks the version up when it is asked for; argparse's own wants it before."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from .. import __version__
+        from importlib import metadata
 
-        print(f"magedit-lab {__version__}")
+        print(f"magedit-lab {metadata.version('magedit-lab')}")
         parser.exit()

@@ -7,7 +7,7 @@ from typing import Any
 from .. import plots
 from ..bench import applications as shown
 from ..bench.demo import Demo
-from .common import command, load
+from .common import claim, command, load
 
 
 def add(commands: Any, name: str) -> None:
@@ -18,7 +18,8 @@ def add(commands: Any, name: str) -> None:
 
 def applications(arguments: argparse.Namespace) -> None:
     """Run all examples and name the pictures."""
+    claim(arguments.out)
     net, demo = load(arguments.model), Demo()
     for name, traces in shown.examples(net, demo.inversion, demo.guided):
         plots.comparison(traces).save(arguments.out / f"{name}.png")
-        print(f"{arguments.out / name}.png: {', '.join(traces)}", flush=True)
+        print(f"{arguments.out / name}.png: {', '.join(traces)}")

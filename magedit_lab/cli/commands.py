@@ -9,6 +9,6 @@ COMMANDS = {
     "bench": ("bench", "measure methods, settings, or the shipped model"),
     "study": ("study", "a page for blind pairwise votes on the pictures of `bench table1`"),
     "study-report": ("study", "shares of votes, with intervals"),
-    "train": ("train", "train the shipped models anew"),
+    "train": ("train", "train the room's models"),
     "doctor": ("doctor", "versions, device and shipped models, for a bug report"),
 }

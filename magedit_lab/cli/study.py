@@ -12,7 +12,7 @@ from ..bench import datasets, run, tabletop
 from ..bench import study as votes
 from ..bench.cases import Case
 from ..bench.report import seen
-from .common import command, require_both
+from .common import claim, command, require_both
 
 
 def add(commands: Any, name: str) -> None:
@@ -43,6 +43,7 @@ def study(arguments: argparse.Namespace) -> None:
         raise ValueError(f"expected at least one pair, got {arguments.pairs}")
     if not (arguments.folder / "rows.jsonl").exists():
         raise ValueError(f"expected the --out of a bench table1, got {str(arguments.folder)!r}, which has no rows")
+    claim(arguments.folder, "study.html", room=0)
     rows = run.load(arguments.folder)
     names = {row["case"] for row in rows}
     every = datasets.FORMATS[arguments.format](arguments.data) if arguments.format else tabletop.cases()

@@ -1,7 +1,9 @@
 from . import base as base
+from . import cache as cache
 from . import ddim as ddim
 from . import null_text as null_text
 from . import proximal as proximal
+from . import rf_inversion as rf_inversion
 from . import table as table
 from .base import Inversion as Inversion
 from .base import Path as Path
@@ -10,5 +12,9 @@ from .ddim import Direct as Direct
 from .ddim import NegativePrompt as NegativePrompt
 from .null_text import NullText as NullText
 from .proximal import Proximal as Proximal
+from .rf_inversion import Noised as Noised
+from .rf_inversion import RFInversion as RFInversion
+from .table import ALL_INVERSIONS as ALL_INVERSIONS
+from .table import FLOW_INVERSIONS as FLOW_INVERSIONS
 from .table import INVERSIONS as INVERSIONS
 from .table import invert as invert

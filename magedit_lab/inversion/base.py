@@ -30,8 +30,8 @@ class Path:
 
     latents: Float[torch.Tensor, "steps_and_one channels h w"]
     image: Latent
-    times: tuple[int, ...]
-    uncond: Float[torch.Tensor, "steps tokens dim"]
+    times: tuple[schedule.Time, ...]
+    uncond: Text
     cond: Text
     pin: bool
     guidance_scale: float
@@ -63,9 +63,10 @@ class Inversion(Settings):
         proximal: Proximal | None = None,
     ) -> Path:  # fmt: skip
         """The path of a route, with one unconditional embedding for all steps."""
-        times = tuple(net.schedule.timesteps(self.steps))
-        uncond = uncond.expand(self.steps, -1, -1)
-        return Path(torch.cat(route), route[-1], times, uncond, cond, pin, self.guidance_scale, proximal)
+        times = tuple(net.timesteps(self.steps, route[-1]))
+        return Path(
+            torch.cat(route), route[-1], times, uncond.expand(self.steps), cond, pin, self.guidance_scale, proximal
+        )
 
 
 @torch.no_grad()
@@ -73,15 +74,16 @@ def ddim_route(
     net: Backbone, z0: Latent, cond: Text, steps: int, progress: Progress, of: int, fixed_point: int = 0
 ) -> list[Latent]:
     """DDIM run backwards under the source prompt without guidance; the noisiest latent comes first."""
-    latents, before = [z0], schedule.FINAL
-    for t in reversed(net.schedule.timesteps(steps)):
+    latents: list[Latent] = [z0]
+    before: schedule.Time = schedule.FINAL
+    for t in reversed(net.timesteps(steps, z0)):
         latents.insert(0, _noisier(net, latents[0], cond, before, t, fixed_point))
         before = t
         progress(len(latents) - 1, of)
     return latents
 
 
-def _noisier(net: Backbone, z: Latent, cond: Text, here: int, t: int, fixed_point: int) -> Latent:
+def _noisier(net: Backbone, z: Latent, cond: Text, here: schedule.Time, t: schedule.Time, fixed_point: int) -> Latent:
     """One step up: along the noise at its start, then at most `fixed_point` times anew along the noise at its end,
     z_t = step(z_t-1, eps(z_t)), while that leads nearer to a latent from which the step down comes back exactly."""
 

@@ -14,7 +14,7 @@ from .base import Inversion, Path, Progress, ddim_route
 
 @dataclass(frozen=True)
 class NullText(Inversion):
-    """At each step the empty prompt's embedding is trained.
+    """At each step the empty prompt's embedding is trained; pooled text, where a family has it, is not.
 
     Adam from the last step's embedding, rate x (1 - i/100), at most `inner` updates, until the squared error falls
     below tolerance + slack x i, as published; a small latent asks for less slack. `progress` is called after each of
@@ -33,7 +33,7 @@ class NullText(Inversion):
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         route = ddim_route(net, z0, cond, self.steps, progress, 2 * self.steps, self.fixed_point)
-        times, uncond = tuple(net.schedule.timesteps(self.steps)), net.embed("")
+        times, uncond = tuple(net.timesteps(self.steps, z0)), net.embed("")
         latents, trained = [route[0]], []
         for i in range(self.steps):
             moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
@@ -42,12 +42,13 @@ class NullText(Inversion):
             with torch.no_grad():
                 latents.append(moved(uncond))
             progress(self.steps + i + 1, 2 * self.steps)
-        return Path(torch.cat(latents), z0, times, torch.cat(trained), cond, True, self.guidance_scale)
+        return Path(torch.cat(latents), z0, times, Text.cat(trained), cond, True, self.guidance_scale)
 
     @torch.enable_grad()
     def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int, progress: Progress) -> Text:
-        uncond = start.clone().requires_grad_(True)
-        adam = torch.optim.Adam([uncond], lr=self.rate * (1 - i / 100))
+        weight = start.embedding.clone().requires_grad_(True)
+        uncond = Text(weight, start.pooled)
+        adam = torch.optim.Adam([weight], lr=self.rate * (1 - i / 100))
         for _ in range(self.inner):
             loss = F.mse_loss(moved(uncond), goal)
             adam.zero_grad()
@@ -56,13 +57,15 @@ class NullText(Inversion):
             progress(self.steps + i, 2 * self.steps)  # no further, but whoever watches may stop here
             if loss.item() < self.tolerance + self.slack * i:
                 break
-        return uncond.detach()
+        return Text(weight.detach(), start.pooled)
 
 
 class _Guided:
     """One guided DDIM step as a function of the unconditional embedding alone; the rest is computed once."""
 
-    def __init__(self, net: Backbone, z: Latent, cond: Text, times: tuple[int, ...], i: int, scale: float) -> None:
+    def __init__(
+        self, net: Backbone, z: Latent, cond: Text, times: tuple[schedule.Time, ...], i: int, scale: float
+    ) -> None:
         self.net, self.z, self.t, self.scale = net, z, times[i], scale
         self.here, self.there = net.level(self.t), net.level(schedule.previous(times, i))
         with torch.no_grad():

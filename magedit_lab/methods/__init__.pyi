@@ -4,6 +4,7 @@ from . import blend as blend
 from . import blended as blended
 from . import boxdiff as boxdiff
 from . import diffedit as diffedit
+from . import flowedit as flowedit
 from . import guidance as guidance
 from . import injection as injection
 from . import layout_guidance as layout_guidance
@@ -15,6 +16,7 @@ from . import pix2pix_zero as pix2pix_zero
 from . import plain as plain
 from . import plug_and_play as plug_and_play
 from . import prompt_to_prompt as prompt_to_prompt
+from . import rf_edit as rf_edit
 from . import table as table
 from . import validate as validate
 from .attend_and_excite import AttendAndExcite as AttendAndExcite
@@ -25,6 +27,7 @@ from .blend import MaskBlend as MaskBlend
 from .blended import BlendedLatentDiffusion as BlendedLatentDiffusion
 from .boxdiff import BoxDiff as BoxDiff
 from .diffedit import DiffEdit as DiffEdit
+from .flowedit import FlowEdit as FlowEdit
 from .layout_guidance import LayoutGuidance as LayoutGuidance
 from .mag_edit import MagEdit as MagEdit
 from .masactrl import MasaCtrl as MasaCtrl
@@ -32,4 +35,7 @@ from .pix2pix_zero import Pix2PixZero as Pix2PixZero
 from .plain import Plain as Plain
 from .plug_and_play import PlugAndPlay as PlugAndPlay
 from .prompt_to_prompt import PromptToPrompt as PromptToPrompt
+from .rf_edit import RFEdit as RFEdit
+from .table import ALL_METHODS as ALL_METHODS
+from .table import FLOW_METHODS as FLOW_METHODS
 from .table import METHODS as METHODS

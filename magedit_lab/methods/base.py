@@ -1,6 +1,6 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from ..model.backbone import Latent
 from ..model.hooks import Hooks
 from ..runs import Run
 from ..settings import Settings
-from ..steps import Now, Nudge, Step
+from ..steps import Listener, Now, Nudge, Step
 
 
 @dataclass(repr=False)
@@ -43,16 +43,26 @@ class Method(Settings):
     """The base of all methods: frozen settings, and what can be known of a method without running it.
 
     reference: the paper, for tables. reads_mask: whether the result depends on the task's mask. presets: names of
-    class methods that give the same method with other settings.
+    class methods that give the same method with other settings. runs_itself: whether it has a loop of its own,
+    `own_steps`, so that no other method can build on it.
     """
 
     reference: ClassVar[str] = ""
     reads_mask: ClassVar[bool] = False
     presets: ClassVar[tuple[str, ...]] = ()
+    runs_itself: ClassVar[bool] = False
+
+    def read(self, run: Run) -> Run:
+        """The run with masks and words read as this method reads them (`Run.by`, `split`, `occurrences`)."""
+        return run
 
     def bind(self, run: Run) -> Plan:
         """Prepare once what a run needs. The plan belongs to that run and keeps no state between steps."""
         raise NotImplementedError(f"expected {type(self).__name__} with a method `bind(run)`, got none; write one")
+
+    def own_steps(self, run: Run, listen: Mapping[str, Listener]) -> Iterator[Step]:
+        """The steps of a method that runs itself."""
+        raise NotImplementedError(f"expected {type(self).__name__} with a method `own_steps`, got none; write one")
 
     @property
     def needs_mask(self) -> bool:

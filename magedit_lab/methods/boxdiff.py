@@ -12,14 +12,15 @@ from ..settings import setting
 from ..steps import Maps, Now, Nudge
 from . import losses
 from .base import Method, Plan
-from .guidance import attention, guiding, nudge
+from .guidance import attention, guiding, nudge, require_start
 from .plain import Plain
 
 
 @dataclass(frozen=True)
 class BoxDiff(Method):
     """In the first half of the steps one update a step of 20 sqrt(1 ... 0.5), in Attend-and-Excite's frame, but without
-    its refinements at thresholds, which the published settings keep. The mask stands where the box did."""
+    its refinements at thresholds, which the published settings keep. The mask stands where the box did, for each token
+    of a word."""
 
     reference: ClassVar[str] = "BoxDiff (Xie et al. 2023)"
     reads_mask: ClassVar[bool] = True
@@ -33,6 +34,7 @@ class BoxDiff(Method):
         return [int(i < int(self.share * steps)) for i in range(steps)]
 
     def bind(self, run: Run) -> Plan:
+        require_start(run, "BoxDiff")
         plan, steps = self.base.bind(run), run.path.steps
         shape, names = (run.guided[0].height, run.guided[0].width), [s.name for s in run.guided]
         goals = {g.word: (run.columns(g.word), run.cells(g.mask, *shape)) for g in run.task.goals}
@@ -42,8 +44,8 @@ class BoxDiff(Method):
             maps = attention(now, run.cond, plan, names)
             mean = torch.stack([m[0] for m in maps.values()]).mean(0)
             terms = {
-                word: losses.box(losses.sharpened(mean, *shape, columns), mask, self.top)
-                for word, (columns, mask) in goals.items()
+                word: torch.stack([losses.box(losses.sharpened(mean, *shape, c), mask, self.top) for c in own]).sum()
+                for word, (own, mask) in goals.items()
             }
             return torch.stack(list(terms.values())).sum(), terms, maps
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..model.backbone import Text
 from ..model.hooks import chain, recorder
+from ..model.text import Text
+from ..prompts import alignment
+from ..runs import Run
 from ..steps import Maps, Now, Nudge
 from .base import Plan
 
@@ -19,6 +21,16 @@ def guiding(plan: Plan, guide: Callable[[Now], Iterator[Nudge]]) -> Plan:
     if plan.guide is not Plan.guide:
         raise ValueError("expected a base method without guidance, got one that guides itself; take another base")
     return replace(plan, guide=guide)
+
+
+def require_start(run: Run, method: str) -> None:
+    """ValueError for a model whose text begins with a word, where a method leaves the start token's column out."""
+    if not alignment.starts(run.net.tokenizer):
+        kind = type(run.net.denoiser).__name__
+        raise ValueError(
+            f"{method}: expected a text with a start token, whose column it leaves out, got {kind}, whose T5 has none; "
+            "take p2p+mag-edit"
+        )
 
 
 @torch.enable_grad()

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from ..model.attention import Site
 from ..model.hooks import Hook, Replace
-from ..prompts import words
 from ..runs import Run
 from ..steps import Maps, Now, Span
 
@@ -19,7 +17,7 @@ class Injection:
 
     def __init__(
         self, run: Run, mode: str, cross_replace: Span | Mapping[str, Span], reweight: Mapping[str, float] | float,
-        inside: bool, own_maps: Sequence[str],
+        inside: bool, own_maps: Sequence[str], padding: str = "end",
     ) -> None:  # fmt: skip
         task, net = run.task, run.net
         spans = cross_replace if isinstance(cross_replace, Mapping) else {"default": cross_replace}
@@ -28,8 +26,7 @@ class Injection:
         factors = reweight if isinstance(reweight, Mapping) else dict.fromkeys(task.words, reweight)
         self.weights = [(run.columns(word), factor) for word, factor in factors.items()]
         self.run, self.inside = run, inside
-        build = words.swap if mode == "swap" else _refinement
-        mapper = build(net.tokenizer, task.source, task.target)
+        mapper = run.swapped(padding) if mode == "swap" else _refinement(run, padding)
         self.common = mapper.sum(0) > 0
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
@@ -92,9 +89,9 @@ class Injection:
         return scale
 
 
-def _refinement(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> Tensor:
+def _refinement(run: Run, padding: str) -> Tensor:
     """Refinement's alignment as a matrix: column j has its one where the source token stands that j repeats."""
-    origin = words.refinement(tokenizer, source, target)
+    origin = run.aligned(padding)
     matrix, common = torch.zeros(len(origin), len(origin)), (origin >= 0).nonzero()[:, 0]
     matrix[origin[common], common] = 1.0
     return matrix

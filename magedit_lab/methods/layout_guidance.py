@@ -23,7 +23,7 @@ class LayoutGuidance(Method):
     That step is the published 30 sigma_t^2 of a sampler whose latent is z / sqrt(alpha_t). Each guided step makes at
     least one update; the published code ends guidance for good at the first loss below the threshold.
     Published on the middle block and the first up block; here on the middle block's cross attention, if it has any,
-    and the up blocks' guided sites. The mask stands where the box did.
+    and the up blocks' guided sites (a transformer's in its later half). The mask stands where the box did.
     """
 
     reference: ClassVar[str] = "layout guidance (Chen et al. 2024)"
@@ -40,7 +40,7 @@ class LayoutGuidance(Method):
 
     def bind(self, run: Run) -> Plan:
         plan = self.base.bind(run)
-        fine = {s.name for s in run.guided if s.name.startswith("up_blocks")}
+        fine = {s.name for s in run.guided if s.late} or {s.name for s in run.guided}
         sites = [s for s in run.sites if s.name in fine or (s.cross and s.name.startswith("mid_block"))]
         names = [s.name for s in sites]
 

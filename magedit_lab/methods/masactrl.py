@@ -20,7 +20,8 @@ from .blend import Blended, Blends, blend_setting, blended
 class MasaCtrl(Blended):
     """From `start` (step 4 of 50), in the up blocks that are finer than the guided cross attention.
 
-    A model without self attention there uses all that its up blocks have. The conditional and the unconditional pass
+    A model without self attention there uses all that its up blocks have, and a transformer the later half of its
+    blocks, those in which image and text have keys of their own. The conditional and the unconditional pass
     each take from the source's own.
     """
 
@@ -35,10 +36,10 @@ class MasaCtrl(Blended):
         return self.masked or super().needs_mask
 
     def bind(self, run: Run) -> Plan:
-        decoder = [s for s in run.sites if s.name.startswith("up_blocks") and not s.cross]
+        decoder = [s for s in run.sites if s.late and not s.cross]
         chosen = [s for s in decoder if s.cells > run.guided[0].cells] or decoder
         first = int(self.start * run.path.steps)
-        names = frozenset(s.name.removesuffix("probs") + part for s in chosen for part in ("to_k", "to_v"))
+        names = frozenset(f"{s.layer}.{part}" for s in chosen for part in ("to_k", "to_v"))
         own_side = {s.name: _keep(_sides(run, s)) for s in chosen} if self.masked else {}
 
         def record(now: Now) -> frozenset[str]:

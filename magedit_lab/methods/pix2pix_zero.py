@@ -7,7 +7,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..prompts import words
 from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now, Nudge
@@ -39,7 +38,7 @@ class Pix2PixZero(Method):
     def bind(self, run: Run) -> Plan:
         plan = self.base.bind(run)
         names = [s.name for s in run.sites if s.cross]
-        aligned = words.refinement(run.net.tokenizer, run.task.source, run.task.target)
+        aligned = run.aligned()
         common = (aligned >= 0).nonzero()[:, 0].to(run.net.device)
         origin = aligned[aligned >= 0].to(run.net.device)
 

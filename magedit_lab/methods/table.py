@@ -6,6 +6,7 @@ from .blend import LATE
 from .blended import BlendedLatentDiffusion
 from .boxdiff import BoxDiff
 from .diffedit import DiffEdit
+from .flowedit import FlowEdit
 from .layout_guidance import LayoutGuidance
 from .mag_edit import MagEdit
 from .masactrl import MasaCtrl
@@ -13,6 +14,7 @@ from .pix2pix_zero import Pix2PixZero
 from .plain import Plain
 from .plug_and_play import PlugAndPlay
 from .prompt_to_prompt import PromptToPrompt
+from .rf_edit import RFEdit
 
 METHODS: dict[str, Method] = {
     "plain": Plain(),
@@ -33,3 +35,6 @@ METHODS: dict[str, Method] = {
     "boxdiff": BoxDiff(),
     "pix2pix-zero": Pix2PixZero(),
 }
+
+FLOW_METHODS: dict[str, Method] = {"flowedit": FlowEdit(), "rf-edit": RFEdit()}  # refused by models of diffusion
+ALL_METHODS = METHODS | FLOW_METHODS

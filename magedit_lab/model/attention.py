@@ -88,16 +88,25 @@ def remove(unet: nn.Module, processors: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Site:
-    """An attention layer's probabilities: its module name, what it looks at, and its size in cells."""
+    """An attention layer's probabilities: the hook point's name, what it looks at, and its size in cells.
+
+    late: whether it is in the part of the denoiser that leads out (a U-Net's up blocks, a transformer's later half).
+    """
 
     name: str
     cross: bool
     height: int
     width: int
+    late: bool = False
 
     @property
     def cells(self) -> int:
         return self.height * self.width
+
+    @property
+    def layer(self) -> str:
+        """The attention layer's name."""
+        return self.name.rpartition(".")[0]
 
 
 def guided(all_sites: Sequence[Site]) -> list[Site]:

@@ -1,44 +1,49 @@
 """Backbone: the frozen parts of a latent diffusion model, and the only call of its denoiser."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel
-from jaxtyping import Float
+from diffusers import AutoencoderKL, DiffusionPipeline
 from PIL import Image
-from torch import Tensor
-from transformers import CLIPTextModel, PreTrainedTokenizerBase
+from torch import Tensor, nn
 
 from ..prompts import words
 from . import attention
+from .families import family_of
+from .family import Family, Latent
 from .hooks import Hooks, call, detach
-from .layout import Layout, measure
+from .layout import Layout
 from .loading import load_pipeline
-from .schedule import Level, Schedule, to_eps
-
-Latent = Float[Tensor, "n channels h w"]
-Text = Float[Tensor, "n tokens dim"]
+from .schedule import Level, Schedule, Time, to_eps
+from .text import Reader, Text
+from .unet import UNet, placed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Backbone:
     """A latent diffusion model with frozen weights. Latents are float32 or better, whatever the model computes in."""
 
-    denoiser: UNet2DConditionModel
+    family: Family
     vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: PreTrainedTokenizerBase
     schedule: Schedule
     name: str = "model"
     _layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
 
+    def __new__(cls, *parts: Any, **more: Any) -> "Backbone":
+        """ValueError for a pipeline or a name, which have constructors of their own."""
+        first = parts[0] if parts else more.get("family")
+        if (parts or more) and not isinstance(first, Family):  # none at all: a copy is being made
+            call_ = "Backbone.load(name)" if isinstance(first, str) else "Backbone.of(pipe) or mag.inspect(pipe)"
+            raise ValueError(f"expected a model's parts, got {type(first).__name__}; call {call_}")
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
-        attention.install(self.denoiser)  # first, so that a refusal changes nothing
-        for part in (self.denoiser, self.vae, self.text_encoder):
+        self.family.install(self.denoiser)  # first, so that a refusal changes nothing
+        for part in self.parts:
             part.requires_grad_(False).eval()
 
     def __repr__(self) -> str:
@@ -47,35 +52,69 @@ class Backbone:
         return f"Backbone({self.name!r}, {kind} of {millions:.1f} M, {self.size} px, {self.dtype}, {self.device})"
 
     @classmethod
-    def load(cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype = torch.float32) -> "Backbone":
-        """A shipped model by its name, a local folder in diffusers' layout, or a name on the model hub.
+    def load(
+        cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype = torch.float32, *,
+        variant: str | None = None, blocks: Sequence[int] = (), **hub: Any,
+    ) -> "Backbone":  # fmt: skip
+        """A shipped model by its name, a local folder in diffusers' layout, one file of safetensors, or a name on the
+        model hub.
 
-        Only safetensors are read. By default CUDA where there is one, and float32 everywhere: many of guidance's
-        gradients are too small for float16. Raises ValueError in one line where there is no such model.
+        Only safetensors are read. By default CUDA or Apple's GPU where there is one, and float32 everywhere: many of
+        guidance's gradients are too small for float16. variant: such as "fp16", of the files; a folder that has one
+        alone needs none. blocks: as in `of`. hub: revision, token, cache_dir and local_files_only.
+        Raises ValueError in one line where there is no such model, or where weights are missing, cut off or not finite.
         """
-        return cls.of(load_pipeline(name, device, dtype), name)
+        return cls.of(load_pipeline(name, device, dtype, variant, **hub), name, blocks)
 
     @classmethod
-    def of(cls, pipe: DiffusionPipeline, name: str = "model") -> "Backbone":
-        """The parts of a diffusers pipeline. They are shared, frozen, and given the `probs` hook point.
+    def of(cls, pipe: DiffusionPipeline, name: str = "model", blocks: Sequence[int] = ()) -> "Backbone":
+        """The parts of a diffusers pipeline. They are shared, frozen, and given hook points at their attention.
 
-        A U-Net wrapped by `torch.compile` is unwrapped. ValueError for one compiled in place, one that takes more than
-        a latent (inpainting) or a prompt (SDXL), one that predicts neither noise nor v, and one whose attention
-        processors do more than diffusers' own.
+        A denoiser wrapped by `torch.compile` is unwrapped. blocks: which of a transformer's maps are guided, by number,
+        in place of its middle third. ValueError for a model compiled in place, one that takes more than a latent and a
+        prompt (inpainting, ControlNet), one of no known family, one that predicts neither noise, v nor a velocity, and
+        one whose attention processors do more than diffusers' own.
         """
-        unet = getattr(pipe.unet, "_orig_mod", pipe.unet)
-        _require_text_to_image(pipe, unet)
-        dtype = torch.promote_types(unet.dtype, torch.float32)
-        schedule = Schedule.of(pipe.scheduler, dtype)
-        return cls(unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, schedule, name)
+        family = family_of(pipe)
+        if blocks and isinstance(family, UNet):
+            raise ValueError("expected blocks for a transformer, got a U-Net, which is guided at its coarsest maps")
+        family.blocks = tuple(blocks)
+        dtype = torch.promote_types(next(family.denoiser.parameters()).dtype, torch.float32)
+        return cls(family, pipe.vae, Schedule.of(pipe.scheduler, dtype), name)
+
+    @property
+    def denoiser(self) -> Any:
+        """The U-Net or the transformer."""
+        return self.family.denoiser
+
+    @property
+    def text_encoder(self) -> nn.Module:
+        """The first of them, where a model has several."""
+        return self.family.encoders[0]
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """The tokenizers whose tokens have columns in the attention maps."""
+        return self.family.readers
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of the first columns."""
+        return self.readers[0].tokenizer
 
     @property
     def _weight(self) -> Tensor:
-        return self.denoiser.conv_in.weight
+        return next(self.denoiser.parameters())
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """All modules with weights."""
+        return (self.denoiser, self.vae, *self.family.encoders)
 
     @property
     def device(self) -> torch.device:
-        return self._weight.device
+        """Where the denoiser computes."""
+        return placed(self.denoiser)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -90,37 +129,41 @@ class Backbone:
     @property
     def channels(self) -> int:
         """Of a latent."""
-        return self.denoiser.config.in_channels
+        return self.family.channels
 
     @property
     def factor(self) -> int:
         """Pixels to a latent's cell."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return self.family.factor
 
     @property
     def size(self) -> int:
         """The side, in pixels, of the pictures that the model was trained on."""
-        return self.denoiser.config.sample_size * self.factor
+        return self.family.side * self.factor
 
-    def level(self, t: int) -> Level:
+    def empty(self, height: int, width: int) -> Latent:
+        """A latent of zeros, its sides in cells."""
+        return torch.zeros(1, self.channels, height, width, device=self.device, dtype=self.precision)
+
+    def level(self, t: Time) -> Level:
         """Signal and noise at timestep t; below 0 those of the finished latent."""
         return self.schedule.at(t)
+
+    def timesteps(self, steps: int, z: Latent) -> list[Time]:
+        """So many timesteps from noise to a picture of this latent's size."""
+        return self.schedule.timesteps(steps, self.family.image_cells(z))
 
     # ------------------------------------------------------------ words and pictures
 
     @torch.no_grad()
     def embed(self, prompt: str) -> Text:
         """The prompt as the denoiser reads it; ValueError where it has more tokens than the model can read."""
-        words.encode(self.tokenizer, prompt)
-        ids = self.tokenizer(
-            prompt, padding="max_length", max_length=self.tokenizer.model_max_length, return_tensors="pt"
-        ).input_ids
-        return self.text_encoder(ids.to(self.device))[0].to(self.precision)
+        return self.family.text(prompt).to(self.precision)
 
     @torch.no_grad()
     def encode(self, image: Image.Image) -> Latent:
         """The picture's latent (the posterior's mean, scaled); ValueError where its sides don't fit the model."""
-        unit = self.factor * 2 ** (len(self.denoiser.config.block_out_channels) - 1)
+        unit = self.factor * self.family.unit
         if image.width % unit or image.height % unit:
             raise ValueError(
                 f"expected sides that are multiples of {unit}, got {image.width}x{image.height}; "
@@ -152,27 +195,33 @@ class Backbone:
     # ------------------------------------------------------------ the denoiser
 
     @overload
-    def predict(self, z: Latent, t: int, text: Text, hooks: Hooks | None = None, until: None = None) -> Latent: ...
+    def predict(
+        self, z: Latent, t: Time, text: Text | Tensor, hooks: Hooks | None = None, until: None = None
+    ) -> Latent: ...
 
     @overload
-    def predict(self, z: Latent, t: int, text: Text, hooks: Hooks | None = None, *, until: str) -> None: ...
+    def predict(self, z: Latent, t: Time, text: Text | Tensor, hooks: Hooks | None = None, *, until: str) -> None: ...
 
     def predict(self, z, t, text, hooks=None, until=None):
-        """The noise in `z` at timestep `t`. Hooks read or replace what named modules put out.
+        """The noise in `z` at timestep `t`, or a flow model's velocity. Hooks read or replace what named modules put
+        out. text: or an embedding by itself, where the family wants no more.
 
         With `until` the denoiser stops at that site, after its hook, and None comes back: guidance needs nothing above
         the last guided map. HookError where a hook did not run.
         """
         self._require_no_checkpointing()
         order = self.layout(z).order if until else None
-        inputs = (z.to(self.dtype), t, text.to(self.dtype))
-        out = call(self.denoiser, hooks or {}, *inputs, until=until, order=order, return_dict=False)
+        words_ = (text if isinstance(text, Text) else Text(text)).to(self.dtype)
+        inputs = self.family.inputs(z.to(self.dtype), t, words_)
+        out = call(self.denoiser, hooks or {}, until=until, order=order, return_dict=False, **inputs)
         if out is None:
             return None
-        return to_eps(out[0].to(self.precision), z, self.level(t), self.schedule.prediction)
+        found = self.family.output(out[0], z).to(self.precision)
+        level = self.level(t)
+        return found if level.flow else to_eps(found, z, level, self.schedule.prediction)
 
     def _require_no_checkpointing(self) -> None:
-        if torch.is_grad_enabled() and getattr(self.denoiser.mid_block, "gradient_checkpointing", False):
+        if torch.is_grad_enabled() and self.family.checkpointing:
             raise ValueError(
                 "expected a denoiser without gradient checkpointing, which runs layers again outside of the forward, "
                 "without their hooks; call disable_gradient_checkpointing()"
@@ -182,12 +231,16 @@ class Backbone:
         """The order of the denoiser's modules, and its attention sites with their sizes for this latent."""
         shape = (z.shape[-2], z.shape[-1])
         if shape not in self._layouts:
-            self._layouts[shape] = measure(self.denoiser, *shape)
+            self._layouts[shape] = self.family.layout(*shape)
         return self._layouts[shape]
 
     def sites(self, z: Latent) -> tuple[attention.Site, ...]:
         """All attention sites with the size that they have for this latent, in the order in which they run."""
         return self.layout(z).sites
+
+    def guided(self, z: Latent) -> tuple[attention.Site, ...]:
+        """Those of them where edits are guided and shown: the family's choice, or the `blocks` of `of`."""
+        return tuple(self.family.guided(self.sites(z)))
 
 
 @contextmanager
@@ -197,40 +250,17 @@ def inspect(pipe: DiffusionPipeline, name: str = "model") -> Iterator[Backbone]:
 
     with mag.inspect(pipe) as net: ...
     """
-    unet = getattr(pipe.unet, "_orig_mod", pipe.unet)
-    parts, processors = (unet, pipe.vae, pipe.text_encoder), dict(unet.attn_processors)
+    family = family_of(pipe)
+    denoiser, processors = family.denoiser, dict(family.denoiser.attn_processors)
+    parts = (denoiser, pipe.vae, *family.encoders)
     grads = [(p, p.requires_grad) for part in parts for p in part.parameters()]
     modes = [(m, m.training) for part in parts for m in part.modules()]
     try:
         yield Backbone.of(pipe, name)
     finally:
-        attention.remove(unet, processors)
-        detach(unet)
+        family.remove(processors)
+        detach(denoiser)
         for weight, needed in grads:
             weight.requires_grad_(needed)
         for m, training in modes:
             m.training = training
-
-
-def _require_text_to_image(pipe: DiffusionPipeline, unet: UNet2DConditionModel) -> None:
-    if unet._compiled_call_impl is not None:
-        raise ValueError(
-            "expected a U-Net that is not compiled in place, got one after unet.compile(), which freezes its hooks; "
-            "load it anew"
-        )
-    if more := unet.config.get("addition_embed_type"):
-        raise ValueError(
-            f"expected a U-Net that takes a latent and a prompt, got one that wants more ({more}, as Stable "
-            "Diffusion XL does); take a Stable Diffusion 1 or 2"
-        )
-    takes, has = unet.config.in_channels, pipe.vae.config.latent_channels
-    if takes != has:
-        raise ValueError(
-            f"expected a U-Net that takes the {has} channels of a latent, got one that takes {takes}; "
-            "take a text-to-image model, not one for inpainting or depth"
-        )
-    if pipe.tokenizer.model_max_length > 10_000:
-        raise ValueError(
-            "expected a tokenizer that knows how many tokens the model reads, got one without; "
-            "set model_max_length in tokenizer_config.json"
-        )

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
-from torch import nn
 
 from .attention import Site
+
+if TYPE_CHECKING:
+    from .family import Family
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Layout:
         return f"Layout({len(self.order)} modules, {len(self.sites)} attention sites)"
 
 
-def measure(unet: UNet2DConditionModel, height: int, width: int) -> Layout:
+@torch.no_grad()
+def measure(family: "Family", height: int, width: int) -> Layout:
     """The layout for latents of this size, read off a twin without weights (on torch's meta device), so that the model
     itself is not run and gets no hooks."""
     with torch.device("meta"):
-        twin = UNet2DConditionModel.from_config(unet.config).eval()
-        z, text = torch.zeros(1, twin.config.in_channels, height, width), torch.zeros(1, 1, _width(twin))
-        time = torch.zeros((), dtype=torch.long)
+        twin = type(family.denoiser).from_config(family.denoiser.config).eval()
+        family.install(twin)
+        inputs = family.inputs(torch.zeros(1, family.channels, height, width), 0, family.example())
     order: dict[str, int] = {}
     sizes: dict[str, tuple[int, int]] = {}
 
@@ -42,31 +43,16 @@ def measure(unet: UNet2DConditionModel, height: int, width: int) -> Layout:
 
     for name, site in twin.named_modules():
         site.register_forward_hook(lambda _site, _inputs, output, name=name: note(name, output))
-    with torch.no_grad():
-        twin(z, time, text, return_dict=False)
-    return Layout(_with_probs(twin, order), tuple(_sites(twin, order, sizes)))
+    twin(**inputs, return_dict=False)
+    sites = sorted(family.sites(twin, sizes, height, width), key=lambda site: order[site.layer])
+    return Layout(_with_sites(order, sites), tuple(sites))
 
 
-def _width(unet: UNet2DConditionModel) -> int:
-    width = unet.config.cross_attention_dim
-    return width[0] if isinstance(width, tuple | list) else width
-
-
-def _with_probs(twin: nn.Module, order: Mapping[str, int]) -> dict[str, int]:
-    """The twin has no `probs`; they come just before their layer's output projection."""
-    layers = {name for name, m in twin.named_modules() if isinstance(m, Attention)}
-    names: list[str] = []
-    for name in sorted(order, key=order.__getitem__):
-        if name.endswith(".to_out.0") and name.removesuffix(".to_out.0") in layers:
-            names.append(name.removesuffix("to_out.0") + "probs")
-        names.append(name)
+def _with_sites(order: Mapping[str, int], sites: list[Site]) -> dict[str, int]:
+    """Hook points that nobody listens to do not run; they come before their layer's output projection, or its end."""
+    before: dict[str, list[str]] = {}
+    for site in sites:
+        projection = f"{site.layer}.to_out.0"
+        before.setdefault(projection if projection in order else site.layer, []).append(site.name)
+    names = [n for name in sorted(order, key=order.__getitem__) for n in (*before.get(name, ()), name)]
     return {name: place for place, name in enumerate(names)}
-
-
-def _sites(twin: nn.Module, order: Mapping[str, int], sizes: Mapping[str, tuple[int, int]]) -> list[Site]:
-    layers = [(n, m) for n, m in twin.named_modules() if isinstance(m, Attention)]
-    found = []
-    for name, layer in sorted(layers, key=lambda pair: order[pair[0]]):
-        block = next(b for b in sizes if name.startswith(f"{b}."))
-        found.append(Site(f"{name}.probs", layer.is_cross_attention, *sizes[block]))
-    return found

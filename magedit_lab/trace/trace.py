@@ -1,6 +1,6 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
 from textwrap import shorten
@@ -97,8 +97,8 @@ class Trace:
     def _start(self, run: Run) -> None:
         self.sites, self._cells = [s.name for s in run.guided], (run.guided[0].height, run.guided[0].width)
         self._decode = run.net.decode
-        self.tokens = w.tokens(run.net.tokenizer, self.task.target)
-        self.source_tokens = w.tokens(run.net.tokenizer, self.task.source)
+        self.tokens = run.tokens(self.task.target)
+        self.source_tokens = run.tokens(self.task.source)
         columns = {
             "target": {word: run.columns(word) for word in (*w.split(self.task.target), *self.task.words)},
             "source": {word: run.source_columns(word) for word in w.split(self.task.source)},
@@ -296,11 +296,8 @@ class Trace:
                 raise FileNotFoundError("no image.png")
             task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
-            kept = {
-                name: tuple(x) if isinstance(x, list) else x for name, x in meta["keep"].items()
-            }  # JSON has no tuples
             trace = cls(
-                task, Keep(**{"heads": False, **kept}), meta["tokens"], meta["source_tokens"], meta["times"],
+                task, _keep_of(meta["keep"]), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
@@ -309,6 +306,11 @@ class Trace:
         except Exception as error:  # a harmed file fails in many ways
             reason = " ".join(str(error).split())[:300]
             raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {reason}") from None
+
+
+def _keep_of(meta: Mapping[str, Any]) -> Keep:
+    """What was kept, as JSON has it; the first schema knew no heads."""
+    return Keep(**{"heads": False, **meta, "sites": tuple(meta.get("sites", ()))})
 
 
 def run(
@@ -329,3 +331,8 @@ def run(
         error.trace = trace  # type: ignore[union-attr]
         raise
     return trace
+
+
+def _keep(saved: Mapping[str, Any]) -> Keep:
+    """What a saved run kept: JSON has no tuples, and runs of an earlier day kept no maps by head."""
+    return Keep(**{"heads": False, **saved, "sites": tuple(saved.get("sites", ()))})

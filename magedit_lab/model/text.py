@@ -1,0 +1,84 @@
+"""Prompts as a denoiser reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from ..prompts import words
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """Prompts, one a row. embedding: what cross attention or joint attention reads. pooled: one vector a prompt, for
+    the families that want it (Stable Diffusion XL and 3, FLUX)."""
+
+    embedding: Float[Tensor, "n tokens dim"]
+    pooled: Float[Tensor, "n pooled"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def __getitem__(self, rows: slice) -> "Text":
+        return Text(self.embedding[rows], None if self.pooled is None else self.pooled[rows])
+
+    def expand(self, n: int) -> "Text":
+        """One prompt, n times."""
+        return Text(self.embedding.expand(n, -1, -1), None if self.pooled is None else self.pooled.expand(n, -1))
+
+    def to(self, *where: Any) -> "Text":
+        """In another dtype or on another device."""
+        return Text(self.embedding.to(*where), None if self.pooled is None else self.pooled.to(*where))
+
+    @classmethod
+    def cat(cls, several: Sequence["Text"]) -> "Text":
+        """The rows of several texts under each other."""
+        pooled = [text.pooled for text in several if text.pooled is not None]
+        return cls(torch.cat([text.embedding for text in several]), torch.cat(pooled) if pooled else None)
+
+
+class Reader(NamedTuple):
+    """A tokenizer whose tokens have columns in the attention maps, the first of them at `first`."""
+
+    tokenizer: Any  # a PreTrainedTokenizerBase, or `Vectors`
+    first: int = 0
+
+
+class Vectors:
+    """A tokenizer with concepts of several vectors (textual inversion): `<cat>` stands for `<cat> <cat>_1 <cat>_2`,
+    whose columns are those of `<cat>`. In place of diffusers' `maybe_convert_prompt`, which rewrites the prompt."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, more: dict[int, list[int]]) -> None:
+        self._tokenizer, self._more = tokenizer, more
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
+
+    def __call__(self, prompt: str, return_offsets_mapping: bool = False) -> Any:
+        found = self._tokenizer(prompt, return_offsets_mapping=True)
+        pairs = list(zip(found.input_ids, found.offset_mapping, strict=True))
+        found["input_ids"] = [i for token, _ in pairs for i in (token, *self._more.get(token, ()))]
+        found["offset_mapping"] = [o for token, o in pairs for _ in (token, *self._more.get(token, ()))]
+        found["attention_mask"] = [1] * len(found["input_ids"])
+        return found
+
+
+def reading(tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The tokenizer, or `Vectors` where it has concepts of several vectors."""
+    added = tokenizer.get_added_vocab()
+    more = {}
+    for token, first in added.items():
+        several = [f"{token}_{k}" for k in range(1, len(added)) if f"{token}_{k}" in added]
+        if several:
+            more[first] = [added[name] for name in several]
+    return Vectors(tokenizer, more) if more else tokenizer
+
+
+def ids(tokenizer: Any, prompt: str) -> Int[Tensor, "1 tokens"]:
+    """Token ids padded to all that the model reads; ValueError for a prompt that is longer."""
+    known = words.encode(tokenizer, prompt)
+    return torch.tensor([known + [tokenizer.pad_token_id] * (tokenizer.model_max_length - len(known))])
