@@ -26,7 +26,8 @@ from . import html, storage
 from .record import Keep, row
 
 SCHEMA = 2  # 1: no heads, no padding, and the edit words' maps not at every nudge
-START, END = "<start>", "<end>"
+START = "<start>"
+END = "<end>"
 
 
 @dataclass
