@@ -88,13 +88,12 @@ def to_cells(
 ) -> Float[Tensor, "height width"]:
     """The mask on a coarser grid, 0 or 1: cells that it covers at least by half, or else the cell it covers most.
 
-    The official code samples one pixel a cell, which can lose a small object altogether and turn Eq. 1 into 0/0.
+    by: "sampled" asks one pixel a cell, its first, whether it is anything but 0, as MAG-Edit's released code does: a
+        soft rim counts whole, and a small object can be lost altogether, which turns Eq. 1 into 0/0.
 
     >>> mask = mag.masks.as_mask(np.triu(np.ones((4, 4))))  # its lower left corner is outside
     >>> mag.masks.to_cells(mask, 2, 2).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
-    by: "sampled" asks one pixel a cell, its first, whether it is anything but 0, as MAG-Edit's released code does: a
-        soft rim counts whole, and a small object can be lost altogether, which turns Eq. 1 into 0/0.
     """
     if by == "sampled":
         return (F.interpolate(mask[None, None], (height, width), mode="nearest")[0, 0] != 0).float()

@@ -145,7 +145,8 @@ mag.plots.comparison(guided)
 #
 # **In code** (`methods/losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
 #
-# **In code** (`methods/losses.py`): `return (1 - share_inside(probs, mask, word)).square().mean()`
+# **In code** (`methods/losses.py`):
+# `return torch.stack([(1 - share_inside(probs, mask, [token])).square().mean() for token in word]).mean()`
 #
 # **Predict:** which of the four know nothing of the mask?
 

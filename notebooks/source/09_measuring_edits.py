@@ -68,7 +68,8 @@ mag.plots.pictures(pictures, f"Six pictures that claim to be {case.phrase}: {', 
 # - **error to the ideal ↓** and **success ↑**: only where the ideal edit is known. Success: the masked object's colour
 #   is the one asked for (texture and kind: by CLIP's choice among all there are).
 #
-# **In code** (`bench/metrics.py`): `return float((self._table(a) - self._table(b)).square().mean())`
+# **In code** (`bench/metrics.py`):
+# `return float((self._table(a, as_pie_bench) - self._table(b, as_pie_bench)).square().mean())`
 
 # %%
 found = {name: judges.scores(case, case.task, picture) for name, picture in pictures.items()}

@@ -20,11 +20,11 @@ def test_ddim_inversion_is_ddim_run_backwards(net, task):
     path = mag.invert(net, task, mag.DDIM(steps=4))
     z, before = net.encode(task.image), -1
     with torch.no_grad():
-        for i, t in enumerate([0, 250, 500, 750]):
+        for i, t in enumerate([1, 251, 501, 751]):
             z = schedule.move(z, net.predict(z, t, path.cond), net.level(before), net.level(t))
             before = t
             assert torch.equal(path.latents[3 - i], z[0])
-    assert path.times == (750, 500, 250, 0)
+    assert path.times == (751, 501, 251, 1)
     assert torch.equal(path.latents[-1:], net.encode(task.image))
 
 
@@ -36,7 +36,7 @@ def step_up(net, z, seen, cond, before, t):
 def test_one_fixed_point_iteration_is_the_step_along_its_own_ends_noise(net, task):
     path = mag.invert(net, task, mag.DDIM(steps=4, fixed_point=1))
     z, before = net.encode(task.image), -1
-    for i, t in enumerate([0, 250, 500, 750]):
+    for i, t in enumerate([1, 251, 501, 751]):
         z = step_up(net, z, step_up(net, z, z, path.cond, before, t), path.cond, before, t)
         before = t
         assert torch.equal(path.latents[3 - i], z[0])
