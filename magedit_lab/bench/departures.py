@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image, ImageFilter
 
@@ -43,7 +44,7 @@ def departures(ours: MagEdit) -> list[Departure]:
     amount = {"iterations": ours.iterations, "step_size": ours.step_size, "stop_step": ours.stop_step}
     coded, printed = MagEdit.released(**amount), MagEdit.paper(**amount)
 
-    def base(**settings: str) -> MagEdit:
+    def base(**settings: Any) -> MagEdit:
         return replace(ours, base=replace(PromptToPrompt(blend=LATE), **settings))
 
     released, paper = "released code", "paper"

@@ -181,7 +181,7 @@ def swap(
             matrix[rows, columns] = 1.0
         else:
             matrix[torch.tensor(rows)[:, None], torch.tensor(columns)] = 1.0 / len(columns)
-    _follow(matrix, *ends, padding)
+    _follow(matrix, ends[0], ends[1], padding)
     return matrix
 
 

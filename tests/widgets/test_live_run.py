@@ -149,8 +149,8 @@ def test_a_preset_is_the_librarys(live):
     assert live._chosen()[0] == mag.MagEdit.paper()
     live.set_state({"way": "pnp+mag-edit"})
     assert live._chosen()[0] == mag.MagEdit.paper(base=mag.METHODS["pnp+mag-edit"].base)
-    live.set_state({"preset": "official", "way": "p2p+mag-edit"})
-    assert live._chosen()[0] == mag.MagEdit.official()
+    live.set_state({"preset": "released", "way": "p2p+mag-edit"})
+    assert live._chosen()[0] == mag.MagEdit.released()
 
 
 def test_nested_settings_of_the_form_reach_the_method(live):
