@@ -18,7 +18,11 @@ def test_background_scores_see_the_outside_only_and_average_over_the_frame(task)
     changed = np.array(task.image)
     changed[mask >= 0.5] = 0
     same = metrics.background(task.image, Image.fromarray(changed), mask)
-    assert same == {"psnr": float("inf"), "mse": 0.0, "ssim": pytest.approx(1.0)}
+    assert same == {
+        "psnr": float("inf"),
+        "mse": 0.0,
+        "ssim": pytest.approx(1.0, abs=1e-4),
+    }  # float32, as torchmetrics: .99991
     other = noisy(task.image)
     difference = (np.asarray(task.image) / 255 - np.asarray(other) / 255)[mask < 0.5]
     expected = (difference**2).sum() / mask.size / 3
