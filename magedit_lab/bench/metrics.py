@@ -39,7 +39,8 @@ def ssim(a: Array, b: Array) -> float:
     """Structural similarity (Wang et al. 2004) of two pictures in 0-1, averaged over pixels and channels.
 
     As torchmetrics has it, and so PIE-Bench: an 11x11 Gaussian of sigma 1.5, biased variances, borders reflected, in
-    float32, whose rounding shows in the sixth digit. ValueError for pictures of less than 6x6.
+    float32, whose rounding shows: in the sixth digit, and in flat pictures in the fourth, so that equal ones may have
+    .9999. ValueError for pictures of less than 6x6.
     """
     if min(a.shape[:2]) < 6:
         raise ValueError(f"expected pictures of 6x6 pixels or more, got {a.shape[1]}x{a.shape[0]}; enlarge them")

@@ -166,8 +166,8 @@ print("equal to the base method:", runs["no guidance"].result.tobytes() == base.
 
 # %% tags=["nbval-check-output"]
 released, paper = mag.MagEdit.released(), mag.MagEdit.paper()
-for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations"):
-    print(f"{name:<12} released {getattr(released, name)!s:<6} paper {getattr(paper, name)}")
+for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations", "cells", "columns"):
+    print(f"{name:<12} released {getattr(released, name)!s:<9} paper {getattr(paper, name)}")
 print(f"{'blend':<12} released {released.base.blend}, paper {paper.base.blend!r}")
 
 # %% [markdown]
@@ -175,7 +175,8 @@ print(f"{'blend':<12} released {released.base.blend}, paper {paper.base.blend!r}
 # preset borrows the code's. `all_tokens`: the denominator runs over all columns, start and padding included, as above
 # and in the code; or, as the paper prints Eq. 1, over the edit word and the common words. `per_head`: a loss for each
 # head, not one of their mean. `MaskBlend(start=0.7, grow=1)`: blending in the last 30 % of the steps, with a mask one
-# cell wider.
+# cell wider. `cells`, `columns`: what the released code does with a mask's rim and with a word that stands twice; the
+# library's own choice, in both `MagEdit()` and `paper()`, keeps the smallest object and guides the new word only.
 #
 # ## Exercise 1 · The token ratio
 #
