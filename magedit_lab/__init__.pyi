@@ -21,10 +21,10 @@ from .inversion.table import invert as invert
 from .loop import edit as edit
 from .methods.base import Method as Method
 from .methods.base import Plan as Plan
-from .methods.blend import LocalBlend as LocalBlend
-from .methods.blend import MaskBlend as MaskBlend
 from .methods.mag_edit import MagEdit as MagEdit
 from .methods.prompt_to_prompt import PromptToPrompt as PromptToPrompt
+from .methods.shared.blend import LocalBlend as LocalBlend
+from .methods.shared.blend import MaskBlend as MaskBlend
 from .methods.table import METHODS as METHODS
 from .methods.validate import validate as validate
 from .model.backbone import Backbone as Backbone

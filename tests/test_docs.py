@@ -16,7 +16,7 @@ each = pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
 def test_the_page_of_methods_has_each_name_and_file():
     text = (ROOT / "docs" / "methods.md").read_text()
     assert {name for name in re.findall(r"`([\w+-]+)`", text) if name in METHODS} == set(METHODS)
-    files = {p.name for p in (ROOT / "magedit_lab/methods").glob("*.py")} - {"__init__.py"}
+    files = {p.name for p in (ROOT / "magedit_lab/methods").rglob("*.py")} - {"__init__.py"}
     assert {name for name in re.findall(r"`(\w+\.py)`", text)} == files
     for name in re.findall(r"^\| [^|]+ \| `(\w+)` \|[^|`]*(?:20\d\d)", text.split("## Inversions")[1], re.MULTILINE):
         assert hasattr(inversion, name), name

@@ -11,7 +11,7 @@ from magedit_lab.widgets.shared.runner import units
 
 import magedit_lab as mag
 from magedit_lab import cli
-from magedit_lab.methods.guidance import attention, guiding, nudge
+from magedit_lab.methods.shared.guidance import attention, guiding, nudge
 
 HELP = "on which side of the mask the target is drawn to the source"
 

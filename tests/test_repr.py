@@ -13,7 +13,10 @@ import magedit_lab as mag
 from magedit_lab.bench import demo, study
 from magedit_lab.bench import run as bench
 from magedit_lab.bench.cases import Case
+from magedit_lab.inversion.table import ALL_INVERSIONS
+from magedit_lab.methods.table import ALL_METHODS
 from magedit_lab.model import attention, hooks
+from magedit_lab.pictures.reader import one_line
 from magedit_lab.settings import described, table
 
 ROOT = Path(mag.__file__).parent
@@ -46,11 +49,11 @@ def objects(net, task, path):
         net.schedule, net.level(500), net.layout(path.latents), run.guided[0], hooks.Replace(path.latents),
         hooks.Listen(print, mag.Where(0, 981, "target", True, None)), mag.Where(0, 981, "target", True, None),
         attention.Probs(), hooks.Counter(), mag.Plan(), changed, mag.MagEdit().bind(run), mag.LocalBlend(),
-        mag.MaskBlend(), *mag.METHODS.values(), *mag.INVERSIONS.values(), mag.Proximal(), mag.methods.Method(),
+        mag.MaskBlend(), *ALL_METHODS.values(), *ALL_INVERSIONS.values(), mag.Proximal(), mag.methods.Method(),
         mag.inversion.Inversion(), mag.Trace(words), mag.Keep(), scene, scene.things[0], mag.plots.task(task), case,
         demo.Demo(), study.Pair("case", LONG[:60], "p2p", "pnp", False), mag.masks.regions.Region(),
         bench.Setting("p2p+mag-edit", mag.METHODS["pnp+mag-edit"], mag.NullText(steps=20, inner=3)),
-        *table(changed),
+        *table(changed), mag.pictures.read(task.image), mag.pictures.PictureError("no picture"), one_line("a name"),
     ]  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def test_every_requirement_is_used():
     for name in unused & set(USED):
         file, words = USED[name]
         assert words in (ROOT / file).read_text(), name
-    assert unused - set(USED) == {"accelerate"}
+    assert unused - set(USED) == set()
     loading = Path(diffusers.__file__).parent / "models" / "modeling_utils.py"
     assert "is_accelerate_available" in loading.read_text()  # by which a model is loaded once, and not twice
 

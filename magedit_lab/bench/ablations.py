@@ -7,12 +7,12 @@ from typing import Any
 from ..inversion.base import Inversion, Path
 from ..inversion.ddim import DDIM, Direct, NegativePrompt
 from ..methods.base import Method
-from ..methods.blend import LATE
-from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
 from ..methods.masactrl import MasaCtrl
 from ..methods.plug_and_play import PlugAndPlay
 from ..methods.prompt_to_prompt import PromptToPrompt
+from ..methods.shared.blend import LATE
+from ..methods.shared.losses import LOSSES
 from ..model.backbone import Backbone
 from ..settings import change
 from ..task import Task

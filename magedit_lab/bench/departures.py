@@ -10,9 +10,9 @@ from .. import scenes
 from ..inversion.base import Inversion, Path, Progress
 from ..inversion.table import invert
 from ..loop import edit
-from ..methods.blend import LATE
 from ..methods.mag_edit import MagEdit
 from ..methods.prompt_to_prompt import PromptToPrompt
+from ..methods.shared.blend import LATE
 from ..model.backbone import Backbone, Latent
 from ..task import Task
 from . import demo, metrics

@@ -12,14 +12,14 @@ from .. import files, pictures, plots
 from ..inversion.base import Path as Route
 from ..inversion.table import ALL_INVERSIONS, invert
 from ..methods.base import Method
-from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
+from ..methods.shared.losses import LOSSES
 from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..prompts import words
 from ..settings import Field, change, parsed, table
-from ..task import Task
+from ..task import Frame, Task
 from ..trace.trace import Trace, run
 from .common import NEEDED, Bar, claim, command, inversion, model, model_options, report
 
@@ -74,11 +74,16 @@ def edit(arguments: argparse.Namespace) -> None:
         path = invert(net, small, inverted, bar)
     with Bar("edit") as bar:
         trace = _run(net, small, path, method, bar, arguments.out / "trace")
+    report(_write(trace, _pasted(trace, task, frame, method, alpha), arguments.method, arguments.out))
+
+
+def _pasted(trace: Trace, task: Task, frame: Frame, method: Method, alpha: Image.Image | None) -> Image.Image:
+    """The result at the picture's own size, with the transparency that the picture had."""
     assert trace.result is not None  # whole runs have one
     result = frame.paste(task.image, trace.result, task.region if method.keeps_outside else None)
     if alpha:
         result.putalpha(alpha)
-    report(_write(trace, result, arguments.method, arguments.out))
+    return result
 
 
 def _task(arguments: argparse.Namespace) -> Task:

@@ -1,5 +1,7 @@
 """Inversions by name, and the way to call them."""
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as Folder
 from typing import Any
@@ -23,7 +25,7 @@ INVERSIONS: dict[str, Inversion] = {
 }
 
 FLOW_INVERSIONS: dict[str, Inversion] = {"rf-inversion": RFInversion(), "none": Noised()}
-ALL_INVERSIONS = INVERSIONS | FLOW_INVERSIONS
+ALL_INVERSIONS: Mapping[str, Inversion] = ChainMap(INVERSIONS, FLOW_INVERSIONS)  # a view of both
 
 
 def invert(

@@ -10,10 +10,10 @@ from torch import Tensor
 from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now, Nudge
-from . import losses
 from .base import Method, Plan
-from .guidance import attention, guiding, nudge, require_start
 from .plain import Plain
+from .shared import losses
+from .shared.guidance import attention, guiding, nudge, require_start
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now, Nudge
 from ..task import Task
-from . import losses
 from .base import Method, Plan
-from .blend import LATE
-from .guidance import Constraint, attention, guiding, nudge
-from .objective import LossSettings, Objective
 from .prompt_to_prompt import PromptToPrompt
+from .shared import losses
+from .shared.blend import LATE
+from .shared.guidance import Constraint, attention, guiding, nudge
+from .shared.objective import LossSettings, Objective
 
 
 @dataclass(frozen=True)

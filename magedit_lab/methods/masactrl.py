@@ -13,7 +13,7 @@ from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now
 from .base import Plan
-from .blend import Blended, Blends, blend_setting, blended
+from .shared.blend import Blended, Blends, blend_setting, blended
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from ..runs import Run
 from ..settings import setting
 from ..steps import Now, Span
 from .base import Plan
-from .blend import Blended, Blends, LocalBlend, blend_setting, blended
-from .injection import Injection
+from .shared.blend import Blended, Blends, LocalBlend, blend_setting, blended
+from .shared.injection import Injection
 
 
 @dataclass(frozen=True)

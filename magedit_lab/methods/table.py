@@ -1,8 +1,10 @@
 """Editing methods by name; each is a file of its own."""
 
+from collections import ChainMap
+from collections.abc import Mapping
+
 from .attend_and_excite import AttendAndExcite
 from .base import Method
-from .blend import LATE
 from .blended import BlendedLatentDiffusion
 from .boxdiff import BoxDiff
 from .diffedit import DiffEdit
@@ -15,6 +17,7 @@ from .plain import Plain
 from .plug_and_play import PlugAndPlay
 from .prompt_to_prompt import PromptToPrompt
 from .rf_edit import RFEdit
+from .shared.blend import LATE
 
 METHODS: dict[str, Method] = {
     "plain": Plain(),
@@ -37,4 +40,4 @@ METHODS: dict[str, Method] = {
 }
 
 FLOW_METHODS: dict[str, Method] = {"flowedit": FlowEdit(), "rf-edit": RFEdit()}  # refused by models of diffusion
-ALL_METHODS = METHODS | FLOW_METHODS
+ALL_METHODS: Mapping[str, Method] = ChainMap(METHODS, FLOW_METHODS)  # a view of both, so that a new entry is in it

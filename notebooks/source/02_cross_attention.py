@@ -113,7 +113,7 @@ print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 # If attention *causes* what is painted, then a larger map should paint more of its word. Multiply the edit word's
 # column by 5 inside the mask (the row then sums to more than one).
 #
-# **In code** (`methods/injection.py`): `scale[:, column] = 1 + (factor - 1) * inside`
+# **In code** (`methods/shared/injection.py`): `scale[:, column] = 1 + (factor - 1) * inside`
 #
 # **Predict:** will the masked object take the colour?
 

@@ -36,9 +36,9 @@ mag.plots.task(task)
 # get?*
 # $\mathcal L_{TR} = \Big(1 - \frac{1}{|\mathcal M|}\sum_{x \in \mathcal M} \frac{\hat A_x^w}{\sum_k \hat A_x^k}\Big)^2$
 #
-# **In code** (`methods/losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
+# **In code** (`methods/shared/losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
 #
-# **In code** (`methods/losses.py`): `return (1 - inside).square().mean()`
+# **In code** (`methods/shared/losses.py`): `return (1 - inside).square().mean()`
 #
 # The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). A loss is a plain
 # function of them. Here is one of the five sites; the loss of a run is the mean of all.
@@ -54,9 +54,9 @@ print(f"token ratio {mag.methods.losses.token_ratio(probs, mask, word):.3f}  (1:
 # **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
 # $\mathcal L_{SR} = \lambda(1 - a) - a$ with $\lambda = 3$ and $a = \sum_{x \in \mathcal M} \hat A_x^w / \sum_x \hat A_x^w$.
 #
-# **In code** (`methods/losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
+# **In code** (`methods/shared/losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
 #
-# **In code** (`methods/losses.py`): `return (lam * (1 - inside) - inside).mean()`
+# **In code** (`methods/shared/losses.py`): `return (lam * (1 - inside) - inside).mean()`
 
 # %%
 print(f"spatial ratio {mag.methods.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
@@ -69,7 +69,7 @@ print(f"spatial ratio {mag.methods.losses.spatial_ratio(probs, mask, word):.3f} 
 # $\sigma_t$, the ratio of noise to signal:
 # $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla_{z^*_t}\mathcal L$.
 #
-# **In code** (`methods/guidance.py`): `update = mask * size * gradient`
+# **In code** (`methods/shared/guidance.py`): `update = mask * size * gradient`
 #
 # **Predict:** is the gradient outside the mask zero? The loss reads nothing there.
 

@@ -147,7 +147,7 @@ mag.plots.comparison(by_loss)
 # of that name). Its word's loss is subtracted, so the nudges lower that word's attention.
 # $\mathcal L_{total} = \lambda_p\,\mathcal L - \lambda_{ng}\,\mathcal L_{ng}$
 #
-# **In code** (`methods/losses.py`): `return lambda_p * positive - lambda_ng * negative`
+# **In code** (`methods/shared/losses.py`): `return lambda_p * positive - lambda_ng * negative`
 
 # %%
 scene, new = mag.bench.demo.complex_scene(demo.seed), task.words[0]
@@ -178,7 +178,7 @@ print({name: round(error(trace.result), 3) for name, trace in pushed.items()})
 # Each word $i$ has its own loss $\mathcal L^i$, and weights $\lambda_i$ that sum to 1 share out the nudge.
 # $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla \sum_i \lambda_i \mathcal L^i$
 #
-# **In code** (`methods/losses.py`): `return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()`
+# **In code** (`methods/shared/losses.py`): `return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()`
 #
 # **Predict:** with weights 1 and 0, does the second word still come true?
 

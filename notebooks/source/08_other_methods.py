@@ -143,9 +143,9 @@ mag.plots.comparison(guided)
 # map and $a$ the share inside: $\mathcal L = 1 - \max m$ (Attend-and-Excite), $(1 - a)^2$ (layout guidance),
 # $\lVert \hat A^* - A \rVert^2$ (pix2pix-zero).
 #
-# **In code** (`methods/losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
+# **In code** (`methods/shared/losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
 #
-# **In code** (`methods/losses.py`):
+# **In code** (`methods/shared/losses.py`):
 # `return torch.stack([(1 - share_inside(probs, mask, [token])).square().mean() for token in word]).mean()`
 #
 # **Predict:** which of the four know nothing of the mask?

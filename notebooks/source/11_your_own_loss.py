@@ -15,7 +15,7 @@ from dataclasses import replace
 from magedit_lab.course.start import start
 from magedit_lab.course.exercises import check_entry, check_loss
 from magedit_lab.bench import leaderboard
-from magedit_lab.methods import losses
+from magedit_lab.methods.shared import losses
 import magedit_lab as mag
 import torch
 
@@ -34,7 +34,7 @@ demo = mag.bench.demo.Demo()
 #
 # It returns one number, as a tensor that gradients can flow through. Less must mean better.
 #
-# **In code** (`methods/losses.py`): `found = loss(probs, mask, word)`
+# **In code** (`methods/shared/losses.py`): `found = loss(probs, mask, word)`
 #
 # Here is a small map to try things on. The word has 2 % of the attention outside the mask, and inside as much as we
 # say.

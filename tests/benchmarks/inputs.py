@@ -32,7 +32,7 @@ def task(image: object, mask: object) -> mag.Task:
 def by_cli(image: Path, mask: Path) -> mag.Task:
     said = ["--source", PROMPTS[0], "--target", PROMPTS[1], "--words", PROMPTS[2]]
     given = ["edit", "--image", str(image), "--mask", str(mask), *said, "--out", "nowhere"]
-    return edit._task(cli._parser().parse_args(given))
+    return edit._task(cli._parser(given).parse_args(given))
 
 
 def by_dataset(image: Path, mask: Path) -> mag.Task:

@@ -11,8 +11,8 @@ from magedit_lab.course.exercises.other_methods import reads_mask
 
 import magedit_lab as mag
 from magedit_lab.masks.raster import to_cells
-from magedit_lab.methods import losses
 from magedit_lab.methods.masactrl import MasaCtrl
+from magedit_lab.methods.shared import losses
 
 SEED = 3
 

@@ -249,12 +249,13 @@ def test_the_command_line_gives_the_transparency_back(net, tmp_path):
     drawn.write(tmp_path)
     said = [a for pair in zip(("--source", "--target", "--words"), inputs.PROMPTS, strict=True) for a in pair]
     paths = ["--image", str(tmp_path / "alpha.png"), "--mask", str(tmp_path / "mask-grey.png"), "--out", str(tmp_path)]
-    wanted = edit._task(cli._parser().parse_args(["edit", *paths, *said]))
+    wanted = edit._task(cli._parser(["edit"]).parse_args(["edit", *paths, *said]))
     small, frame = wanted.fit(32, 32)
     trace = mag.Trace(small, mag.Keep())
     trace.result = Image.new("RGB", (32, 32), "red")
     alpha = pictures.read(tmp_path / "alpha.png").alpha
-    (path, words), *_ = edit._write(trace, wanted, frame, "p2p+mask", tmp_path / "out", alpha)
+    result = edit._pasted(trace, wanted, frame, mag.METHODS["p2p+mask"], alpha)
+    (path, words), *_ = edit._write(trace, result, "p2p+mask", tmp_path / "out")
     with Image.open(path) as result:
         assert result.mode == "RGBA"
         assert np.array_equal(np.asarray(result)[..., 3], drawn.ALPHA)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from magedit_lab.methods import losses
+from magedit_lab.methods.shared import losses
 
 HEADS, PIXELS, TOKENS = 2, 9, 5
 

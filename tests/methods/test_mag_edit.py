@@ -7,7 +7,7 @@ from literal import Literal
 
 import magedit_lab as mag
 from magedit_lab.masks.raster import to_cells
-from magedit_lab.methods import losses
+from magedit_lab.methods.shared import losses
 
 SETTINGS = {
     "token_ratio": mag.MagEdit(iterations=3, step_size=2.5),

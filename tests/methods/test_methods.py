@@ -11,7 +11,6 @@ from diffusers.pipelines.deprecated.stable_diffusion_attend_and_excite import (
 
 import magedit_lab as mag
 from magedit_lab import masks
-from magedit_lab.methods import losses
 from magedit_lab.methods.attend_and_excite import AttendAndExcite
 from magedit_lab.methods.blended import BlendedLatentDiffusion
 from magedit_lab.methods.boxdiff import BoxDiff
@@ -20,6 +19,7 @@ from magedit_lab.methods.layout_guidance import LayoutGuidance
 from magedit_lab.methods.masactrl import MasaCtrl
 from magedit_lab.methods.pix2pix_zero import Pix2PixZero
 from magedit_lab.methods.plug_and_play import PlugAndPlay
+from magedit_lab.methods.shared import losses
 from magedit_lab.model.hooks import chain, count_forwards, recorder
 
 INVERSIONS = {

@@ -10,7 +10,7 @@ from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from families import NAMES, PIPES, SIDE, SOURCE, T5_TOKENS, TARGET, backbone, flux_pipe, sd3_pipe, sdxl_pipe, task
 
 import magedit_lab as mag
-from magedit_lab.methods import losses
+from magedit_lab.methods.shared import losses
 from magedit_lab.model import joint
 from magedit_lab.model.hooks import Listen, recorder
 

@@ -7,11 +7,11 @@ import torch
 
 import magedit_lab as mag
 from magedit_lab.bench import departures
-from magedit_lab.methods import losses
 from magedit_lab.methods.attend_and_excite import AttendAndExcite
 from magedit_lab.methods.boxdiff import BoxDiff
 from magedit_lab.methods.layout_guidance import LayoutGuidance
 from magedit_lab.methods.plug_and_play import PlugAndPlay
+from magedit_lab.methods.shared import losses
 from magedit_lab.steps import Now, Step
 
 

@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler
 from ledger import DEPARTURES, LEDGER, OURS, OWN_COLUMNS, WORDS, clip_tokenizer
 
 from magedit_lab.bench import metrics
-from magedit_lab.methods import losses
+from magedit_lab.methods.shared import losses
 from magedit_lab.model.schedule import Schedule
 from magedit_lab.prompts import alignment, words
 

@@ -9,7 +9,7 @@ from literal import OURS, PUBLISHED, Literal
 
 import magedit_lab as mag
 from magedit_lab.masks.raster import to_cells
-from magedit_lab.methods.blend import LATE
+from magedit_lab.methods.shared.blend import LATE
 
 SOURCE = "a ball, a ball and a yellow box on a wooden table"
 TARGET = "a big yellow ball, a ball and a yellow box on a wooden table"

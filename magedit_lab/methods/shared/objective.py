@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..runs import Run
-from ..steps import Maps
+from ...runs import Run
+from ...steps import Maps
+from ..base import Plan
 from . import losses
-from .base import Plan
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..model.hooks import chain, recorder
-from ..model.text import Text
-from ..prompts import alignment
-from ..runs import Run
-from ..steps import Maps, Now, Nudge
-from .base import Plan
+from ...model.hooks import chain, recorder
+from ...model.text import Text
+from ...prompts import alignment
+from ...runs import Run
+from ...steps import Maps, Now, Nudge
+from ..base import Plan
 
 Constraint = Callable[[Now], tuple[Tensor, Mapping[str, Tensor], Maps]]
 

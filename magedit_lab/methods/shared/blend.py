@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..masks.raster import dilate
-from ..model.backbone import Latent
-from ..runs import Run
-from ..settings import Settings, setting
-from ..steps import Maps, Now, Step
-from .base import Method, Plan
+from ...masks.raster import dilate
+from ...model.backbone import Latent
+from ...runs import Run
+from ...settings import Settings, setting
+from ...steps import Maps, Now, Step
+from ..base import Method, Plan
 
 Blend = Callable[[Now, Step], Latent]
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..model.attention import Site
-from ..model.hooks import Hook, Replace
-from ..runs import Run
-from ..steps import Maps, Now, Span
+from ...model.attention import Site
+from ...model.hooks import Hook, Replace
+from ...runs import Run
+from ...steps import Maps, Now, Span
 
 
 class Injection:
