@@ -94,9 +94,9 @@ mag.plots.pictures(shown, "The scene with more and more noise")
 # **Predict:** at t = 999 you saw nothing but noise. What can it foresee there?
 
 # %%
-text = net.embed(scene.caption(drop=0.0))
+text, to_x0 = net.embed(scene.caption(drop=0.0)), mag.model.schedule.to_x0
 with torch.no_grad():
-    guesses = {t: mag.model.schedule.to_x0(zt, net.predict(zt, t, text), net.level(t)) for t, zt in noisy.items()}
+    guesses = {t: to_x0(zt, net.predict(zt, t, text), net.level(t)) for t, zt in noisy.items()}
 shown = {f"t = {t}": net.decode(guess) for t, guess in guesses.items()}
 mag.plots.pictures(shown, "The picture that the U-Net foresees")
 

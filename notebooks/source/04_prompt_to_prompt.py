@@ -152,7 +152,8 @@ outside = None  # your turn
 
 # %% tags=["solution"]
 def background(trace):
-    return mag.bench.metrics.background(trace.task.image, trace.result, trace.task.region.numpy())["psnr"]
+    task = trace.task
+    return mag.bench.metrics.background(task.image, trace.result, task.region.numpy())["psnr"]
 
 outside = [background(runs[name]) for name in ("P2P", "blend by mask")]
 

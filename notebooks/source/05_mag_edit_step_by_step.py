@@ -59,7 +59,8 @@ print(f"token ratio {mag.methods.losses.token_ratio(probs, mask, word):.3f}  (1:
 # **In code** (`methods/shared/losses.py`): `return (lam * (1 - inside) - inside).mean()`
 
 # %%
-print(f"spatial ratio {mag.methods.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
+ratio = mag.methods.losses.spatial_ratio(probs, mask, word)
+print(f"spatial ratio {ratio:.3f}  (3: nothing inside, -1: all)")
 
 # %% [markdown]
 # ## 2 · The gradient

@@ -72,9 +72,9 @@ print(f"{len(guided)} guided sites of {size}; the model predicts {net.schedule.p
 
 # %%
 out = Path(tempfile.mkdtemp(prefix="own-photo-"))
-demo = mag.bench.demo.Demo()
+demo, seed = mag.bench.demo.Demo(), mag.bench.demo.Demo().seed + 2
 if PHOTO is None:
-    scene, simple = mag.bench.demo.complex_scene(demo.seed + 2), mag.bench.demo.complex_task(demo.seed + 2)
+    scene, simple = mag.bench.demo.complex_scene(seed), mag.bench.demo.complex_task(seed)
     picture, masks = mag.scenes.render(scene, 384)
     chosen = masks[[bool((m == simple.mask).all()) for m in scene.masks].index(True)]
     PHOTO, MASK = out / "photo.png", out / "mask.png"
