@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 
 from .attention import Site
-
-if TYPE_CHECKING:
-    from .family import Family
+from .family import Family
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Layout:
 
 
 @torch.no_grad()
-def measure(family: "Family", height: int, width: int) -> Layout:
+def measure(family: Family, height: int, width: int) -> Layout:
     """The layout for latents of this size, read off a twin without weights (on torch's meta device), so that the model
     itself is not run and gets no hooks."""
     with torch.device("meta"):
