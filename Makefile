@@ -6,7 +6,7 @@ SPEED ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help recipes speed e2e demo test notebooks site slides check format lab train clean
+.PHONY: help inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -14,17 +14,27 @@ help:
 	@echo "make notebooks  run the notebooks anew, from notebooks/source"
 	@echo "make site   the notebooks as web pages that need no network and no kernel: out/site/index.html"
 	@echo "make slides the notebooks as slides: out/slides"
+	@echo "make docs   guides, reference and those pages as one site: out/docs/index.html"
 	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
-	@echo "make check  formatting, lint and types"
+	@echo "make check  formatting, lint and types; of the scripts too, where there is npm"
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
+	@echo "make inputs pictures and masks of all kinds through every reader: docs/inputs.md"
 	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
-	@echo "make train  train a smaller model on the CPU (hours on two cores; resumes)"
+	@echo "make train  train the room's models on the CPU (about 20 hours of two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
+node_modules/installed: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
 	touch $@
 
 demo: .venv/installed
@@ -46,6 +56,11 @@ notebooks: .venv/installed
 site: .venv/installed
 	$(BIN)/python -m notebooks.site
 
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+	$(BIN)/python -m notebooks.site --out out/docs/gallery
+	$(BIN)/python docs/site/check.py
+
 slides: .venv/installed
 	$(BIN)/python -m notebooks.site slides
 
@@ -53,10 +68,17 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory scripts; \
+	else echo "no npm on this machine: the scripts' format and lint were left out"; fi
+
+scripts: node_modules/installed
+	node_modules/.bin/biome check --error-on-warnings .
 
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory node_modules/installed && \
+	node_modules/.bin/biome check --write .; fi
 
 lab: .venv/installed
 	$(BIN)/jupyter lab
@@ -67,8 +89,11 @@ train: .venv/installed
 speed: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
 
+inputs: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.inputs
+
 recipes: .venv/installed
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/recipes.py $(RECIPES)
 
 clean:
-	rm -rf .venv build out *.egg-info
+	rm -rf .venv node_modules build out *.egg-info

@@ -3,6 +3,7 @@ from . import inversion as inversion
 from . import masks as masks
 from . import methods as methods
 from . import model as model
+from . import pictures as pictures
 from . import plots as plots
 from . import prompts as prompts
 from . import scenes as scenes
@@ -39,3 +40,5 @@ from .task import Task as Task
 from .trace.record import Keep as Keep
 from .trace.trace import Trace as Trace
 from .trace.trace import run as run
+
+__version__: str

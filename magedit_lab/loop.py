@@ -33,8 +33,8 @@ def edit(
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
-    run = Run(net, task, path)
     chosen = named(ALL_METHODS, method, "method")
+    run = chosen.read(Run(net, task, path))
     plan = chosen.bind(run)
     if chosen.runs_itself:
         for step in chosen.own_steps(run, listen or {}):

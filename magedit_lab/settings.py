@@ -3,30 +3,59 @@
 Forms, `--help`, the tables in docs/ and checks of values are read from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 S = TypeVar("S")
+WIDEST = 160  # characters of a repr; `described` has all
 
 
 def setting(
-    default: Any = MISSING, help: str = "", *, choices: Sequence[Any] = (), least: float | int | None = None,
+    default: Any = MISSING, help: str = "", *, choices: Collection[Any] = (), least: float | int | None = None,
     most: float | int | None = None, factory: Any = MISSING, kw_only: bool = False,
 ) -> Any:  # fmt: skip
     """A dataclass field with its help in one line, what it may be (`choices`), and its range, both ends included."""
-    facts = {"help": help, "choices": tuple(choices), "least": least, "most": most}
+    facts = {"help": help, "choices": choices, "least": least, "most": most}
     usual: dict[str, Any] = {"default": default} if factory is MISSING else {"default_factory": factory}
     return field(**usual, metadata=facts, kw_only=kw_only)
 
 
 class Settings:
     """A base of frozen dataclasses whose fields are made by `setting`: values outside of a field's choices or range
-    raise ValueError in one line."""
+    raise ValueError in one line.
+
+    The repr has the settings that differ from the defaults; `table` lists all of them, `described` is one text.
+
+    >>> mag.MagEdit(iterations=3)
+    MagEdit(iterations=3)
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__repr__" not in cls.__dict__:  # before `dataclass` looks, which would write one of all fields
+            cls.__repr__ = Settings.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        known = [(f.name, getattr(self, f.name), _default(f)) for f in fields(self)]  # type: ignore[arg-type]
+        text = ", ".join(f"{name}={value!r}" for name, value, default in known if value != default)
+        return f"{type(self).__name__}({text if len(text) <= WIDEST else text[: WIDEST - 1] + '…'})"
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
             _require(f.name, getattr(self, f.name), f.metadata)
+
+
+def _default(f: Any) -> Any:
+    return f.default if f.default_factory is MISSING else f.default_factory()
+
+
+def described(settings: Any) -> str:
+    """Every setting with its value, those of settings within settings too: what a benchmark's rows are bound to."""
+    if not is_dataclass(settings):
+        return repr(settings)
+    values = [f"{f.name}={described(getattr(settings, f.name))}" for f in fields(settings)]
+    return f"{type(settings).__name__}({', '.join(values)})"
 
 
 def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:
@@ -43,8 +72,8 @@ def _require(name: str, value: Any, facts: Mapping[str, Any]) -> None:
 def _require_range(name: str, value: float | int, least: float | int | None, most: float | int | None) -> None:
     low, high = (-float("inf") if least is None else least), (float("inf") if most is None else most)
     if not low <= value <= high or value in (float("inf"), -float("inf")):
-        between = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "finite"
-        raise ValueError(f"expected {name} of {between}, got {value:g}")
+        bounds = f"{low:g} to {high:g}" if most is not None else f"{low:g} or more" if least is not None else "any size"
+        raise ValueError(f"expected {name} of {bounds}{' and finite' * (abs(value) == float('inf'))}, got {value:g}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +94,9 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
     """Every number, switch and choice of a dataclass, those of dataclasses within it under `outer.inner`.
 
     What is none of these (a dict of words, a list of thresholds) stays as it is and is left out.
+
+    >>> [row.name for row in mag.settings.table(mag.MaskBlend())]
+    ['start', 'grow']
     """
     rows: list[Field] = []
     for f in fields(settings):
@@ -73,11 +105,11 @@ def table(settings: Any, prefix: str = "") -> list[Field]:
             rows += table(value, f"{name}.")
         elif kind := _kind(value, str(f.type), f.metadata.get("choices", ())):
             facts = {key: f.metadata[key] for key in ("choices", "least", "most", "help") if key in f.metadata}
-            rows.append(Field(name, value, kind, **facts))
+            rows.append(Field(name, value, kind, **facts | {"choices": tuple(facts.get("choices", ()))}))
     return rows
 
 
-def _kind(value: Any, declared: str, choices: Sequence[Any]) -> str:
+def _kind(value: Any, declared: str, choices: Collection[Any]) -> str:
     if choices:
         return "choice" if value in choices else ""
     if isinstance(value, bool):
@@ -93,6 +125,12 @@ def change(settings: S, values: Mapping[str, Any]) -> S:
     """The same settings with other values, by the names of `table`.
 
     Raises ValueError in one line for an unknown name, a value of another kind, and what the dataclasses refuse.
+
+    >>> mag.settings.change(mag.MagEdit(), {"iterations": 3, "base.self_replace": 0.2})
+    MagEdit(base=PromptToPrompt(self_replace=0.2, blend=MaskBlend(start=0.7, grow=1)), iterations=3)
+    >>> mag.settings.change(mag.MagEdit(), {"iterations": 1.5})
+    Traceback (most recent call last):
+    ValueError: expected a whole number for iterations, got 1.5; round it
     """
     known = {row.name: row for row in table(settings)}
     if strange := values.keys() - known.keys():

@@ -1,8 +1,11 @@
 """What is to be edited: picture, mask, prompts, and the words that matter."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +13,9 @@ from jaxtyping import Float
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from . import pictures
 from .masks.raster import as_mask, union
-from .prompts import words as w
-
-Mask = Image.Image | np.ndarray | Tensor
+from .prompts import checks
 
 
 @dataclass(frozen=True)
@@ -24,37 +26,47 @@ class Goal:
     mask: Float[Tensor, "h w"]
     weight: float
 
+    def __repr__(self) -> str:
+        return f"Goal({shorten(self.word, 40)!r}, {self.mask.mean():.1%} of the picture, weight {self.weight:.3g})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Task:
     """An edit, checked: `words` of the target prompt shall come true where the mask is.
 
-    image: a picture; it is turned to RGB.
-    mask: height x width of the image, in 0-1; or one for each word.
+    image: a picture, or its path, bytes or array, as `pictures.read` takes it: upright, in sRGB; what is transparent
+        counts as white, with a warning.
+    mask: height x width of the image, in 0-1, or its path or picture; or one for each word.
     words: an edit word or phrase of the target prompt, or several.
     weights: the lambdas of Eq. 5, one for each word, summing to 1; equal by default.
     negative, negative_words: the prompt of Eq. 3 that describes what is to fade, and its words.
     Raises ValueError in one line for all that does not fit together.
     """
 
-    image: Image.Image
-    mask: Mask | Sequence[Mask]
+    image: pictures.Given
+    mask: pictures.Given
     source: str
     target: str
-    words: str | Sequence[str]
+    words: Any  # a text or several, a tuple of them once it is checked
     weights: Sequence[float] | None = None
     negative: str | None = None
     negative_words: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.image, Image.Image):
-            raise ValueError(f"expected a PIL image, got {type(self.image).__name__}; use PIL.Image.fromarray or .open")
-        object.__setattr__(self, "image", self.image.convert("RGB"))
+        read = pictures.read(self.image)
+        if read.note:
+            warnings.warn(read.note, stacklevel=3)
+        object.__setattr__(self, "image", read.rgb)
+        _require_texts(self.source, self.target, self.negative)
         object.__setattr__(self, "words", _several(self.words))
         object.__setattr__(self, "negative_words", _several(self.negative_words))
-        if wrong := refusals(self.target, self.words, self.negative, self.negative_words):
+        if wrong := checks.word_refusals(self.target, self.words, self.negative, self.negative_words):
             raise ValueError(wrong[0])
         _ = self.goals
+
+    def __repr__(self) -> str:
+        source, target, words = (shorten(x, 48) for x in (self.source, self.target, ", ".join(self.words)))
+        return f"Task({source!r} to {target!r}, words={words}, {self.image.width}x{self.image.height})"
 
     @cached_property
     def goals(self) -> tuple[Goal, ...]:
@@ -78,7 +90,7 @@ class Task:
                 )
         return tuple(Goal(*g) for g in zip(self.words, masks, weights, strict=True))
 
-    @property
+    @cached_property
     def region(self) -> Float[Tensor, "h w"]:
         """All masks together, in 0-1; overlaps count once."""
         return union([g.mask for g in self.goals])
@@ -92,20 +104,6 @@ class Task:
         frame = Frame.around(self.region, width, height)
         masks = tuple(frame.cut_mask(g.mask, width, height) for g in self.goals)
         return replace(self, image=frame.cut(self.image, width, height), mask=masks), frame
-
-
-def refusals(
-    target: str, words: Sequence[str], negative: str | None = None, negative_words: Sequence[str] = ()
-) -> list[str]:
-    """All that Task refuses in its prompts and words, a line each."""
-    found = [] if words else ["expected at least one edit word, got none; name a word of the target prompt"]
-    if twice := [word for word in dict.fromkeys(words) if list(words).count(word) > 1]:
-        found.append(f"expected each edit word once, got {twice[0]!r} twice; join its masks into one")
-    found += [line for word in words for line in w.complaint(w.require, target, word)]
-    if (negative is None) != (not negative_words):
-        found.append("expected a negative prompt and its words together, got one of the two")
-    away = [w.complaint(w.require, negative or "", word, "negative") for word in negative_words]
-    return [*found, *(line for lines in away for line in lines)]
 
 
 @dataclass(frozen=True)
@@ -165,5 +163,14 @@ def _placed(middle: float, length: int, room: int) -> int:
     return min(max(round(middle - length / 2), 0), room - length)
 
 
-def _several(words: str | Sequence[str]) -> tuple[str, ...]:
-    return (words,) if isinstance(words, str) else tuple(words)
+def _several(words: object) -> tuple[str, ...]:
+    found = (words,) if isinstance(words, str) else words
+    if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
+        raise ValueError(f"expected edit words as texts, got {found!r:.60}; name a word of the target prompt")
+    return tuple(found)
+
+
+def _require_texts(source: object, target: object, negative: object) -> None:
+    for name, prompt in {"source": source, "target": target, "negative": "" if negative is None else negative}.items():
+        if not isinstance(prompt, str):
+            raise ValueError(f"expected a text as {name} prompt, got {type(prompt).__name__}; say what is to be seen")

@@ -1,6 +1,8 @@
 """Small models of Stable Diffusion's own classes, with random weights."""
 
 import copy
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import magedit_lab as mag
 from magedit_lab import training
 from magedit_lab.bench import judges as judging
 from magedit_lab.training.clip import new_clip, new_processor
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # scripts that have tests of their own
 
 SOURCE = "a ball, a ball and a box on a wooden table"
 TARGET = "a yellow ball, a ball and a box on a wooden table"

@@ -3,16 +3,19 @@
 Written on diffusers' U-Net alone: the source and the target are run anew in every iteration, whole, and the attention
 maps are taken and put in by a processor of its own. Facts on what the released code computes: per head, all columns,
 square, delta = 2.5 sigma_t, blending in the last 15 of 50 steps with a mask grown by one cell.
+
+Mask cells, timesteps, padding and the words' columns are arguments (`Form`), in the published form and in ours; none is
+taken from the library.
 """
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 
-from magedit_lab.masks.raster import to_cells
 from magedit_lab.model.attention import guided
-from magedit_lab.prompts import words
 
 
 class Attention:
@@ -36,9 +39,46 @@ class Attention:
         return process
 
 
-def refined(tokenizer, source, target):
+def sampled(mask, height, width):
+    """1 where the first pixel of a cell is anything but 0."""
+    h, w = mask.shape
+    rows = [[float(mask[y * h // height, x * w // width] != 0) for x in range(width)] for y in range(height)]
+    return torch.tensor(rows)
+
+
+def covered(mask, height, width):
+    """1 where a cell is covered by half, or covered most; for cells of whole pixels."""
+    down, across = mask.shape[0] // height, mask.shape[1] // width
+    share = torch.tensor([
+        [mask[y * down : (y + 1) * down, x * across : (x + 1) * across].mean() for x in range(width)]
+        for y in range(height)
+    ])  # fmt: skip
+    return (share >= min(0.5, share.max().item())).float()
+
+
+def leading(steps, offset):
+    """Timesteps as diffusers' DDIM spaces them."""
+    return tuple(i * (1000 // steps) + offset for i in range(steps - 1, -1, -1))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the published code and ours do in another way: mask cells, which source column a padding column j takes,
+    given the prompts' lengths, and of a word that stands twice all occurrences or the new one. times: of a run."""
+
+    cells: Callable
+    padding: Callable
+    every: bool
+    times: Callable = lambda steps: leading(steps, 1)
+
+
+PUBLISHED = Form(sampled, lambda j, source, target: j, True)
+OURS = Form(covered, lambda j, source, target: j - target + source, False)
+
+
+def refined(tokenizer, source, target, padding):
     """For each column of the target the source's column that it repeats, or -1: a longest common subsequence that
-    takes the earliest; padding by its distance from the end token."""
+    takes the earliest; padding as `Form.padding` has it."""
     a, b = (tuple(tokenizer(prompt).input_ids) for prompt in (source, target))
 
     @cache
@@ -49,29 +89,36 @@ def refined(tokenizer, source, target):
         return max(shorter + [(*pairs(i - 1, j - 1), (i - 1, j - 1))] * (a[i - 1] == b[j - 1]), key=len)
 
     found, most = {j: i for i, j in pairs(len(a), len(b))}, tokenizer.model_max_length
-    return [found.get(j, -1) if j < len(b) else min(j - len(b) + len(a), most - 1) for j in range(most)]
+    return [found.get(j, -1) if j < len(b) else min(padding(j, len(a), len(b)), most - 1) for j in range(most)]
+
+
+def columns(tokenizer, prompt, word):
+    """Of a word that is one token, between the start and the end token."""
+    (token,) = tokenizer(word).input_ids[1:-1]
+    return [j for j, other in enumerate(tokenizer(prompt).input_ids) if other == token]
 
 
 class Literal:
     def __init__(
-        self, unet, alphas, final, path, target_text, mapper, word, common, mask16, mask64, prediction, settings
+        self, unet, alphas, final, path, times, target_text, mapper, word, common, mask16, mask64, prediction, settings
     ):
         self.__dict__.update(locals())
         self.attention = Attention(unet)
 
     @classmethod
-    def of(cls, net, task, path, settings):
-        """For a task with one added word, on a copy of the library's U-Net."""
+    def of(cls, net, task, path, settings, form=OURS):
+        """For a task with one added word of one token, on a copy of the library's U-Net."""
         z, tokenizer = path.latents[:1], net.tokenizer
         site = guided(net.sites(z))[0]
-        (word,) = words.positions(tokenizer, task.target, task.words[0])
+        mapper = refined(tokenizer, task.source, task.target, form.padding)
+        word = [j for j in columns(tokenizer, task.target, task.words[0]) if form.every or mapper[j] < 0]
         end = len(tokenizer(task.target).input_ids) - 1
         return cls(
             copy.deepcopy(net.denoiser).requires_grad_(False), net.schedule.alphas, net.schedule.final_alpha, path,
-            net.embed(task.target).embedding,
-            refined(tokenizer, task.source, task.target), word,
-            [k for k in range(1, end) if k != word], to_cells(task.region, site.height, site.width).flatten().to(z),
-            to_cells(task.region, *z.shape[2:]).to(z), net.schedule.prediction, settings,
+            form.times(len(path.times)), net.embed(task.target).embedding, mapper, word,
+            [j for j in range(1, end) if mapper[j] >= 0],
+            form.cells(task.region, site.height, site.width).flatten().to(z),
+            form.cells(task.region, *z.shape[2:]).to(z), net.schedule.prediction, settings,
         )  # fmt: skip
 
     def eps(self, z, t, text, inject=None):
@@ -82,7 +129,7 @@ class Literal:
 
     def inject(self, i, source_maps):
         """Refinement: common tokens take the source's columns in the first .8, self attention in the first .5."""
-        steps = len(self.path.times)
+        steps = len(self.times)
 
         def replace(name, probs):
             if "attn2" in name and i < int(0.8 * (steps + 1)):
@@ -98,26 +145,28 @@ class Literal:
         sites = [p for n, p in maps.items() if "attn2" in n and p.shape[1] == len(self.mask16) and "mid" not in n]
         if self.settings == "paper":
             p = torch.stack([s.mean(0) for s in sites]).mean(0)
-            edit, rest = p[:, self.word], sum(p[:, j] for j in self.common)
+            (word,) = self.word
+            edit, rest = p[:, word], sum(p[:, j] for j in self.common)
             return (1 - (self.mask16 * edit / (edit + rest)).sum() / self.mask16.sum()) ** 2
         found = []
         for p in sites:
             for head in p:
-                edit = head[:, self.word]
+                edit = sum(head[:, j] for j in self.word)
                 if self.settings == "spatial_ratio":
                     inside = (self.mask16 * edit).sum() / edit.sum()
                     found.append(3 * (1 - inside) - inside)
                 else:
+                    edit = edit / len(self.word)
                     found.append((1 - (self.mask16 * edit / head.sum(-1)).sum() / self.mask16.sum()) ** 2)
         return sum(found) / len(found)
 
     def run(self, iterations, step_size):
-        steps, g = len(self.path.times), self.path.guidance_scale
+        steps, g = len(self.times), self.path.guidance_scale
         source = target = self.path.latents[:1]
         losses, latents = [], []
-        for i, t in enumerate(self.path.times):
+        for i, t in enumerate(self.times):
             a = self.alphas[t]
-            b = self.alphas[self.path.times[i + 1]] if i + 1 < steps else self.final
+            b = self.alphas[self.times[i + 1]] if i + 1 < steps else self.final
             for _ in range(iterations if i < steps // 2 else 0):
                 _, source_maps = self.eps(source, t, self.path.cond.embedding)
                 z = target.clone().requires_grad_(True)
@@ -133,7 +182,7 @@ class Literal:
                 target_eps, _ = self.eps(target, t, self.target_text, self.inject(i, source_maps))
                 source = self.step(source, self.eps(source, t, uncond)[0], source_eps, g, a, b)
                 target = self.step(target, self.eps(target, t, uncond)[0], target_eps, g, a, b)
-            first = round((0.2 if self.settings == "paper" else 0.7) * steps)
+            first = int((0.2 if self.settings == "paper" else 0.7) * steps)
             if i >= first:
                 mask = self.mask64 if self.settings == "paper" else grown(self.mask64)
                 target = source + mask * (target - source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magedit_lab import METHODS, inversion
+from magedit_lab import METHODS, cli, inversion
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -16,10 +16,18 @@ each = pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
 def test_the_page_of_methods_has_each_name_and_file():
     text = (ROOT / "docs" / "methods.md").read_text()
     assert {name for name in re.findall(r"`([\w+-]+)`", text) if name in METHODS} == set(METHODS)
-    files = {p.name for p in (ROOT / "magedit_lab/methods").glob("*.py")} - {"__init__.py", "guidance.py", "aim.py"}
+    files = {p.name for p in (ROOT / "magedit_lab/methods").glob("*.py")} - {"__init__.py"}
     assert {name for name in re.findall(r"`(\w+\.py)`", text)} == files
     for name in re.findall(r"^\| [^|]+ \| `(\w+)` \|[^|`]*(?:20\d\d)", text.split("## Inversions")[1], re.MULTILINE):
         assert hasattr(inversion, name), name
+
+
+def test_the_table_of_methods_is_the_one_that_the_command_line_prints(capsys):
+    assert cli.main(["methods", "--markdown"]) == 0
+    text = (ROOT / "docs" / "methods.md").read_text()
+    assert (
+        capsys.readouterr().out == re.search(r"<!-- methods: begin -->\n(.*?)<!-- methods: end -->", text, re.DOTALL)[1]
+    )
 
 
 @each

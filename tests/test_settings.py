@@ -65,7 +65,21 @@ def test_the_form_has_every_setting_that_is_a_text():
             if is_dataclass(value):
                 yield from texts(value)
             elif isinstance(value, str):
-                yield f.name, value
+                yield f.name, value in f.metadata.get("choices", ())
 
     for made in (*mag.METHODS.values(), *mag.INVERSIONS.values()):
-        assert [name for name, value in texts(made) if value not in settings.CHOICES.get(name, ())] == []
+        assert [name for name, known in texts(made) if not known] == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_setting_of_the_table_says_what_it_does(name):
+    assert [row.name for row in settings.table(EVERY[name]) if not row.help] == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_value_out_of_range_is_refused_in_one_line(name):
+    for row in settings.table(EVERY[name]):
+        for bound, beyond in ((row.least, -1), (row.most, 1)):
+            if bound is not None:
+                with pytest.raises(ValueError, match=r"^expected [^\n]*got[^\n]*$"):
+                    settings.change(EVERY[name], {row.name: bound + beyond})

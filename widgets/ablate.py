@@ -8,6 +8,7 @@ import numpy as np
 import traitlets
 
 import magedit_lab as mag
+from magedit_lab.settings import named
 
 from .shared import images
 from .shared.esm import CSS, esm
@@ -20,7 +21,8 @@ from .shared.validation import index_within
 class Ablate(Runner):
     """One setting of a method at each of `values`, all runs from one inversion. `run`, `cancel`, `wait`.
 
-    inversion: one of INVERSIONS, made once when the first run is asked for, or a Path that there is already.
+    method: a Method, or a name of METHODS. inversion: an Inversion or a name of INVERSIONS, made once when the first
+        run is asked for, or a Path that there is already.
     setting: iterations, stop_step (tau), step_size (delta), loss, lam, or another of `settings.table(method)`.
     runs: finished traces by value; those that come are added, so that they can be saved, plotted and passed again.
     at: which of the values is shown.
@@ -38,16 +40,18 @@ class Ablate(Runner):
     _running = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def __init__(
-        self, net: mag.Backbone, task: mag.Task, method: mag.Method, inversion: mag.DDIM | mag.NullText | mag.Path,
+        self, net: mag.Backbone, task: mag.Task, method: mag.Method | str, inversion: mag.Inversion | mag.Path | str,
         setting: str = "iterations", values: Sequence[Any] = (0, 5, 15), runs: Mapping[Any, mag.Trace] | None = None,
         keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
+        method = named(mag.METHODS, method, "method")
         self.methods = mag.bench.ablations.varied(method, setting, values)
         self.setting, self.values = setting, list(values)
         if strange := [v for v in runs or () if v not in self.methods]:
             raise ValueError(f"expected runs of {setting} {', '.join(map(str, values))}, got one of {strange[0]!r}")
         self.runs: dict[Any, mag.Trace] = {v: t for v, t in (runs or {}).items() if t.result}
-        self.inversion, self.keep = inversion, keep or mag.Keep(previews=False)
+        known = inversion if isinstance(inversion, mag.Path) else named(mag.INVERSIONS, inversion, "inversion")
+        self.inversion, self.keep = known, keep or mag.Keep(previews=False)
         self._losses: dict[int, list[float]] = {}
         self._finished = lru_cache(None)(self._finished_cell)
         texts = [str(value) for value in self.values]
@@ -123,10 +127,10 @@ class Ablate(Runner):
         with self._one:
             self._running = self.values.index(value)
 
-        def seen(now: mag.Now, nudge: mag.Nudge) -> None:
+        def record(now: mag.Now, nudge: mag.Nudge) -> None:
             self._losses.setdefault(now.i, []).append(nudge.loss)
 
-        for _ in self._steps(job, path, self.methods[value], trace, seen, before, of, f"{self.setting} {value}: "):
+        for _ in self._steps(job, path, self.methods[value], trace, record, before, of, f"{self.setting} {value}: "):
             pass
         with self._one, self.hold_sync():
             self.runs[value], self._running = trace, None
@@ -148,8 +152,8 @@ class Ablate(Runner):
         return {"there": True, **_curve(losses), "scores": mag.bench.scores.spoken(mag.bench.scores.of(trace))}
 
     def _drawn(self, value: Any) -> bytes:
-        found = self.runs.get(value)
-        return images.png(found.result) if found and found.result else b""
+        trace = self.runs.get(value)
+        return images.png(trace.result) if trace and trace.result else b""
 
     # ------------------------------------------------------------ without a browser
 

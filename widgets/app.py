@@ -8,12 +8,14 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
+from magedit_lab import pictures
 from magedit_lab.bench import applications
 from magedit_lab.masks import regions, strokes
 
 from .inside import Inside
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
+from .picture_chooser import PictureChooser
 from .prompt_editor import PromptEditor
 from .shared.base import Still
 
@@ -54,8 +56,8 @@ class App(Still, ipywidgets.VBox):
         self._line.add_class("magrefused")
         super().__init__([self._chooser(), self._line, self.inside])
         self.add_class("magapp")
-        self.editor.observe(self._told(self._offer), "words")
-        self.live.observe(self._told(self._ended), "state")
+        self.editor.observe(self._reporting(self._offer), "words")
+        self.live.observe(self._reporting(self._ended), "state")
         self.observe(lambda change: setattr(self._line, "value", change.new), "status")
 
     @property
@@ -68,16 +70,14 @@ class App(Still, ipywidgets.VBox):
         wide = {"description_width": "initial"}
         self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
         self._examples.layout.width = "360px"
-        self._upload = ipywidgets.FileUpload(accept="image/png,image/jpeg", description="a picture of your own")
-        self._upload.layout.width = "260px"
-        self._examples.observe(self._told(self._chosen), "value")
-        self._upload.observe(self._told(lambda change: self._uploaded(change.new)), "value")
+        self._upload = PictureChooser(self._uploaded, LARGEST)
+        self._examples.observe(self._reporting(self._chosen), "value")
         title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
         title.style.font_size, title.style.font_weight = "20px", "bold"
         return ipywidgets.HBox([title, self._examples, self._upload], layout=ROW)
 
-    def _told(self, action: Any) -> Any:
-        """A callback whose errors are seen: they go into `status`."""
+    def _reporting(self, action: Any) -> Any:
+        """A callback whose errors go into `status`."""
 
         def call(change: Any) -> None:
             try:
@@ -96,39 +96,40 @@ class App(Still, ipywidgets.VBox):
         self._set(task)
         self.inside.forget()
 
-    def take(self, image: Image.Image) -> None:
-        """A picture of one's own, made smaller where it is large, with nothing painted yet; the prompts stay. A run
-        under way is cancelled."""
+    def take(self, image: pictures.Given, name: str = "") -> None:
+        """A picture of one's own, as `pictures.read` takes it, made smaller where it is large, with nothing painted
+        yet; the prompts stay. A run under way is cancelled. `status` says what is to be known of the picture."""
+        read = pictures.read(image, name)
         self.live.cancel()
-        small = image.convert("RGB")
-        small.thumbnail((LARGEST, LARGEST))
-        self.painter.show(small)
+        read.rgb.thumbnail((LARGEST, LARGEST))
+        self.painter.show(read.rgb)
         self.inside.forget()
+        self.status = read.note
 
     def _set(self, task: mag.Task) -> None:
         one = len({g.mask.numpy().tobytes() for g in task.goals}) == 1
-        shown = [regions.Region(word=task.words[0] if len(task.words) == 1 else "")]
+        listed = [regions.Region(word=task.words[0] if len(task.words) == 1 else "")]
         if not one:
-            shown = [regions.Region(f"for {g.word}", g.word, g.weight) for g in task.goals]
-        pairs = zip(task.goals, shown, strict=False)  # one region for all the words, or one for each
+            listed = [regions.Region(f"for {g.word}", g.word, g.weight) for g in task.goals]
+        pairs = zip(task.goals, listed, strict=False)  # one region for all the words, or one for each
         painted = [s for g, r in pairs for s in strokes.trace(g.mask.numpy(), r.name)]
         with self.editor.hold_trait_notifications():
             for name in ("source", "target"):
                 setattr(self.editor, name, getattr(task, name))
             self.editor.negative, self.editor.words = task.negative or "", list(task.words)
             self.editor.negative_words = list(task.negative_words)
-        self.painter.show(task.image, painted, shown)
+        self.painter.show(task.image, painted, listed)
         self.painter.words = list(task.words)
 
     def _chosen(self, change: Any) -> None:
         if change.new:
             self.start(EXAMPLES[change.new]())
 
-    def _uploaded(self, files: Any) -> None:
-        for file in files:
-            self.take(mag.masks.read_image(bytes(file["content"]), str(file["name"])))
-            self._examples.value = None  # so that an example can be chosen again
-        self._upload.value = ()
+    def _uploaded(self, content: bytes, name: str) -> None:
+        self.take(content, name)
+        note = self.status
+        self._examples.value = None  # so that an example can be chosen again
+        self.status = note
 
     def _offer(self, change: Any) -> None:
         """The painter offers the edit words; its only region takes the only word."""
@@ -139,15 +140,15 @@ class App(Still, ipywidgets.VBox):
     @property
     def task(self) -> mag.Task:
         """The edit as it stands."""
-        said = self.editor.prompts
+        prompts = self.editor.prompts
         if len(self.painter.regions) == 1:
-            goals: dict[str, Any] = {"mask": self.painter.mask, "words": said["words"]}
+            goals: dict[str, Any] = {"mask": self.painter.mask, "words": prompts["words"]}
         else:
             goals = self.painter.goals
-            if sorted(goals["words"]) != sorted(said["words"]):
-                wanted, got = ", ".join(said["words"]), ", ".join(goals["words"])
+            if sorted(goals["words"]) != sorted(prompts["words"]):
+                wanted, got = ", ".join(prompts["words"]), ", ".join(goals["words"])
                 raise ValueError(f"expected a region for each of the words {wanted}, got {got}; bind them in the list")
-        task = mag.Task(self.painter.image, **{**said, **goals})
+        task = mag.Task(self.painter.image, **{**prompts, **goals})
         return task if task.image.size == (self.net.size,) * 2 else task.fit(self.net.size, self.net.size)[0]
 
     # ------------------------------------------------------------ what came of it
@@ -171,5 +172,5 @@ class App(Still, ipywidgets.VBox):
         picture, mask = np.asarray(self.painter.image, np.float32), self.painter.mask[..., None]
         dimmed = Image.fromarray((picture * (0.4 + 0.6 * mask)).round().astype(np.uint8))
         results = {name: trace.result for name, trace in self.results.items() if trace.result}
-        shown = {"source": self.painter.image, "mask": dimmed, **results}
-        return mag.plots.pictures(shown, self.sentence).png()
+        pictures = {"source": self.painter.image, "mask": dimmed, **results}
+        return mag.plots.pictures(pictures, self.sentence).png()

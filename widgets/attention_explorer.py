@@ -59,7 +59,7 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         self._heads = self._counted()
         pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
         sent = self._packed({name: images.small(picture) for name, picture in pictures.items()})
-        first = mag.prompts.checks.words.split(trace.task.words[0])[0]
+        first = mag.prompts.words.split(trace.task.words[0])[0]
         super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
 
     # ------------------------------------------------------------ what goes to the browser
@@ -72,13 +72,13 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
             return False
 
     def _edited(self, word: str) -> bool:
-        return word in {part for edit in self.trace.task.words for part in mag.prompts.checks.words.split(edit)}
+        return word in {part for edit in self.trace.task.words for part in mag.prompts.words.split(edit)}
 
     def _counted(self) -> dict[str, int]:
         """How many heads each site has; empty where the trace kept none."""
         if not self.trace.keep.heads:
             return {}
-        word = mag.prompts.checks.words.split(self.trace.task.words[0])[0]
+        word = mag.prompts.words.split(self.trace.task.words[0])[0]
         return {site: maps.shape[1] for site, maps in self.trace.head_attention(word).items()}
 
     def _packed(self, pictures: dict[str, bytes]) -> dict[str, Any]:
@@ -87,8 +87,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         words = [self._means(planes, word) for word in self._words]
         goals = {g.word: g.mask for g in self.trace.task.goals}
         height, width = self.trace.attention(self._words[0]).shape[1:]
-        for word in self._words:
-            cells = mag.masks.to_cells(goals.get(word, self.trace.task.region), height, width)
+        for name in self._words:
+            cells = mag.masks.to_cells(goals.get(name, self.trace.task.region), height, width)
             masks.append(cells.numpy().astype(np.uint8))
         room = BUDGET - planes.size - sum(map(len, pictures.values()))
         every = self._every(room, height * width)
@@ -98,8 +98,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
             "words": words, "times": list(self.trace.times), "width": width, "height": height, "every": every,
             "iterations": self._iterations, "heads": self._heads,
         }  # fmt: skip
-        shown = {"_maps": planes.tobytes(), "_masks": np.stack(masks).tobytes(), "_pictures": pictures}
-        return {"_meta": meta, **shown}
+        arrays = {"_maps": planes.tobytes(), "_masks": np.stack(masks).tobytes(), "_pictures": pictures}
+        return {"_meta": meta, **arrays}
 
     def _means(self, planes: Planes, word: str) -> dict[str, Any]:
         """A word's maps averaged over heads and sites: at each step of each branch, and at each nudge."""
@@ -108,12 +108,12 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         edited = self._edited(word)
         inner = self.trace.inner_attention(word) if edited and self._nudged else None
         most = top(*maps.values(), *([] if inner is None else [inner]))
-        made: dict[str, Any] = {"word": word, "top": most, "edited": edited}
-        made["at"] = {b: planes.add(m, most) for b, m in maps.items()}
-        made["share"] = {b: rounded(self.trace.inside(m, word)) for b, m in maps.items()}
+        entry: dict[str, Any] = {"word": word, "top": most, "edited": edited}
+        entry["at"] = {b: planes.add(m, most) for b, m in maps.items()}
+        entry["share"] = {b: rounded(self.trace.inside(m, word)) for b, m in maps.items()}
         if inner is not None:
-            made["inner"] = {"at": planes.add(inner, most), "share": rounded(self.trace.inside(inner, word))}
-        return made
+            entry["inner"] = {"at": planes.add(inner, most), "share": rounded(self.trace.inside(inner, word))}
+        return entry
 
     @property
     def _nudged(self) -> bool:
@@ -128,15 +128,15 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
 
     def _by_head(self, planes: Planes, word: str, every: int) -> dict[str, Any]:
         """For each site its mean ("") and its heads, each on a scale of its own."""
-        found: dict[str, Any] = {}
+        by_site: dict[str, Any] = {}
         for site, maps in (self.trace.head_attention(word) if self._heads else {}).items():
             lots = {"": maps.mean(1), **{str(i): maps[:, i] for i in range(maps.shape[1])}}
-            found[site] = {
+            by_site[site] = {
                 name: {"at": planes.add(lot[::every], top(lot)), "top": top(lot),
                        "share": rounded(self.trace.inside(lot, word))}
                 for name, lot in lots.items()
             }  # fmt: skip
-        return found
+        return by_site
 
     @property
     def payload(self) -> int:

@@ -4,7 +4,8 @@ import { addresses, button, element, listen, panel, range, row, select, sender, 
 import { bytes, outlineCanvas } from "./shared/maps.js";
 
 const KEYS = ": arrow keys move all pictures, + and - zoom, 0 shows the whole";
-const STEP = 0.1, MOST = 8; // of the visible part, for an arrow key; the largest zoom
+const STEP = 0.1,
+  MOST = 8; // of the visible part, for an arrow key; the largest zoom
 
 /** The nearest centre at which a zoomed picture still fills its frame. */
 export function settled([x, y], zoom) {
@@ -20,7 +21,8 @@ export function transform([x, y], zoom) {
 
 /** Where a key moves centre and zoom, or nothing for other keys. */
 export function keyed(key, centre, zoom) {
-  const by = STEP / zoom, [x, y] = centre;
+  const by = STEP / zoom,
+    [x, y] = centre;
   const moves = { ArrowLeft: [x - by, y], ArrowRight: [x + by, y], ArrowUp: [x, y - by], ArrowDown: [x, y + by] };
   if (moves[key]) return { centre: settled(moves[key], zoom), zoom };
   const zooms = { "+": zoom * 1.25, "=": zoom * 1.25, "-": zoom / 1.25, 0: 1 };
@@ -31,7 +33,8 @@ export function keyed(key, centre, zoom) {
 
 /** Parts that are moved and zoomed together: {frame(...children), draw}. */
 function makeView(model, put) {
-  const sheets = [], look = () => [model.get("centre"), model.get("zoom")];
+  const sheets = [],
+    look = () => [model.get("centre"), model.get("zoom")];
   const to = (centre, zoom) => put({ centre: settled(centre, zoom), zoom });
   const frame = (label, ...children) => {
     const sheet = element("div", { className: "sheet" }, ...children);
@@ -43,10 +46,11 @@ function makeView(model, put) {
     follow(made, look, to);
     return made;
   };
-  const draw = () => sheets.forEach((sheet) => {
-    sheet.style.transform = transform(...look());
-    sheet.parentElement.style.touchAction = look()[1] > 1 ? "none" : "pan-y"; // a finger scrolls the page until one zooms
-  });
+  const draw = () =>
+    sheets.forEach((sheet) => {
+      sheet.style.transform = transform(...look());
+      sheet.parentElement.style.touchAction = look()[1] > 1 ? "none" : "pan-y"; // a finger scrolls the page until one zooms
+    });
   return { frame, draw, to };
 }
 
@@ -59,10 +63,17 @@ function follow(frame, look, to) {
   });
   frame.addEventListener("pointermove", (event) => {
     if (!event.buttons || !from) return;
-    const box = frame.getBoundingClientRect(), [, zoom] = look(), [x, y] = from.centre;
-    to([x - (event.clientX - from.at[0]) / box.width / zoom, y - (event.clientY - from.at[1]) / box.height / zoom], zoom);
+    const box = frame.getBoundingClientRect(),
+      [, zoom] = look(),
+      [x, y] = from.centre;
+    to(
+      [x - (event.clientX - from.at[0]) / box.width / zoom, y - (event.clientY - from.at[1]) / box.height / zoom],
+      zoom,
+    );
   });
-  frame.addEventListener("pointerup", () => { from = undefined; });
+  frame.addEventListener("pointerup", () => {
+    from = undefined;
+  });
   frame.addEventListener("dragstart", (event) => event.preventDefault()); // else the browser carries the picture off
   const change = (event, key) => {
     const next = keyed(key, ...look());
@@ -71,15 +82,21 @@ function follow(frame, look, to) {
     event.stopPropagation();
     to(next.centre, next.zoom);
   };
-  frame.addEventListener("wheel", (event) =>
-    (event.ctrlKey || event.metaKey) && change(event, event.deltaY < 0 ? "+" : "-"), { passive: false });
+  frame.addEventListener(
+    "wheel",
+    (event) => (event.ctrlKey || event.metaKey) && change(event, event.deltaY < 0 ? "+" : "-"),
+    { passive: false },
+  );
   frame.addEventListener("keydown", (event) => !event.ctrlKey && !event.metaKey && change(event, event.key));
 }
 
 /** One picture over the other, the upper one clipped: {figure, refresh}. */
-function makeSlider(model, view, urls, outline, put) {
-  const under = element("img", { alt: "" }), over = element("img", { alt: "" });
-  const lower = view.frame("", under), upper = view.frame("", over), edge = element("div", { className: "edge" });
+function makeSlider(view, urls, outline, put) {
+  const under = element("img", { alt: "" }),
+    over = element("img", { alt: "" });
+  const lower = view.frame("", under),
+    upper = view.frame("", over),
+    edge = element("div", { className: "edge" });
   const names = [element("span", { className: "tag" }), element("span", { className: "tag end" })];
   upper.tabIndex = -1;
   upper.setAttribute("aria-hidden", "true");
@@ -89,8 +106,12 @@ function makeSlider(model, view, urls, outline, put) {
   input.setAttribute("aria-label", "how much of the left picture is shown");
   input.addEventListener("input", () => put({ position: Number(input.value) }));
   upper.className += " upper";
-  const figure = element("figure", { className: "both" },
-    element("div", { className: "pair" }, lower, upper, edge, ...names), input);
+  const figure = element(
+    "figure",
+    { className: "both" },
+    element("div", { className: "pair" }, lower, upper, edge, ...names),
+    input,
+  );
   const refresh = ({ left, right, position }) => {
     if (under.src !== urls[right]) under.src = urls[right];
     if (over.src !== urls[left]) over.src = urls[left];
@@ -112,7 +133,11 @@ function makeGrid({ names, scores }, view, urls, outline, put) {
     const frame = view.frame(name, element("img", { src: urls[name], alt: "" }), outline());
     const pick = button(name, () => put({ right: name }), `compare ${name}`);
     const lines = (scores[name] ?? []).map((text) => element("li", { textContent: text }));
-    return { name, pick, figure: element("figure", {}, frame, element("figcaption", {}, pick, element("ul", {}, ...lines))) };
+    return {
+      name,
+      pick,
+      figure: element("figure", {}, frame, element("figcaption", {}, pick, element("ul", {}, ...lines))),
+    };
   });
   const refresh = ({ right }) =>
     cells.forEach(({ name, pick }) => pick.setAttribute("aria-pressed", String(name === right)));
@@ -120,8 +145,11 @@ function makeGrid({ names, scores }, view, urls, outline, put) {
 }
 
 function render({ model, el }) {
-  const meta = model.get("_meta"), put = sender(model), { urls, free } = addresses(model.get("_pictures"));
-  const mask = meta.mask[0] ? bytes(model.get("_mask")) : undefined, outlines = [];
+  const meta = model.get("_meta"),
+    put = sender(model),
+    { urls, free } = addresses(model.get("_pictures"));
+  const mask = meta.mask[0] ? bytes(model.get("_mask")) : undefined,
+    outlines = [];
   const outline = () => {
     if (!mask) return "";
     const { canvas, draw } = outlineCanvas(...meta.mask);
@@ -129,18 +157,30 @@ function render({ model, el }) {
     outlines.push(canvas);
     return canvas;
   };
-  const view = makeView(model, put), pair = makeSlider(model, view, urls, outline, put);
-  const grid = makeGrid(meta, view, urls, outline, put), names = meta.names.map((name) => [name, name]);
+  const view = makeView(model, put),
+    pair = makeSlider(view, urls, outline, put);
+  const grid = makeGrid(meta, view, urls, outline, put),
+    names = meta.names.map((name) => [name, name]);
   const [leftLabel, left] = select("left", names, (v) => put({ left: v }));
   const [rightLabel, right] = select("right", names, (v) => put({ right: v }));
   const [zoomLabel, zoom] = range("zoom", 1, MOST, 0.25, 1, (v) => view.to(model.get("centre"), v));
   const shown = element("input", { type: "checkbox", disabled: !mask });
   shown.addEventListener("change", () => put({ outlined: shown.checked }));
   const [line, say] = statusLine();
-  el.append(panel("compare",
-    row(leftLabel, rightLabel, zoomLabel, button("whole picture", () => view.to([0.5, 0.5], 1)),
-      element("label", {}, shown, "mask")),
-    element("div", { className: "split" }, pair.figure, grid.grid), line));
+  el.append(
+    panel(
+      "compare",
+      row(
+        leftLabel,
+        rightLabel,
+        zoomLabel,
+        button("whole picture", () => view.to([0.5, 0.5], 1)),
+        element("label", {}, shown, "mask"),
+      ),
+      element("div", { className: "split" }, pair.figure, grid.grid),
+      line,
+    ),
+  );
 
   function refresh() {
     const state = Object.fromEntries(["left", "right", "position"].map((name) => [name, model.get(name)]));
@@ -149,11 +189,18 @@ function render({ model, el }) {
     view.draw();
     [left.value, right.value, zoom.value] = [state.left, state.right, model.get("zoom")];
     shown.checked = model.get("outlined");
-    outlines.forEach((canvas) => { canvas.hidden = !model.get("outlined"); });
-    say(`${state.left} on the left, ${state.right} on the right. Drag a picture to move all; arrow keys, + and − do too.`);
+    outlines.forEach((canvas) => {
+      canvas.hidden = !model.get("outlined");
+    });
+    say(
+      `${state.left} on the left, ${state.right} on the right. Drag a picture to move all; arrow keys, + and − do too.`,
+    );
   }
   const complain = () => model.get("status") && say(model.get("status"), true);
-  const watched = ["left", "right", "position", "zoom", "centre", "outlined"].map((name) => [`change:${name}`, refresh]);
+  const watched = ["left", "right", "position", "zoom", "centre", "outlined"].map((name) => [
+    `change:${name}`,
+    refresh,
+  ]);
   const stop = listen(model, { ...Object.fromEntries(watched), "change:status": complain });
   refresh();
   return () => {

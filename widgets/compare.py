@@ -22,7 +22,7 @@ class Compare(Validated, Still, anywidget.AnyWidget):
 
     left, right: which two the slider compares, of the names and "source". position: where it stands, from 0, only
     right, to 1, only left. zoom: 1 to 8 for all pictures alike; centre: what lies in the middle, in 0-1.
-    scores: for each name what `magedit_lab.scores.of` gives; computed from the traces where nothing is passed.
+    scores: for each name what `magedit_lab.bench.scores.of` gives; computed from the traces where nothing is passed.
     """
 
     _esm = esm("compare.js")
@@ -63,8 +63,8 @@ class Compare(Validated, Still, anywidget.AnyWidget):
 
     def _sent(self) -> dict[str, Any]:
         width, height = next(iter(self.pictures.values())).size
-        said = {name: mag.bench.scores.spoken(found) for name, found in self.scores.items()}
-        meta = {"names": list(self.pictures), "scores": said, "width": width, "height": height, "mask": [0, 0]}
+        lines = {name: mag.bench.scores.spoken(own) for name, own in self.scores.items()}
+        meta = {"names": list(self.pictures), "scores": lines, "width": width, "height": height, "mask": [0, 0]}
         sent = {"_pictures": {name: images.png(picture) for name, picture in self.pictures.items()}, "_meta": meta}
         if not self.traces:
             return sent
@@ -89,8 +89,10 @@ class Compare(Validated, Still, anywidget.AnyWidget):
     @property
     def sentence(self) -> str:
         """What there is to see."""
-        said = [f"{name} ({', '.join(mag.bench.scores.spoken(found))})" for name, found in self.scores.items() if found]
-        return f"“{self.left}” against “{self.right}”, of {len(self.pictures)} pictures. {'; '.join(said)}".rstrip(". ")
+        lines = [f"{name} ({', '.join(mag.bench.scores.spoken(own))})" for name, own in self.scores.items() if own]
+        return f"“{self.left}” against “{self.right}”, of {len(self.pictures)} pictures. {'; '.join(lines)}".rstrip(
+            ". "
+        )
 
     def still(self) -> bytes:
         if len(self.traces) == len(self.pictures) - 1:

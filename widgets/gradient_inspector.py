@@ -108,8 +108,8 @@ class GradientInspector(Validated, Still, anywidget.AnyWidget):
     @property
     def sentence(self) -> str:
         """What there is to see."""
-        found = self.trace.gradients | (self.trace.term_gradients(self.term) if self.term else {})
-        parts = {name: found[name][self.step, self.nudge] for name in CURVES}
+        gradients = self.trace.gradients | (self.trace.term_gradients(self.term) if self.term else {})
+        parts = {name: gradients[name][self.step, self.nudge] for name in CURVES}
         of = f" of the loss of “{self.term}”" if self.term else ""
         return (
             f"Gradient{of} at step {self.step}, nudge {self.nudge}: size {parts['inside']:.3g} inside the mask, "

@@ -42,7 +42,8 @@ class Inside(ipywidgets.Tab):
         self.selected_index = 0
 
     def _fill(self, *tabs: ipywidgets.Widget) -> None:
-        old, self.children = self.children[1:], (self.work, *tabs)
+        old: tuple[ipywidgets.Widget, ...] = self.children[1:]  # type: ignore[has-type]
+        self.children = (self.work, *tabs)
         self.titles = TABS
         for widget in old:
             _close(widget)
@@ -69,9 +70,9 @@ class Inside(ipywidgets.Tab):
     def _settings(self, live: LiveRun) -> ipywidgets.Widget:
         """A choice of setting over its Ablate; the run that there is, is one of its values."""
         self.ablate = None
-        if live.used is None or not isinstance(live.used[0], mag.MagEdit):  # whose ablations these are
+        method, path = live.used or (None, None)
+        if path is None or not isinstance(method, mag.MagEdit):  # whose ablations these are
             return _note("Settings can be moved once MAG-Edit was run.")
-        method, path = live.used
         known = {s.name for s in settings.table(method)} - ({"lam"} if method.loss == "token_ratio" else set())
         names = [name for name in SETTINGS if name in known]
         chosen = ipywidgets.Dropdown(options=names, description="setting")

@@ -2,6 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 
@@ -33,31 +34,40 @@ function settingField({ name, kind, choices, about }, model, put) {
   const list = kind === "choice" ? choices : kind === "yes" ? [true, false] : null;
   const input = list ? element("select") : element("input", { type: "number", step: kind === "number" ? "any" : 1 });
   input.setAttribute("aria-label", labelled(name));
-  if (list) fill(input, list.map((value) => [String(value), spoken(value)]));
+  if (list)
+    fill(
+      input,
+      list.map((value) => [String(value), spoken(value)]),
+    );
   if (kind === "maybe-whole") input.placeholder = "usual";
   input.addEventListener("change", () =>
-    put({ settings: { ...model.get("settings"), [name]: meaning(kind, choices, input.value) } }));
+    put({ settings: { ...model.get("settings"), [name]: meaning(kind, choices, input.value) } }),
+  );
   const refresh = () => {
     if (document.activeElement === input) return;
     const value = model.get("settings")[name];
-    input.value = list ? String(value) : value ?? "";
+    input.value = list ? String(value) : (value ?? "");
   };
   return { name, label: element("label", { title: about }, labelled(name), input), refresh };
 }
 
 /** Method, preset, inversion and seed, and every setting that they have: {parts, refresh}. */
 function makeForm(model, put) {
-  const [wayLabel, way] = select("method", [], (value) => put({ way: value }));
+  const [methodLabel, method] = select("method", [], (value) => put({ method_name: value }));
   const [presetLabel, preset] = select("preset", [], (value) => put({ preset: value }));
-  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_way: value }));
+  const [inversionLabel, inversion] = select("inversion", [], (value) => put({ inversion_name: value }));
   const seed = element("input", { type: "number", min: 0, step: 1 });
-  seed.addEventListener("change", () => put({ seed: Math.min(4294967295, Math.max(0, Math.round(seed.valueAsNumber || 0))) }));
-  const often = row(), seldom = row();
+  seed.addEventListener("change", () =>
+    put({ seed: Math.min(4294967295, Math.max(0, Math.round(seed.valueAsNumber || 0))) }),
+  );
+  const often = row(),
+    seldom = row();
   const more = element("details", {}, element("summary", { textContent: "every other setting" }), seldom);
   let fields = [];
   const rebuild = () => {
-    const form = model.get("_form"), plain = (values) => values.map((value) => [value, value]);
-    fill(way, plain(form.ways));
+    const form = model.get("_form"),
+      plain = (values) => values.map((value) => [value, value]);
+    fill(method, plain(form.methods));
     fill(inversion, plain(form.inversions));
     fill(preset, plain(form.presets));
     presetLabel.hidden = !form.presets.length;
@@ -69,53 +79,102 @@ function makeForm(model, put) {
     refresh();
   };
   const refresh = () => {
-    for (const [input, name] of [[way, "way"], [preset, "preset"], [inversion, "inversion_way"], [seed, "seed"]])
+    for (const [input, name] of [
+      [method, "method_name"],
+      [preset, "preset"],
+      [inversion, "inversion_name"],
+      [seed, "seed"],
+    ])
       if (document.activeElement !== input || input !== seed) input.value = model.get(name);
     fields.forEach((field) => field.refresh());
   };
   const legend = element("legend", { textContent: "settings of the next run" });
-  return { parts: element("fieldset", {}, legend, row(wayLabel, presetLabel, inversionLabel,
-    element("label", {}, "seed", seed)), often, more), rebuild, refresh };
+  return {
+    parts: element(
+      "fieldset",
+      {},
+      legend,
+      row(methodLabel, presetLabel, inversionLabel, element("label", {}, "seed", seed)),
+      often,
+      more,
+    ),
+    rebuild,
+    refresh,
+  };
 }
 
 function makeCharts() {
-  const loss = makeChart("Loss at every nudge"), size = makeChart("Size of the gradient (root mean square)");
+  const loss = makeChart("Loss at every nudge"),
+    size = makeChart("Size of the gradient (root mean square)");
   const box = element("div", { className: "charts" }, loss.figure, size.figure);
   const draw = ({ loss: losses = [], inside = [], outside = [] }) => {
     const ends = losses.length ? ["nudge 0", `nudge ${losses.length - 1}`] : [];
     loss.draw({ lines: [{ values: losses, colour: "var(--accent)" }], ends });
-    size.draw({ lines: [{ name: "inside the mask", values: inside, colour: "var(--accent)" },
-      { name: "outside", values: outside, colour: "var(--second)", dash: "8 5" }], ends });
+    size.draw({
+      lines: [
+        { name: "inside the mask", values: inside, colour: "var(--accent)" },
+        { name: "outside", values: outside, colour: "var(--second)", dash: "8 5" },
+      ],
+      ends,
+    });
   };
-  return { box, draw, stop: () => { loss.stop(); size.stop(); } };
+  return {
+    box,
+    draw,
+    stop: () => {
+      loss.stop();
+      size.stop();
+    },
+  };
 }
 
 function render({ model, el }) {
   const put = sender(model);
-  const buttons = Object.fromEntries(["run", "pause", "resume", "cancel"].map((name) =>
-    [name, button(name, () => (name === "run" ? put({ _runs: model.get("_runs") + 1 }) : model.send({ do: name })),
-      `${name} the edit`)]));
+  let waiting = ""; // what is said between a press of run and the kernel's answer
+  const press = (name) => {
+    if (name !== "run") return model.send({ do: name });
+    waiting = kernel.asked();
+    put({ _runs: model.get("_runs") + 1 });
+  };
+  const buttons = Object.fromEntries(
+    ["run", "pause", "resume", "cancel"].map((name) => [name, button(name, () => press(name), `${name} the edit`)]),
+  );
   buttons.run.classList.add("main");
-  const form = makeForm(model, put), charts = makeCharts(), [line, say] = statusLine();
+  const form = makeForm(model, put),
+    charts = makeCharts(),
+    [line, say] = statusLine();
   const bar = element("progress", { max: 1, value: 0 });
   bar.setAttribute("aria-label", "progress of the run");
   const time = element("span");
-  const picture = element("img"), caption = element("figcaption");
-  el.append(panel("run", form.parts, row(...Object.values(buttons), bar, time), line,
-    element("div", { className: "split" }, element("figure", { className: "preview" }, picture, caption), charts.box)));
+  const picture = element("img"),
+    caption = element("figcaption");
+  el.append(
+    panel(
+      "run",
+      form.parts,
+      row(...Object.values(buttons), bar, time),
+      line,
+      element("div", { className: "split" }, element("figure", { className: "preview" }, picture, caption), charts.box),
+    ),
+  );
 
   let url;
   const show = () => {
-    const state = model.get("state"), status = model.get("status"), busy = state === "running" || state === "paused";
+    const state = model.get("state"),
+      status = model.get("status"),
+      busy = state === "running" || state === "paused";
     const usable = { run: !busy, pause: state === "running", resume: state === "paused", cancel: busy };
-    Object.entries(usable).forEach(([name, can]) => { buttons[name].disabled = !can; });
+    Object.entries(usable).forEach(([name, can]) => {
+      buttons[name].disabled = !can || kernel.gone();
+    });
     form.refresh();
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
     time.textContent = busy ? left(model.get("left")) : "";
     const refused = model.get("refused");
     picture.alt = caption.textContent = model.get("_caption");
-    say(`${refused ? "refused" : state}: ${status}`, refused || state === "failed");
+    if (kernel.gone()) say(GONE, true);
+    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
     charts.draw(model.get("_curves"));
   };
   const paint = () => {
@@ -123,12 +182,24 @@ function render({ model, el }) {
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
     picture.src = url;
   };
-  const stop = listen(model, { change: show, "change:_preview": paint, "change:_form": form.rebuild });
+  const kernel = watchKernel(model.widget_manager, show);
+  const answered = () => {
+    waiting = "";
+  };
+  const stop = listen(model, {
+    "change:state": answered,
+    "change:status": answered,
+    "change:done": answered,
+    change: show,
+    "change:_preview": paint,
+    "change:_form": form.rebuild,
+  });
   form.rebuild();
   show();
   paint();
   return () => {
     stop();
+    kernel.stop();
     charts.stop();
     URL.revokeObjectURL(url);
   };

@@ -27,11 +27,13 @@ KEPT = ("steps", "guidance_scale")  # through a change of the inversion
 class LiveRun(Runner):
     """Inverts and edits on a thread of its own; the kernel stays usable. `run`, `pause`, `resume`, `cancel`, `wait`.
 
-    task: a Task, or a function that makes one at each run (its ValueError is told in `status`).
-    way, inversion_way: names of METHODS and INVERSIONS; "as given" is the method or inversion that was passed. preset:
-        of MAG-Edit, the released code or the printed equations. Choosing one sets `settings` to its own.
+    task: a Task, or a function that makes one at each run (its ValueError is put into `status`). method, inversion:
+        objects, or names of METHODS and INVERSIONS.
+    method_name, inversion_name: of METHODS and INVERSIONS; "as given" is the method or inversion that was passed.
+        preset: of the method's own, such as MAG-Edit's released code or printed equations. Choosing one sets `settings`
+        to its own.
     settings: every number, switch and choice of method and inversion, as `magedit_lab.settings` names them; a wrong
-        one is told in `status` when it is run, and nothing is run. seed: torch's, for a method of one's own that draws
+        one is named in `status` when it is run, and nothing is run. seed: torch's, for a method of one's own that draws
         from it; ours have theirs among their settings.
     trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has. used: the method
         and the path that made it.
@@ -43,8 +45,8 @@ class LiveRun(Runner):
     _css = CSS
 
     settings: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
-    way = traitlets.Unicode(GIVEN).tag(sync=True)
-    inversion_way = traitlets.Unicode(GIVEN).tag(sync=True)
+    method_name = traitlets.Unicode(GIVEN).tag(sync=True)
+    inversion_name = traitlets.Unicode(GIVEN).tag(sync=True)
     preset = traitlets.Unicode(GIVEN).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=MOST_SEED).tag(sync=True)
     _runs = traitlets.Int(0).tag(sync=True)  # a trait, as a message of its own would overtake settings on their way
@@ -54,40 +56,42 @@ class LiveRun(Runner):
     _caption = traitlets.Unicode(SOURCE).tag(sync=True)
 
     def __init__(
-        self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | None = None,
-        inversion: mag.Inversion | None = None, keep: mag.Keep | None = None,
+        self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | str = "p2p+mag-edit",
+        inversion: mag.Inversion | str = "null-text", keep: mag.Keep | None = None,
     ) -> None:  # fmt: skip
         self.keep = keep or mag.Keep()
         self._make_task = task if callable(task) else lambda: task
         first = self._make_task()
-        self.method, self.inversion = method or mag.MagEdit(), inversion or mag.NullText()
+        self.method = mag_settings.named(mag.METHODS, method, "method")
+        self.inversion = mag_settings.named(mag.INVERSIONS, inversion, "inversion")
         self._given = (self.method, self.inversion)
         self.trace = mag.Trace(first, self.keep)
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
-        self._seen = images.small(first.image)
-        super().__init__(net, first, _curves=self._now, _preview=self._seen)
+        self._picture = images.small(first.image)
+        super().__init__(net, first, _curves=self._now, _preview=self._picture)
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen
 
-    @traitlets.validate("way", "inversion_way", "preset")
+    @traitlets.validate("method_name", "inversion_name", "preset")
     def _require_known(self, proposal: Any) -> str:
-        name, tables = proposal["trait"].name, {"way": mag.METHODS, "inversion_way": mag.INVERSIONS}
-        known = tables.get(name, dict.fromkeys(p for method in mag.METHODS.values() for p in method.presets))
-        if proposal["value"] != GIVEN and proposal["value"] not in known:
-            raise traitlets.TraitError(f"expected {name} {GIVEN!r} or {', '.join(known)}, got {proposal['value']!r}")
-        return proposal["value"]
+        name, value = proposal["trait"].name, proposal["value"]
+        presets = dict.fromkeys(p for method in (self._given[0], *mag.METHODS.values()) for p in method.presets)
+        known = {"method_name": list(mag.METHODS), "inversion_name": list(mag.INVERSIONS), "preset": list(presets)}
+        if value not in (GIVEN, *known[name]):
+            raise traitlets.TraitError(f"expected {name} {GIVEN!r} or {', '.join(known[name])}, got {value!r}")
+        return value
 
-    @traitlets.observe("way", "preset")
+    @traitlets.observe("method_name", "preset")
     def _choose_method(self, _: Any) -> None:
-        chosen = self._given[0] if self.way == GIVEN else mag.METHODS[self.way]
+        chosen = self._given[0] if self.method_name == GIVEN else mag.METHODS[self.method_name]
         self.method = chosen.preset(self.preset) if self.preset in chosen.presets else chosen
         self._fill("method")
 
-    @traitlets.observe("inversion_way")
+    @traitlets.observe("inversion_name")
     def _choose_inversion(self, _: Any) -> None:
-        self.inversion = self._given[1] if self.inversion_way == GIVEN else mag.INVERSIONS[self.inversion_way]
+        self.inversion = self._given[1] if self.inversion_name == GIVEN else mag.INVERSIONS[self.inversion_name]
         self._fill("inversion")
 
     def _fill(self, *anew: str) -> None:
@@ -102,7 +106,7 @@ class LiveRun(Runner):
                 for part, table in tables.items() for s in table
             }  # fmt: skip
             self._form = {
-                "ways": [GIVEN, *mag.METHODS], "inversions": [GIVEN, *mag.INVERSIONS],
+                "methods": [GIVEN, *mag.METHODS], "inversions": [GIVEN, *mag.INVERSIONS],
                 "presets": [GIVEN, *self.method.presets] if self.method.presets else [],
                 **{part: [_field(setting) for setting in table] for part, table in tables.items()},
             }  # fmt: skip
@@ -111,7 +115,7 @@ class LiveRun(Runner):
         """Method and inversion with the settings of the form; ValueError for those that fit neither."""
         own = {s.name for s in mag_settings.table(self.inversion)}
         inversion = mag_settings.change(self.inversion, {k: v for k, v in self.settings.items() if k in own})
-        mag.model.net.schedule.timesteps(inversion.steps)
+        self.net.schedule.timesteps(inversion.steps)
         return mag_settings.change(self.method, {k: v for k, v in self.settings.items() if k not in own}), inversion
 
     # ------------------------------------------------------------ what a person does
@@ -136,7 +140,7 @@ class LiveRun(Runner):
         task = self._make_task()
         mag.validate(self.net, task, inversion, method)
         self.task, self.trace = task, mag.Trace(task, self.keep)
-        self._now, self._seen = {"loss": [], "inside": [], "outside": []}, images.small(task.image)
+        self._now, self._picture = {"loss": [], "inside": [], "outside": []}, images.small(task.image)
 
     def _work(self, method: mag.Method, inversion: mag.Inversion, seed: int, job: Job) -> None:
         began = time.monotonic()
@@ -148,25 +152,25 @@ class LiveRun(Runner):
             self.used = method, path
             self._clock()
 
-            def seen(now: mag.Now, nudge: mag.Nudge) -> None:
+            def record(now: mag.Now, nudge: mag.Nudge) -> None:
                 sizes = nudge.size(now.run.latent_mask).tolist()
                 for curve, value in zip(self._now.values(), (nudge.loss, *sizes), strict=True):
                     curve.append(value)
 
-            for _ in self._steps(job, path, method, self.trace, seen):
+            for _ in self._steps(job, path, method, self.trace, record):
                 if self.keep.previews:
-                    self._seen = images.small(self.trace.preview(-1))
+                    self._picture = images.small(self.trace.preview(-1))
         except BaseException as error:
             self._ended_early(error, f"{len(self.trace.times)} steps are kept in trace")
             raise
         if self.trace.result:
-            self._seen = images.small(self.trace.result)
+            self._picture = images.small(self.trace.result)
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
     def _shown(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
-        self._preview = self._seen
+        self._preview = self._picture
         foreseen = self.trace.times and self.keep.previews
         self._caption = RESULT if self.trace.result else FORESEEN if foreseen else SOURCE
 

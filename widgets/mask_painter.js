@@ -2,17 +2,25 @@
 
 import { button, element, listen, panel, range, row, sender, statusLine } from "./shared/dom.js";
 import { makeGesture, point, type } from "./shared/gesture.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 import { makeStage } from "./shared/paint_stage.js";
 import { regionList } from "./shared/region_list.js";
 import { FIRST, SHAPES } from "./shared/strokes.js";
+import { chooser, MOST, megabytes, PICTURES, sendable } from "./shared/upload.js";
 
-const HINTS = { brush: "drag to paint", eraser: "drag to erase", lasso: "drag around the object",
-  polygon: "click corner after corner, double click or Enter closes", box: "drag from corner to corner",
-  grow: "click: the patch of this colour is taken" };
+const HINTS = {
+  brush: "drag to paint",
+  eraser: "drag to erase",
+  lasso: "drag around the object",
+  polygon: "click corner after corner, double click or Enter closes",
+  box: "drag from corner to corner",
+  grow: "click: the patch of this colour is taken",
+};
 
 /** What has been painted, as the kernel knows it; changes are sent there. */
 function makeTruth(model) {
-  const send = sender(model), put = (changes) => send({ status: "", ...changes }); // what was refused before is over
+  const send = sender(model),
+    put = (changes) => send({ status: "", ...changes }); // what was refused before is over
   const append = (stroke) => put({ strokes: [...model.get("strokes"), stroke], undone: [] });
   const walk = (from, to) => {
     const left = model.get(from);
@@ -22,16 +30,24 @@ function makeTruth(model) {
 }
 
 function boxByNumbers(add, say) {
-  const fields = ["left", "top", "right", "bottom"].map((name, i) =>
-    [name, element("input", { type: "number", min: 0, max: 1, step: 0.01, value: i < 2 ? 0.25 : 0.75 })]);
+  const fields = ["left", "top", "right", "bottom"].map((name, i) => [
+    name,
+    element("input", { type: "number", min: 0, max: 1, step: 0.01, value: i < 2 ? 0.25 : 0.75 }),
+  ]);
   const press = () => {
     const rect = fields.map(([, field]) => field.valueAsNumber);
     if (rect.some((x) => !(x >= 0 && x <= 1))) return say("Expected four numbers from 0 to 1.", true);
     add(rect);
   };
-  return element("fieldset", {}, element("legend", { textContent: "box by numbers, 0 to 1" }),
-    row(...fields.map(([name, field]) => element("label", {}, name, field)),
-      button("add box", press, "add a box with these four sides")));
+  return element(
+    "fieldset",
+    {},
+    element("legend", { textContent: "box by numbers, 0 to 1" }),
+    row(
+      ...fields.map(([name, field]) => element("label", {}, name, field)),
+      button("add box", press, "add a box with these four sides"),
+    ),
+  );
 }
 
 function download({ file }) {
@@ -41,14 +57,23 @@ function download({ file }) {
   URL.revokeObjectURL(url);
 }
 
-function files(model) {
-  const chosen = element("input", { type: "file", accept: ".json,application/json", hidden: true });
-  chosen.addEventListener("change", async () => {
-    if (chosen.files[0]) model.send({ do: "load", text: await chosen.files[0].text() });
-    chosen.value = "";
-  });
-  return [button("save", () => model.send({ do: "save" }), "save the strokes as a file"),
-    button("load", () => chosen.click(), "load strokes from a file"), chosen];
+/** Send strokes, or a mask as a picture, to the kernel; what is neither, or too large, is told. */
+async function load(model, file, say) {
+  if (!/\.json$|^application\/json$/.test(file.type || file.name)) {
+    const { bytes, refused } = await sendable(file, Math.max(...model.get("_size")));
+    return refused ? say(refused, true) : model.send({ do: "load" }, undefined, [bytes]);
+  }
+  if (file.size > MOST) return say(`expected strokes of at most ${megabytes(MOST)}, got ${megabytes(file.size)}`, true);
+  model.send({ do: "load", text: await file.text() });
+}
+
+function files(model, say) {
+  const chosen = chooser(`.json,application/json,${PICTURES}`, (file) => load(model, file, say));
+  return [
+    button("save", () => model.send({ do: "save" }), "save the strokes as a file"),
+    button("load", () => chosen.click(), "load strokes, or a mask, from a file"),
+    chosen,
+  ];
 }
 
 function zoomer({ scroll, stage }) {
@@ -62,31 +87,55 @@ function zoomer({ scroll, stage }) {
   return label;
 }
 
-const SLIDERS = [["brush size", "radius", 0.005, 0.25, 0.005], ["likeness", "tolerance", 1, 60, 1],
-  ["opacity", "opacity", 0, 1, 0.05]];
+const SLIDERS = [
+  ["brush size", "radius", 0.005, 0.25, 0.005],
+  ["likeness", "tolerance", 1, 60, 1],
+  ["opacity", "opacity", 0, 1, 0.05],
+];
 
 /** Buttons and sliders: {rows, boxes, refresh}. */
 function makeControls(model, truth, gesture, parts, eraseBox, say) {
-  const tools = SHAPES.map((name) => button(name, () => { gesture.drop(); truth.put({ tool: name }); say(HINTS[name]); }));
-  const sliders = SLIDERS.map(([text, name, low, high, by]) =>
-    [name, ...range(text, low, high, by, model.get(name), (value) => truth.put({ [name]: value }))]);
-  const undo = button("undo", truth.undo), redo = button("redo", truth.redo);
+  const tools = SHAPES.map((name) =>
+    button(name, () => {
+      gesture.drop();
+      truth.put({ tool: name });
+      say(HINTS[name]);
+    }),
+  );
+  const sliders = SLIDERS.map(([text, name, low, high, by]) => [
+    name,
+    ...range(text, low, high, by, model.get(name), (value) => truth.put({ [name]: value })),
+  ]);
+  const undo = button("undo", truth.undo),
+    redo = button("redo", truth.redo);
   const part = () => (model.get("active") === FIRST ? {} : { region: model.get("active") });
   const plane = (tool) => button(tool, () => truth.append({ tool, ...part() }), `${tool} the mask of this region`);
   const toolbar = row(...tools, element("label", {}, eraseBox, "shapes erase"));
   toolbar.setAttribute("role", "toolbar");
   toolbar.setAttribute("aria-label", "tools");
-  const boxes = boxByNumbers((rect) =>
-    truth.append({ tool: "box", mode: eraseBox.checked ? "erase" : "add", rect, ...part() }), say);
-  const rows = [toolbar,
-    row(undo, redo, plane("invert"), plane("clear"), button("close shape", gesture.finish, "close the polygon or lasso"),
-      ...files(model)),
-    row(...sliders.map(([, label]) => label), zoomer(parts))];
+  const boxes = boxByNumbers(
+    (rect) => truth.append({ tool: "box", mode: eraseBox.checked ? "erase" : "add", rect, ...part() }),
+    say,
+  );
+  const rows = [
+    toolbar,
+    row(
+      undo,
+      redo,
+      plane("invert"),
+      plane("clear"),
+      button("close shape", gesture.finish, "close the polygon or lasso"),
+      ...files(model, say),
+    ),
+    row(...sliders.map(([, label]) => label), zoomer(parts)),
+  ];
   const refresh = () => {
     tools.forEach((made, i) => made.setAttribute("aria-pressed", String(SHAPES[i] === model.get("tool"))));
     undo.disabled = !model.get("strokes").length;
     redo.disabled = !model.get("undone").length;
-    sliders.forEach(([name, , input]) => { input.value = model.get(name); });
+    sliders.forEach(([name, , input]) => {
+      input.value = model.get(name);
+    });
     sliders[0][1].hidden = !["brush", "eraser"].includes(model.get("tool"));
     sliders[1][1].hidden = model.get("tool") !== "grow";
   };
@@ -95,21 +144,28 @@ function makeControls(model, truth, gesture, parts, eraseBox, say) {
 
 /** Everything for the picture that the model has now; what comes back tears it down. */
 function build(model, el) {
-  const truth = makeTruth(model), parts = makeStage(model), [line, say] = statusLine();
+  const truth = makeTruth(model),
+    parts = makeStage(model),
+    [line, say] = statusLine();
   const eraseBox = element("input", { type: "checkbox" });
   const gesture = makeGesture(model, parts, truth, () => eraseBox.checked, say);
   const controls = makeControls(model, truth, gesture, parts, eraseBox, say);
   const regions = regionList(model, truth.put);
-  const root = panel("painter", ...controls.rows, parts.scroll, line, regions.field,
-    controls.boxes);
+  const root = panel("painter", ...controls.rows, parts.scroll, line, regions.field, controls.boxes);
   el.append(root);
   point(parts.paint, gesture);
   type(parts.paint, root, gesture, truth, (factor) =>
-    truth.put({ radius: Math.min(0.5, Math.max(0.002, model.get("radius") * factor)) }));
+    truth.put({ radius: Math.min(0.5, Math.max(0.002, model.get("radius") * factor)) }),
+  );
 
-  const refresh = () => { controls.refresh(); gesture.redraw(); };
+  const refresh = () => {
+    controls.refresh();
+    gesture.redraw();
+  };
   const tell = () => {
-    const count = model.get("strokes").length, refusal = model.get("status");
+    if (kernel.gone()) return say(GONE, true);
+    const count = model.get("strokes").length,
+      refusal = model.get("status");
     say(refusal || `${count} ${count === 1 ? "stroke" : "strokes"}`, Boolean(refusal));
   };
   const told = () => {
@@ -117,11 +173,19 @@ function build(model, el) {
     refresh();
     gesture.fetchPatches();
   };
-  const parted = () => { regions.refresh(); refresh(); };
-  const watched = { "change:strokes": told, "change:status": tell, "change:_grown": gesture.fetchPatches,
-    "msg:custom": download };
+  const parted = () => {
+    regions.refresh();
+    refresh();
+  };
+  const watched = {
+    "change:strokes": told,
+    "change:status": tell,
+    "change:_grown": gesture.fetchPatches,
+    "msg:custom": download,
+  };
   for (const name of ["undone", "tool", "radius", "tolerance", "opacity"]) watched[`change:${name}`] = refresh;
   for (const name of ["regions", "active", "words", "_lambdas"]) watched[`change:${name}`] = parted;
+  const kernel = watchKernel(model.widget_manager, tell);
   const stop = listen(model, watched);
   parted();
   gesture.fetchPatches();
@@ -129,6 +193,7 @@ function build(model, el) {
   if (model.get("status")) tell();
   return () => {
     stop();
+    kernel.stop();
     URL.revokeObjectURL(parts.url);
     root.remove();
   };

@@ -13,7 +13,7 @@ import traitlets
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab import files
+from magedit_lab import files, pictures
 from magedit_lab.masks import regions as rg
 from magedit_lab.masks import strokes as st
 
@@ -23,11 +23,13 @@ from .shared.esm import CSS, esm
 from .shared.validation import validated
 
 TINTS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#d55e00")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
 TOOLS = ("brush", "eraser", "lasso", "polygon", "box", "grow")
 
 
 class MaskPainter(Validated, Still, anywidget.AnyWidget):
-    """A picture to paint on. The truth is `strokes` and `regions`; the browser's drawing is only a preview of them.
+    """A picture, as `pictures.read` takes it, to paint on. The truth is `strokes` and `regions`; the browser's drawing
+    is only a preview of them.
 
     mask: height x width of the image, 0 or 1, all regions together. goals: what Task needs for several words.
     regions: dicts of name, word and weight; the strokes of all but the first one, "mask", name theirs. active: the
@@ -55,11 +57,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     _grown: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _lambdas: traitlets.List[Any] = traitlets.List([1.0]).tag(sync=True)
 
-    def __init__(self, image: Image.Image, strokes: Sequence[st.Stroke] = (), **settings: Any) -> None:
-        self.image = image.convert("RGB")
+    def __init__(self, image: pictures.Given, strokes: Sequence[st.Stroke] = (), **settings: Any) -> None:
+        read = pictures.read(image)
+        self.image = read.rgb
         self._patch = lru_cache(64)(self._drawn_patch)
         picture = {"_picture": images.png(self.image), "_size": list(self.image.size)}
-        super().__init__(strokes=st.check(strokes), **picture, **settings)
+        super().__init__(strokes=st.check(strokes), status=read.note, **picture, **settings)
         self.on_msg(self._asked)
 
     @traitlets.validate("strokes", "undone")
@@ -71,12 +74,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("regions")
     def _regions_are_regions(self, proposal: Any) -> list[dict[str, Any]]:
-        made = validated(rg.parse, proposal.value)
-        validated(rg.lambdas, made)
+        listed = validated(rg.parse, proposal.value)
+        validated(rg.lambdas, listed)
         used = {s.get("region", st.FIRST) for s in [*self.strokes, *self.undone]}
-        if lost := used - {r.name for r in made}:
+        if lost := used - {r.name for r in listed}:
             raise traitlets.TraitError(f"expected no strokes of a region that goes, got some of {min(lost)!r}")
-        return [asdict(r) for r in made]
+        return [asdict(r) for r in listed]
 
     @traitlets.validate("active")
     def _active_is_one(self, proposal: Any) -> str:
@@ -157,11 +160,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         self.active = name
 
     def show(
-        self, image: Image.Image, strokes: Sequence[st.Stroke] = (), regions: Sequence[rg.Region] = (rg.Region(),)
+        self, image: pictures.Given, strokes: Sequence[st.Stroke] = (), regions: Sequence[rg.Region] = (rg.Region(),)
     ) -> None:
-        """Another picture, with what is painted on it; nothing changes where strokes or regions are none."""
+        """Another picture, with what is painted on it; nothing changes where it, strokes or regions are none."""
         strokes, _ = st.check(strokes), rg.parse([asdict(r) for r in regions])
-        self.image = image.convert("RGB")
+        read = pictures.read(image)
+        self.image, self.status = read.rgb, read.note
         self._patch.cache_clear()
         self._paint(strokes, regions)
         self._grow(None)  # equal strokes grow otherwise on another picture
@@ -180,12 +184,12 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         return Path(path)
 
     def load(self, path: str | Path) -> None:
-        """Take strokes and regions from a file that `save` wrote, or the outlines of a PNG of the image's size;
+        """Take strokes and regions from a file that `save` wrote, or the outlines of a picture of the image's size;
         ValueError where it is neither."""
-        if Path(path).suffix.lower() in (".png", ".jpg", ".jpeg"):
-            return self._trace(mag.masks.as_mask(mag.masks.open_mask(path)).numpy())
+        if Path(path).suffix.lower() in PICTURES:
+            return self._trace(mag.masks.as_mask(path).numpy())
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"expected a file of strokes, got {str(path)!r} ({type(error).__name__})") from None
         self._paint(*rg.loads(text))
@@ -193,21 +197,24 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     def _trace(self, mask: np.ndarray) -> None:
         if mask.shape[::-1] != self.image.size:
             high, wide = mask.shape
-            raise ValueError(f"expected a mask of {self._size[0]}x{self._size[1]}, got {wide}x{high}; resize it")
+            size = "{}x{}".format(*self._size)
+            raise ValueError(f"expected a mask of {size} like the image, got {wide}x{high}; resize the mask")
         self._paint(st.trace(mask), (rg.Region(),))
 
     def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
-        """The browser's save and load: the JSON goes there, or comes from there."""
+        """The browser's save and load: the JSON goes there, or comes from there; or a picture's bytes come."""
         content = content if isinstance(content, Mapping) else {}
-        if content.get("do") == "save":
-            self.send({"file": rg.dumps(self.strokes, self._parsed)})
-        elif content.get("do") == "load" and isinstance(content.get("text"), str):
-            try:
+        try:
+            if content.get("do") == "save":
+                self.send({"file": rg.dumps(self.strokes, self._parsed)})
+            elif content.get("do") == "load" and isinstance(content.get("text"), str):
                 self._paint(*rg.loads(content["text"]))
-            except (ValueError, traitlets.TraitError) as error:
-                self.refuse(str(error))
-        else:
-            self.refuse("expected save, or load with a text, from the browser")
+            elif content.get("do") == "load" and len(buffers) == 1:
+                self._trace(mag.masks.as_mask(bytes(buffers[0])).numpy())
+            else:
+                self.refuse("expected save, or load with a text or a picture, from the browser")
+        except (ValueError, traitlets.TraitError) as error:
+            self.refuse(str(error))
 
     # ------------------------------------------------------------ without a browser
 
@@ -221,7 +228,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         return f"A picture of {width}x{height} with a mask of {count} over {self.mask.mean():.1%}{of}"
 
     def still(self) -> bytes:
-        mixed = np.asarray(self.image, np.float32)
+        mixed: np.ndarray = np.asarray(self.image, np.float32)
         for mask, tint in zip(self.masks.values(), TINTS * 2, strict=False):
             alpha = mask[..., None] * self.opacity
             mixed = mixed * (1 - alpha) + np.array([int(tint[i : i + 2], 16) for i in (1, 3, 5)], np.float32) * alpha

@@ -1,10 +1,14 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
 import { button, element, listen, panel, row, sender, statusLine, vector } from "./shared/dom.js";
+import { GONE, watchKernel } from "./shared/kernel.js";
 import { curve, lost, shown, states, toggled } from "./shared/tokens.js";
 
-const TITLES = { source: "source: what the picture shows", target: "target: what it shall show",
-  negative: "negative: what is to fade (may stay empty)" };
+const TITLES = {
+  source: "source: what the picture shows",
+  target: "target: what it shall show",
+  negative: "negative: what is to fade (may stay empty)",
+};
 const WAIT = 150; // milliseconds after the last key, before the kernel is asked
 const MARKS = { new: "+", dropped: "−", common: "" };
 
@@ -12,18 +16,32 @@ const MARKS = { new: "+", dropped: "−", common: "" };
 function field(model, name, put) {
   const input = element("input", { type: "text", value: model.get(name), spellcheck: false, maxLength: 2000 });
   let timer;
-  const send = () => { clearTimeout(timer); put({ [name]: input.value }); };
-  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(send, WAIT); });
+  const send = () => {
+    clearTimeout(timer);
+    put({ [name]: input.value });
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(send, WAIT);
+  });
   input.addEventListener("change", send);
-  const refresh = () => { if (document.activeElement !== input) input.value = model.get(name); };
-  return { label: element("label", { className: "prompt" }, TITLES[name], input), refresh, stop: () => clearTimeout(timer) };
+  const refresh = () => {
+    if (document.activeElement !== input) input.value = model.get(name);
+  };
+  return {
+    label: element("label", { className: "prompt" }, TITLES[name], input),
+    refresh,
+    stop: () => clearTimeout(timer),
+  };
 }
 
 /** One token: a button where its word can be picked, else a plain box. Its column in the attention maps stands below. */
 function chip({ text, word }, column, state, picked, pick) {
   const name = `${MARKS[state]}${shown(text)}`;
-  const made = pick && word ? button(name, () => pick(word), `${shown(text)}, ${state}; pick the word ${word}`)
-    : element("span", { textContent: name });
+  const made =
+    pick && word
+      ? button(name, () => pick(word), `${shown(text)}, ${state}; pick the word ${word}`)
+      : element("span", { textContent: name });
   made.classList.add("token", state);
   if (pick && word) made.setAttribute("aria-pressed", String(picked.includes(word)));
   made.dataset.key = `${column}`;
@@ -41,26 +59,40 @@ function fillRow(list, tokens, kinds, picked, pick) {
 function drawLines(svg, board, source, target, pairs) {
   const origin = board.getBoundingClientRect();
   const box = (list, i) => list.children[i].getBoundingClientRect();
-  const lines = pairs.filter(([i, j]) => source.children[i] && target.children[j]).map(([i, j]) => {
-    const a = box(source, i), b = box(target, j);
-    return vector("path", { d: curve(a.left + a.width / 2 - origin.left, a.bottom - origin.top,
-      b.left + b.width / 2 - origin.left, b.top - origin.top) });
-  });
+  const lines = pairs
+    .filter(([i, j]) => source.children[i] && target.children[j])
+    .map(([i, j]) => {
+      const a = box(source, i),
+        b = box(target, j);
+      return vector("path", {
+        d: curve(
+          a.left + a.width / 2 - origin.left,
+          a.bottom - origin.top,
+          b.left + b.width / 2 - origin.left,
+          b.top - origin.top,
+        ),
+      });
+    });
   svg.setAttribute("width", board.scrollWidth);
   svg.setAttribute("height", board.scrollHeight);
   svg.replaceChildren(...lines);
 }
 
 function makeBoard() {
-  const lists = Object.fromEntries(["source", "target", "negative"].map((name) => {
-    const list = element("ol", { className: "tokens" });
-    list.setAttribute("aria-label", `tokens of the ${name} prompt`);
-    return [name, list];
-  }));
+  const lists = Object.fromEntries(
+    ["source", "target", "negative"].map((name) => {
+      const list = element("ol", { className: "tokens" });
+      list.setAttribute("aria-label", `tokens of the ${name} prompt`);
+      return [name, list];
+    }),
+  );
   const svg = vector("svg", { class: "lines", "aria-hidden": "true" });
   const board = element("div", { className: "board" }, svg, lists.source, lists.target);
-  const legend = row(...["common", "new", "dropped", "picked"].map((kind) =>
-    element("span", { className: `token ${kind}`, textContent: `${MARKS[kind] ?? ""}${kind}` })));
+  const legend = row(
+    ...["common", "new", "dropped", "picked"].map((kind) =>
+      element("span", { className: `token ${kind}`, textContent: `${MARKS[kind] ?? ""}${kind}` }),
+    ),
+  );
   legend.prepend("tokens as the model reads them, numbered as in the attention maps:");
   return { lists, svg, board, scroll: element("div", { className: "boardscroll" }, board), legend };
 }
@@ -71,36 +103,74 @@ function render({ model, el }) {
   const { lists, svg, board, scroll, legend } = makeBoard();
   const [line, say] = statusLine();
   const warnings = element("ul", { className: "warnings" });
-  const away = element("div", { className: "boardscroll" }, lists.negative), gone = row();
+  const away = element("div", { className: "boardscroll" }, lists.negative),
+    gone = row();
   const toggle = (name, word) => put({ [name]: toggled(model.get(name), word) });
-  el.append(panel("prompts", fields[0].label, fields[1].label, scroll, legend,
-    element("p", { textContent: "Click the words of the target that shall come true." }), fields[2].label, away,
-    warnings, gone, line));
+  el.append(
+    panel(
+      "prompts",
+      fields[0].label,
+      fields[1].label,
+      scroll,
+      legend,
+      element("p", { textContent: "Click the words of the target that shall come true." }),
+      fields[2].label,
+      away,
+      warnings,
+      gone,
+      line,
+    ),
+  );
 
   const lines = () => drawLines(svg, board, lists.source, lists.target, model.get("_pairs"));
   function refresh() {
-    const { source = [], target = [], negative = [] } = model.get("_tokens"), pairs = model.get("_pairs");
+    const { source = [], target = [], negative = [] } = model.get("_tokens"),
+      pairs = model.get("_pairs");
     fillRow(lists.source, source, states(source.length, pairs, 0), []);
     fillRow(lists.target, target, states(target.length, pairs, 1), model.get("words"), (word) => toggle("words", word));
-    fillRow(lists.negative, negative, negative.map(() => "common"), model.get("negative_words"),
-      (word) => toggle("negative_words", word));
+    fillRow(
+      lists.negative,
+      negative,
+      negative.map(() => "common"),
+      model.get("negative_words"),
+      (word) => toggle("negative_words", word),
+    );
     away.hidden = !negative.length;
-    gone.replaceChildren(...[["words", target], ["negative_words", negative]].flatMap(([name, tokens]) =>
-      lost(model.get(name), tokens).map((word) => button(`drop “${word}”`, () => toggle(name, word)))));
+    gone.replaceChildren(
+      ...[
+        ["words", target],
+        ["negative_words", negative],
+      ].flatMap(([name, tokens]) =>
+        lost(model.get(name), tokens).map((word) => button(`drop “${word}”`, () => toggle(name, word))),
+      ),
+    );
     warnings.replaceChildren(...model.get("warnings").map((text) => element("li", { textContent: text })));
-    say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
+    if (kernel.gone()) say(GONE, true);
+    else say(model.get("status"), model.get("warnings").length > 0 || model.get("status").startsWith("expected"));
     fields.forEach((one) => one.refresh());
     lines();
   }
   const watched = {};
-  for (const name of ["source", "target", "negative", "words", "negative_words", "_tokens", "_pairs", "warnings", "status"])
+  for (const name of [
+    "source",
+    "target",
+    "negative",
+    "words",
+    "negative_words",
+    "_tokens",
+    "_pairs",
+    "warnings",
+    "status",
+  ])
     watched[`change:${name}`] = refresh;
+  const kernel = watchKernel(model.widget_manager, refresh);
   const stop = listen(model, watched);
   const resized = new ResizeObserver(lines);
   resized.observe(board);
   refresh();
   return () => {
     stop();
+    kernel.stop();
     resized.disconnect();
     fields.forEach((one) => one.stop());
   };

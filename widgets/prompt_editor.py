@@ -59,18 +59,18 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
     @traitlets.observe("source", "target", "negative", "words", "negative_words")
     def _read(self, _: Any) -> None:
         """Everything that follows from the prompts, in one message."""
-        shown = {"source": self.source, "target": self.target, "negative": self.negative}
+        prompts = {"source": self.source, "target": self.target, "negative": self.negative}
         with self.hold_sync():
             self._refusals = checks.refusals(self.tokenizer, **self._asked)
             self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._asked)
             try:
-                self._tokens = {name: self._row(prompt) for name, prompt in shown.items()}
+                self._tokens = {name: self._row(prompt) for name, prompt in prompts.items()}
                 self._pairs = [list(p) for p in checks.pairs(self.tokenizer, self.source, self.target)]
             except ValueError:  # one that is too long to be read; it is among the warnings, and no row would be whole
-                self._tokens, self._pairs = {name: [] for name in shown}, []
-            self.status = self._said()
+                self._tokens, self._pairs = {name: [] for name in prompts}, []
+            self.status = self._summary()
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         if not self.warnings:
             return self.sentence
         reasons = f"{len(self.warnings)} {'reason' if len(self.warnings) == 1 else 'reasons'} above"

@@ -3,8 +3,10 @@ from . import applications as applications
 from . import cases as cases
 from . import datasets as datasets
 from . import demo as demo
+from . import departures as departures
 from . import judges as judges
 from . import leaderboard as leaderboard
+from . import lpips as lpips
 from . import metrics as metrics
 from . import model_bars as model_bars
 from . import model_card as model_card

@@ -31,6 +31,9 @@ class Case:
     rivals: tuple[str, ...] = ()
     negative: tuple[str, str] | None = None
 
+    def __repr__(self) -> str:
+        return f"Case({self.name!r}, {self.change}, {self.phrase!r})"
+
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[^/\\\x00-\x1f]{1,100}", self.name) or not self.name.strip(". "):
             raise ValueError(f"expected a name that can begin a file's, of 1 to 100 characters, got {self.name[:60]!r}")

@@ -57,12 +57,12 @@ class Demo:
 
 def complex_scene(seed: int) -> scenes.Scene:
     """Three plain objects of different colours, two of them of one kind."""
-    return _look_alikes(seed)[0]
+    return look_alikes(seed)[0]
 
 
 def complex_task(seed: int) -> Task:
     """One of two look-alikes, which the prompt doesn't tell apart, is to be recoloured."""
-    scene, order, new = _look_alikes(seed)
+    scene, order, new = look_alikes(seed)
     names = [[scene.things[i].kind] for i in order]
     source, target = (
         scenes.sentence(scene, map(scenes.phrase, [[*more, *names[0]], *names[1:]])) for more in ([], [new])
@@ -72,11 +72,11 @@ def complex_task(seed: int) -> Task:
 
 def ideal(seed: int) -> Image.Image:
     """The perfect edit of `complex_task(seed)`, drawn anew."""
-    scene, order, new = _look_alikes(seed)
+    scene, order, new = look_alikes(seed)
     return scenes.edited(scene, int(order[0]), colour=new).image
 
 
-def _look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
+def look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
     """A scene, its objects with the two of one kind first, and a colour that nothing in it has."""
     rng = np.random.default_rng([1, seed])
     scene = scenes.sample(seed, count=3)

@@ -9,18 +9,28 @@ from .. import scenes
 from ..task import Task
 from . import metrics
 from .cases import Case
+from .lpips import Lpips
 
 
 @dataclass(frozen=True, eq=False)
 class Judges:
-    """The models that score: local CLIP, structure distance, and for rivals the same CLIP."""
+    """The models that score: local CLIP, structure distance, and for rivals the same CLIP.
+
+    pie: whether PIE-Bench's own columns are scored besides. lpips: for one of them, where its weights are given.
+    """
 
     clip: metrics.Clip
     structure: metrics.Structure
+    pie: bool = False
+    lpips: Lpips | None = None
 
     @classmethod
-    def load(cls, clip: str = "tabletop-clip", structure: str = "tabletop-clip") -> "Judges":
-        return cls(metrics.Clip(clip), metrics.Structure(structure))
+    def load(
+        cls, clip: str = "tabletop-clip", structure: str = "tabletop-clip", pie: bool = False, lpips: str | None = None
+    ) -> "Judges":
+        """By the models' names; lpips: the folder of its weights."""
+        own = Lpips.load(lpips) if lpips else None
+        return cls(metrics.Clip(clip), metrics.Structure(structure), pie, own)
 
     def scores(self, case: Case, task: Task, result: Image.Image) -> dict[str, float]:
         """A finished edit's scores; `success` and `ideal` only where the case knows its ideal edit."""
@@ -31,10 +41,32 @@ class Judges:
             "structure": self.structure.distance(before, after),
             **metrics.background(task.image, result, mask),
         }
+        if self.pie:
+            found |= self.pie_bench(task, result)
         if case.ideal is not None:
             ideal = case.ideal.resize(result.size, Image.Resampling.LANCZOS)
             found["ideal"] = metrics.error_to_ideal(result, ideal, mask)
             found["success"] = float(self._success(case, after, result, mask))
+        return found
+
+    def pie_bench(self, task: Task, result: Image.Image) -> dict[str, float]:
+        """PIE-Bench's columns, on the scales of its table: structure distance and LPIPS times 1000, MSE times 10000,
+        SSIM times 100; the background as it codes it, and CLIP of the whole pictures and of the edited part with the
+        rest black. LPIPS is left out where no weights are given, the background where the mask leaves none."""
+        mask = task.region.numpy()
+        found = {
+            "pie_structure": 1000 * self.structure.distance(task.image, result, as_pie_bench=True),
+            "pie_clip_source": self.clip.score(task.image, task.source),
+            "pie_clip": self.clip.score(result, task.target),
+            "pie_clip_part": self.clip.score(metrics.blackened(result, mask), task.target),
+        }
+        if (mask >= 0.5).all():
+            return found
+        outside = metrics.background(task.image, result, mask)
+        found |= {"pie_psnr": outside["psnr"], "pie_mse": 1e4 * outside["mse"], "pie_ssim": 100 * outside["ssim"]}
+        if self.lpips:
+            a, b = (metrics.unit(image) * (mask < 0.5)[..., None] for image in (task.image, result))
+            found["pie_lpips"] = 1000 * self.lpips.distance(a, b)
         return found
 
     def _success(self, case: Case, after: Image.Image, result: Image.Image, mask: np.ndarray) -> bool:

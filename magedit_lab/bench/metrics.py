@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, CLIPModel, CLIPProcessor
 
@@ -36,12 +35,40 @@ def psnr(a: Array, b: Array) -> float:
     return float("inf") if error == 0 else float(-10 * np.log10(error))
 
 
-def background(source: Image.Image, result: Image.Image, mask: Plane) -> dict[str, float]:
+def ssim(a: Array, b: Array) -> float:
+    """Structural similarity (Wang et al. 2004) of two pictures in 0-1, averaged over pixels and channels.
+
+    As torchmetrics has it, and so PIE-Bench: an 11x11 Gaussian of sigma 1.5, biased variances, borders reflected, in
+    float32, whose rounding shows: in the sixth digit, and in flat pictures in the fourth, so that equal ones may have
+    .9999. ValueError for pictures of less than 6x6.
+    """
+    if min(a.shape[:2]) < 6:
+        raise ValueError(f"expected pictures of 6x6 pixels or more, got {a.shape[1]}x{a.shape[0]}; enlarge them")
+    x, y = (
+        nn.functional.pad(torch.from_numpy(picture).float().permute(2, 0, 1)[None], (5, 5, 5, 5), mode="reflect")
+        for picture in (a, b)
+    )
+    line = torch.exp(-((torch.arange(-5.0, 6.0) / 1.5) ** 2) / 2)
+    line = line / line.sum()
+    window = torch.outer(line, line).expand(3, 1, 11, 11)
+    means = nn.functional.conv2d(torch.cat([x, y, x * x, y * y, x * y]), window, groups=3)
+    mx, my, xx, yy, xy = means
+    spread = (xx - mx * mx).clamp(min=0) + (yy - my * my).clamp(min=0)
+    c1, c2 = 0.01**2, 0.03**2
+    alike = (2 * mx * my + c1) * (2 * (xy - mx * my) + c2)
+    return float((alike / ((mx * mx + my * my + c1) * (spread + c2))).mean())
+
+
+def background(source: Image.Image | np.ndarray, result: Image.Image | np.ndarray, mask: Plane) -> dict[str, float]:
     """PSNR, MSE and SSIM outside the mask, as PIE-Bench codes them: both pictures times (1 - mask), then the mean over
     the whole frame. A large mask therefore flatters; compare only at equal masks."""
     a, b = (unit(image) * (mask < 0.5)[..., None] for image in (source, result))
-    ssim = structural_similarity(a, b, channel_axis=2, data_range=1.0)
-    return {"psnr": psnr(a, b), "mse": mse(a, b), "ssim": float(ssim)}
+    return {"psnr": psnr(a, b), "mse": mse(a, b), "ssim": ssim(a, b)}
+
+
+def blackened(image: Image.Image, mask: Plane) -> Image.Image:
+    """The edited part as PIE-Bench shows it to CLIP: the whole frame, black outside the mask."""
+    return Image.fromarray(np.asarray(image.convert("RGB")) * (mask >= 0.5)[..., None].astype(np.uint8))
 
 
 def error_to_ideal(result: Image.Image, ideal: Image.Image, mask: Plane) -> float:
@@ -75,6 +102,9 @@ class Clip:
                 f"cannot load CLIP {name!r}: {reason(error)}; expected a shipped model, folder or name"
             ) from None
 
+    def __repr__(self) -> str:
+        return f"Clip({self.name!r})"
+
     @torch.no_grad()
     def similarity(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
         """Cosine of each picture with each text."""
@@ -97,9 +127,9 @@ class Structure:
     """DINO-ViT self-similarity distance (Tumanyan et al. 2022): how far the layout of keys has changed.
 
     Keys of the last layer, cosine of every pair of tokens, mean squared difference of the two tables. By name:
-    facebook/dino-vitb8 for photographs (pictures scaled to 0-1 and normalised, where PIE-Bench's code feeds 0-255), or
-    a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop that is no square is squeezed into one,
-    where published code scales its short side. Numbers of different models do not compare.
+    facebook/dino-vitb8 for photographs, or a CLIP's picture half: the shipped `tabletop-clip` stands in offline. A crop
+    that is no square is squeezed into one, where published code scales its short side. Numbers of different models do
+    not compare.
     """
 
     def __init__(self, name: str = "tabletop-clip") -> None:
@@ -118,6 +148,9 @@ class Structure:
             self.model, self.mean, self.std = model.vision_model, eye.image_mean, eye.image_std
         self.side = self.model.config.image_size
 
+    def __repr__(self) -> str:
+        return f"Structure({self.name!r})"
+
     @cached_property
     def keys(self) -> nn.Linear:
         """The last layer's projection to keys."""
@@ -126,23 +159,32 @@ class Structure:
             raise ValueError(f"expected a ViT with keys, got {self.name!r}, in which no layer is named key or k_proj")
         return found[-1]
 
-    def distance(self, a: Image.Image, b: Image.Image) -> float:
-        """Between two pictures; 0 for equal ones."""
-        return float((self._table(a) - self._table(b)).square().mean())
+    def distance(self, a: Image.Image, b: Image.Image, as_pie_bench: bool = False) -> float:
+        """Between two pictures; 0 for equal ones.
+
+        as_pie_bench: PIE-Bench's code normalises values of 0-255 as if they were 0-1, and shrinks without smoothing;
+        its published distances are made so.
+        """
+        return float((self._table(a, as_pie_bench) - self._table(b, as_pie_bench)).square().mean())
 
     @torch.no_grad()
-    def _table(self, image: Image.Image) -> Float[Tensor, "tokens tokens"]:
+    def _table(self, image: Image.Image, as_pie_bench: bool) -> Float[Tensor, "tokens tokens"]:
         heard: list[Tensor] = []
         handle = self.keys.register_forward_hook(lambda _module, _inputs, output: heard.append(output[0]))
         try:
-            self.model(self._pixels(image))
+            self.model(self._pixels(image, as_pie_bench))
         finally:
             handle.remove()
         unit_keys = nn.functional.normalize(heard[0], dim=-1)
         return unit_keys @ unit_keys.T
 
-    def _pixels(self, image: Image.Image) -> Tensor:
-        square = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)
-        x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
+    def _pixels(self, image: Image.Image, as_pie_bench: bool) -> Tensor:
+        size = (self.side, self.side)
+        if as_pie_bench:
+            x = torch.from_numpy(255 * unit(image.convert("RGB"))).float().permute(2, 0, 1)[None]
+            x = nn.functional.interpolate(x, size, mode="bilinear")
+        else:
+            square = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+            x = torch.from_numpy(unit(square)).float().permute(2, 0, 1)[None]
         mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
         return (x - mean) / std

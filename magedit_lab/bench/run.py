@@ -18,6 +18,7 @@ from ..inversion.table import invert
 from ..methods.base import Method
 from ..model.backbone import Backbone
 from ..model.hooks import count_forwards
+from ..settings import described
 from ..trace.record import SCORED
 from ..trace.trace import run
 from .cases import Case
@@ -26,7 +27,12 @@ from .judges import Judges
 COLUMNS = {
     "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
     "ideal": ("error to ideal", False), "psnr": ("background PSNR", True), "mse": ("background MSE", False),
-    "ssim": ("background SSIM", True), "seconds": ("seconds", False), "calls": ("U-Net calls", False),
+    "ssim": ("background SSIM", True),
+    "pie_structure": ("PIE structure distance x1000", False), "pie_psnr": ("PIE PSNR", True),
+    "pie_lpips": ("PIE LPIPS x1000", False), "pie_mse": ("PIE MSE x10000", False),
+    "pie_ssim": ("PIE SSIM x100", True), "pie_clip_source": ("PIE CLIP of the source", True),
+    "pie_clip": ("PIE CLIP, whole", True), "pie_clip_part": ("PIE CLIP, edited", True),
+    "seconds": ("seconds", False), "calls": ("U-Net calls", False),
 }  # fmt: skip
 
 
@@ -96,13 +102,15 @@ def identity(net: Backbone) -> str:
     return f"{net.name}, {hashlib.sha256(ends).hexdigest()[:12]}"
 
 
-ALWAYS = ("model", "clip", "structure")  # what all rows depend on
+ALWAYS = ("model", "clip", "structure", "pie")  # what all rows depend on
 
 
 def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[str, str]:
     """What the rows depend on, besides the cases."""
     facts = {"model": identity(net), "clip": judges.clip.name, "structure": judges.structure.name}
-    return facts | {s.name: f"{s.method}, {s.inversion}, negative={s.negative}" for s in settings}
+    if judges.pie:
+        facts["pie"] = f"PIE-Bench's columns, LPIPS of {judges.lpips.name if judges.lpips else 'none'}"
+    return facts | {s.name: f"{described(s.method)}, {described(s.inversion)}, negative={s.negative}" for s in settings}
 
 
 def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:

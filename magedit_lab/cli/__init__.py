@@ -1,22 +1,31 @@
-"""The command line; each command is a file of its own."""
+"""The command line; each command is a file of its own, imported when it is asked for."""
 
 import argparse
+import importlib
 import sys
+from collections.abc import Sequence
+from typing import Any
 
-import torch
+from .commands import COMMANDS
+from .messages import steady
 
-from . import applications, bench, demo, doctor, edit, study, train
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when done, 2 for bad input, 130 when interrupted. No message that can't be written stops it."""
+    with steady():
+        return _main(list(sys.argv[1:] if argv is None else argv))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command; 0 when done, 2 for bad input, 130 when interrupted."""
-    arguments = _parser().parse_args(argv)
+def _main(given: list[str]) -> int:
+    arguments = _parser(given).parse_args(given)
     try:
         arguments.run(arguments)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"magedit-lab: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's own, named so that this file needs no torch
+            raise
         reason = str(error).split(".")[0]
         print(f"magedit-lab: error: {reason}; take --device cpu or a smaller model", file=sys.stderr)
         return 2
@@ -26,9 +35,25 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands with their line of help; of the one that is asked for, the options too."""
     parser = argparse.ArgumentParser(prog="magedit-lab", description="Attention-guided image editing.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the installed version and exit")
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (demo, edit, applications, bench, study, train, doctor):
-        module.add(commands)
+    asked = next((word for word in given if not word.startswith("-")), None)
+    for name, (module, words) in COMMANDS.items():
+        if name == asked:
+            importlib.import_module(f".{module}", __name__).add(commands, name)
+        else:
+            commands.add_parser(name, help=words)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for; argparse's own wants it before."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib import metadata
+
+        print(f"magedit-lab {metadata.version('magedit-lab')}")
+        parser.exit()

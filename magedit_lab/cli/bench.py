@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, plots
-from ..bench import ablations, datasets, metrics, report, tabletop
+from ..bench import ablations, datasets, demo, metrics, report, tabletop
+from ..bench import departures as departure_sizes
 from ..bench.cases import Case
 from ..bench.judges import Judges
 from ..bench.run import Setting, measure, references, summary
@@ -21,7 +22,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from .common import Bar, command, inversion, load, require_both
+from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
@@ -29,8 +30,8 @@ TABLE1 = (
 SHOWN = 3  # complex scenes above an ablation's curves
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "bench", table1, "measure methods, settings, or the shipped model")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, table1)
     which = parser.add_subparsers(dest="bench", required=True)
     table = command(which, "table1", table1, "the paper's Table 1: every method on every case; resumes")
     table.add_argument("--methods", nargs="+", default=list(TABLE1), choices=METHODS, help="rows")
@@ -47,6 +48,13 @@ def add(commands: Any) -> None:
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
+    sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
+    usual = demo.Demo()
+    sizes.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
+    sizes.add_argument("--steps", type=int, default=usual.steps, help="DDIM steps")
+    sizes.add_argument("--seed", type=int, default=usual.seed, help="the scene")
+    sizes.add_argument("--step-size", type=float, default=usual.step_size, help="MAG-Edit's delta")
+    sizes.add_argument("--iterations", type=int, default=usual.iterations, help="MAG-Edit's nudges at each guided step")
 
 
 def _options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -66,13 +74,14 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--iterations", type=int, default=MagEdit().iterations, help="MAG-Edit's nudges at each guided step")
     add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
     add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
+    add("--lpips", help="with pie-bench: a folder with the weights of squeezenet1_1 and of LPIPS's heads for it")
     add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
 
 
 def table1(arguments: argparse.Namespace) -> None:
     """A row of scores for each case and method, then the report; done rows are kept."""
-    way = _inversion(arguments)
-    chosen = [Setting(name, _set(METHODS[name], arguments), way) for name in arguments.methods]
+    inverted = _inversion(arguments)
+    chosen = [Setting(name, _set(METHODS[name], arguments), inverted) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
     report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
     print(report.markdown(summary(rows)))
@@ -81,12 +90,13 @@ def table1(arguments: argparse.Namespace) -> None:
 
 def ablate(arguments: argparse.Namespace) -> None:
     """The same for one setting at a time, with a plot for each group."""
-    way = _inversion(arguments)
-    groups = ablations.settings(_set(MagEdit(), arguments), way)
+    inverted = _inversion(arguments)
+    groups = ablations.settings(_set(MagEdit(), arguments), inverted)
     names = arguments.groups or list(groups)
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
     rows, listed = _measure(arguments, [setting for name in names for setting in groups[name]])
+    written = []
     for name in names:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
@@ -95,7 +105,18 @@ def ablate(arguments: argparse.Namespace) -> None:
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
-        print(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+        written.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+    print("\n".join(written))
+
+
+def departures(arguments: argparse.Namespace) -> None:
+    """Print the table of docs/methods.md, for the demo's numbers on a scene of its kind."""
+    a = arguments
+    method = MagEdit(iterations=a.iterations, step_size=a.step_size)
+    inversion = replace(demo.Demo(), steps=a.steps).inversion
+    with Bar("departures") as bar:
+        sizes = list(departure_sizes.measure(load(a.model), departure_sizes.scene_task(a.seed), inversion, method, bar))
+    print(departure_sizes.markdown(sizes))
 
 
 def _inversion(arguments: argparse.Namespace) -> Inversion:
@@ -118,7 +139,8 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     listed = list(datasets.FORMATS[arguments.format](arguments.data) if arguments.format else drawn(arguments.tasks))
     if not listed:
         raise ValueError("expected at least one case, got none; see --tasks, or the dataset's folder")
-    net, judges = load(arguments.model), Judges.load(arguments.clip, arguments.structure)
+    claim(arguments.out, "rows.jsonl", "report.html")
+    net, judges = load(arguments.model), _judges(arguments)
     if arguments.format:
         _validate(net, listed, settings)
     rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
@@ -128,6 +150,14 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
             rows.append(row)
             bar(len(rows) - first, of)
     return rows, listed
+
+
+def _judges(arguments: argparse.Namespace) -> Judges:
+    """With PIE-Bench's own columns where that is what is measured."""
+    pie = arguments.format == "pie-bench"
+    if arguments.lpips and not pie:
+        raise ValueError("expected --lpips with --format pie-bench, of whose columns it is one; leave it out")
+    return Judges.load(arguments.clip, arguments.structure, pie, arguments.lpips)
 
 
 def _validate(net: Backbone, listed: Sequence[Case], settings: Sequence[Setting]) -> None:
@@ -163,6 +193,7 @@ def model(arguments: argparse.Namespace) -> None:
         raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
     if arguments.card and arguments.bars:
         raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
+    claim(arguments.out, "contact-sheet.png")
     net, scores = load(arguments.model), []
     held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
     for score in model_bars.measure(held, names, arguments.out):

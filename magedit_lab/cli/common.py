@@ -1,6 +1,7 @@
 """What several commands share: loading, progress, and saying what was written."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,16 +9,21 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .. import files
 from ..inversion.base import Inversion
 from ..inversion.table import ALL_INVERSIONS
 from ..model.backbone import Backbone
 from ..settings import change
+from .commands import COMMANDS
 
+ROOM = 50_000_000  # bytes: a trace of 50 steps with its pictures, and some more
+PROBE = 65536  # bytes: a file that is written and removed, as quotas and full disks show only there
 NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 
 
-def command(commands: Any, name: str, function: Callable, words: str) -> argparse.ArgumentParser:
-    """A subcommand that runs `function`."""
+def command(commands: Any, name: str, function: Callable, words: str = "") -> argparse.ArgumentParser:
+    """A subcommand that runs `function`; its line of help is that of `COMMANDS` where none is given."""
+    words = words or COMMANDS[name][1]
     shown = argparse.ArgumentDefaultsHelpFormatter
     parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
     parser.set_defaults(run=function)
@@ -40,7 +46,8 @@ def require_both(arguments: argparse.Namespace) -> None:
 
 
 def report(written: Iterator[tuple[Path, str]]) -> None:
-    for path, words in written:
+    """Write all files first, and only then say which."""
+    for path, words in list(written):
         print(f"{path}: {words}")
 
 
@@ -53,6 +60,28 @@ def model_options(add: Callable) -> None:
     add("--device", help="cpu, cuda or mps; else a GPU where there is one")
     add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
     add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
+
+
+def claim(out: Path, *names: str, room: int = ROOM) -> None:
+    """An error now, and not after the work, where its results could not be written: ValueError or OSError.
+
+    names: files to come, which are no folders. room: bytes that must be free.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (out / name).is_dir():
+            raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
+    if (free := shutil.disk_usage(out).free) < room:
+        raise ValueError(
+            f"expected {room / 1e6:.0f} MB free for {str(out)!r}, got {free / 1e6:.1f} MB; take another --out"
+        )
+    probe = out / "probe"
+    files.write(probe, _probe)
+    probe.unlink()
+
+
+def _probe(path: Path) -> None:
+    path.write_bytes(bytes(PROBE))
 
 
 def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:

@@ -7,11 +7,11 @@ from typing import Any
 from ..bench import demo as first
 from ..model.backbone import Backbone
 from ..trace.trace import Trace
-from .common import Bar, command, load, report
+from .common import Bar, claim, command, load, report
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "demo", demo, "edit one of two look-alikes with the shipped model")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, demo)
     parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")
@@ -20,26 +20,34 @@ def add(commands: Any) -> None:
 
 def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
+    claim(arguments.out)
     net = load(arguments.model)
     traces = _play(net, arguments.seed)
-    report(first.write(traces, arguments.out))
+    written = list(first.write(traces, arguments.out))
+    _tell(net, arguments.seed, traces)
+    report(iter(written))
     hits = dict.fromkeys(traces, 0)
     for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
-        for name, trace in _play(net, seed).items():
+        more = _play(net, seed)
+        _tell(net, seed, more)
+        for name, trace in more.items():
             hits[name] += first.colour_of(trace) == trace.task.words[0]
     if arguments.more:
         print(f"of {arguments.more} further scenes the masked object took its colour in: {hits}")
 
 
 def _play(net: Backbone, seed: int) -> dict[str, Trace]:
-    """Run the demo on one scene and say what became of the masked object."""
+    """Run the demo on one scene."""
+    with Bar(f"scene {seed}: invert and edit") as bar:
+        return first.play(net, first.Demo(seed=seed), bar)
+
+
+def _tell(net: Backbone, seed: int, traces: dict[str, Trace]) -> None:
+    """Say what became of the masked object."""
     print(f"{net.name} on {net.device}, scene {seed}: {first.complex_task(seed).target}")
-    with Bar("invert and edit") as bar:
-        traces = first.play(net, first.Demo(seed=seed), bar)
     for name, trace in traces.items():
         share, word = trace.share(trace.task.words[0]), trace.task.words[0]
         print(
             f"{name:>14}: the masked object is now {first.colour_of(trace)}, asked for {word}; "
             f"attention inside the mask {share[0]:.0%} at the first step, {share[len(share) // 2]:.0%} halfway"
         )
-    return traces

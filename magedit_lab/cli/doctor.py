@@ -15,8 +15,8 @@ from .common import command, load, model, model_options
 PACKAGES = ("magedit-lab", "torch", "diffusers", "transformers", "matplotlib", "ipywidgets", "anywidget")
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "doctor", doctor, "versions, device and models, for a bug report; or one model's facts")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, doctor)
     model_options(parser.add_argument)
     parser.set_defaults(model=None)
 

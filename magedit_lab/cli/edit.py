@@ -1,12 +1,14 @@
 """`magedit-lab edit`: a picture of the user's own."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import files, masks, plots
+from PIL import Image
+
+from .. import files, pictures, plots
 from ..inversion.base import Path as Route
 from ..inversion.table import ALL_INVERSIONS, invert
 from ..methods.base import Method
@@ -16,18 +18,18 @@ from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..prompts import words
-from ..settings import change, parsed, table
-from ..task import Frame, Task
+from ..settings import Field, change, parsed, table
+from ..task import Task
 from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, command, inversion, model, model_options, report
+from .common import NEEDED, Bar, claim, command, inversion, model, model_options, report
 
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "edit", edit, "edit a picture of your own")
+def add(commands: Any, name: str) -> None:
+    parser = command(commands, name, edit)
     option = parser.add_argument
-    option("--image", type=Path, help="PNG or JPEG of any size", **NEEDED)
+    option("--image", type=Path, help="a picture of up to 64 megapixels: PNG, JPEG, WebP, TIFF ...", **NEEDED)
     more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}
     option("--mask", type=Path, help="of the image's size, white where to edit; one, or one a word", **more)
     option("--source", help="a prompt that describes the image", **NEEDED)
@@ -52,7 +54,7 @@ def add(commands: Any) -> None:
 def _guidance_options(add: Callable) -> None:
     usual = MagEdit()
     unset: dict[str, Any] = {"default": argparse.SUPPRESS}
-    add("--preset", choices=("official", "paper"), help="as coded (the default) or as printed", **unset)
+    add("--preset", choices=MagEdit.presets, help="as the released code has it, or as printed", **unset)
     add("--loss", choices=LOSSES, help=f"Eq. 1 or Eq. 2 (default: {usual.loss})", **unset)
     add("--iterations", type=int, help=f"MAX_IT, nudges a step (default: {usual.iterations})", **unset)
     add("--stop-step", type=int, help="tau: steps before this are guided (default: half of them)", **unset)
@@ -62,16 +64,21 @@ def _guidance_options(add: Callable) -> None:
 def edit(arguments: argparse.Namespace) -> None:
     """Check, invert, edit, and paste the result back at the picture's own size."""
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
-    net = model(arguments)
+    alpha = pictures.read(arguments.image).alpha
+    net, inverted = model(arguments), inversion(arguments)
     small, frame = task.fit(net.size, net.size)
-    way = inversion(arguments)
-    validate(net, small, way, method)
-    _claim(arguments.out)
+    validate(net, small, inverted, method)
+    claim(arguments.out, "result.png", "comparison.png", "loss.png")
+    claim(arguments.out / "trace")
     with Bar("invert") as bar:
-        path = invert(net, small, way, bar)
+        path = invert(net, small, inverted, bar)
     with Bar("edit") as bar:
         trace = _run(net, small, path, method, bar, arguments.out / "trace")
-    report(_write(trace, task, frame, arguments.method, arguments.out))
+    assert trace.result is not None  # whole runs have one
+    result = frame.paste(task.image, trace.result, task.region if method.keeps_outside else None)
+    if alpha:
+        result.putalpha(alpha)
+    report(_write(trace, result, arguments.method, arguments.out))
 
 
 def _task(arguments: argparse.Namespace) -> Task:
@@ -84,9 +91,8 @@ def _task(arguments: argparse.Namespace) -> Task:
     negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
     if a.negative and not negative:
         raise ValueError("expected a negative prompt with a word that the target lacks, got none; add --negative-words")
-    planes = [masks.open_mask(path) for path in a.mask]
-    image = masks.open_image(a.image)
-    return Task(image, planes, a.source, a.target, a.words, a.weights, a.negative, negative)
+    image = pictures.read(a.image).rgb  # its alpha comes back in the result
+    return Task(image, a.mask, a.source, a.target, a.words, a.weights, a.negative, negative)
 
 
 def _method(arguments: argparse.Namespace) -> Method:
@@ -94,10 +100,18 @@ def _method(arguments: argparse.Namespace) -> Method:
     method, given = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
     method = method.preset(given.pop("preset")) if "preset" in given else method
     own = {row.name: row for row in table(method)}
-    for text in arguments.set:
-        name, _, value = text.partition("=")
-        given[name] = parsed(own[name], value) if name in own else value
-    return change(method, given)
+    if strange := given.keys() - own:
+        option = min(strange).replace("_", "-")
+        raise ValueError(f"--{option}: for methods with this setting, got method {arguments.method!r}; leave it out")
+    return change(method, given | dict(_assigned(own, text) for text in arguments.set))
+
+
+def _assigned(own: Mapping[str, Field], text: str) -> tuple[str, Any]:
+    """A setting's name and value from NAME=VALUE; ValueError for a text that is none."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"expected --set NAME=VALUE, got {text!r}; write for example {text}=1")
+    return name, parsed(own[name], value) if name in own else value
 
 
 def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
@@ -107,17 +121,6 @@ def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
     if not hasattr(method, "seed"):
         raise ValueError(f"--seed: for methods that draw noise, got method {arguments.method!r}; leave it out")
     return replace(method, seed=arguments.seed)
-
-
-def _claim(out: Path) -> None:
-    """An error now, and not after the run, where its results could not be written."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("result.png", "comparison.png", "loss.png"):
-        if (out / name).is_dir():
-            raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
-    (out / "trace").mkdir(exist_ok=True)
-    files.write(out / "trace" / "probe", lambda path: path.write_bytes(b""))
-    (out / "trace" / "probe").unlink()
 
 
 def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
@@ -132,12 +135,14 @@ def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out
         raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
 
 
-def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
-    assert trace.result is not None
-    yield trace.save(out / "trace"), "the whole run, for Trace.load"
-    result = frame.paste(task.image, trace.result, task.region if ALL_METHODS[name].keeps_outside else None)
+def _write(trace: Trace, result: Image.Image, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+    """Every file with what it is, the picture first."""
     files.write(out / "result.png", result.save)
-    yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
+    yield (
+        out / "result.png",
+        f"the edit, {result.width}x{result.height} {'and transparent ' * (result.mode == 'RGBA')}like the image",
+    )
+    yield trace.save(out / "trace"), "the whole run, for Trace.load"
     plots.comparison({name: trace}).save(out / "comparison.png")
     yield out / "comparison.png", "before and after, as the model sees them"
     if any(trace.terms):

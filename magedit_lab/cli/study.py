@@ -1,6 +1,7 @@
 """`magedit-lab study` and `study-report`: blind votes of a class on a benchmark's pictures."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,28 @@ from ..bench import datasets, run, tabletop
 from ..bench import study as votes
 from ..bench.cases import Case
 from ..bench.report import seen
-from .common import command, require_both
+from .common import claim, command, require_both
 
 
-def add(commands: Any) -> None:
-    parser = command(commands, "study", study, "a page for blind pairwise votes on the pictures of `bench table1`")
-    parser.add_argument("folder", type=Path, help="the --out of `bench table1`")
-    parser.add_argument("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
-    parser.add_argument("--pairs", type=int, default=20, help="comparisons on the page, each with three questions")
-    parser.add_argument("--seed", type=int, default=0, help="of order and sides")
-    add = parser.add_argument
+def add(commands: Any, name: str) -> None:
+    if name == "study-report":
+        _add_report(command(commands, name, report).add_argument)
+    else:
+        _add_study(command(commands, name, study).add_argument)
+
+
+def _add_study(add: Callable) -> None:
+    add("folder", type=Path, help="the --out of `bench table1`")
+    add("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
+    add("--pairs", type=int, default=20, help="comparisons on the page, each with three questions")
+    add("--seed", type=int, default=0, help="of order and sides")
     add("--format", choices=datasets.FORMATS, help="the dataset that was measured, in place of TabletopBench")
     add("--data", type=Path, help="the dataset's folder")
-    shares = command(commands, "study-report", report, "shares of votes, with intervals")
-    shares.add_argument("votes", type=Path, nargs="+", help="votes.json of one or more voters")
-    shares.add_argument("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
+
+
+def _add_report(add: Callable) -> None:
+    add("votes", type=Path, nargs="+", help="votes.json of one or more voters")
+    add("--ours", default="p2p+mag-edit", help="the method that is compared with every other")
 
 
 def study(arguments: argparse.Namespace) -> None:
@@ -35,6 +43,7 @@ def study(arguments: argparse.Namespace) -> None:
         raise ValueError(f"expected at least one pair, got {arguments.pairs}")
     if not (arguments.folder / "rows.jsonl").exists():
         raise ValueError(f"expected the --out of a bench table1, got {str(arguments.folder)!r}, which has no rows")
+    claim(arguments.folder, "study.html", room=0)
     rows = run.load(arguments.folder)
     names = {row["case"] for row in rows}
     every = datasets.FORMATS[arguments.format](arguments.data) if arguments.format else tabletop.cases()

@@ -52,8 +52,8 @@ class Inversion(Settings):
 
     reference: ClassVar[str] = ""
 
-    steps: int = setting(50, "DDIM steps", least=1)
-    guidance_scale: float = setting(7.5, "classifier-free guidance")
+    steps: int = setting(50, "DDIM steps of inversion and edit", least=1)
+    guidance_scale: float = setting(7.5, "classifier-free guidance of the edit")
 
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         raise NotImplementedError(f"expected {type(self).__name__} with a method `__call__`, got none; write one")

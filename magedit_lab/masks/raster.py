@@ -1,70 +1,76 @@
 """Masks in 0-1: read, resize to a grid of cells, dilate."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from .. import pictures
+from ..pictures import pixels
+
+NONE = "paint one with MaskPainter, or give a path or an array of the image's size"
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """A picture file as RGB, turned upright as its EXIF data say; ValueError where it can't be read."""
-    return _opened(path).convert("RGB")
+    """A picture file as upright sRGB, transparent parts over white; ValueError where it can't be read."""
+    return pictures.read(path).rgb
 
 
 def read_image(content: bytes, name: str) -> Image.Image:
     """`open_image` of a file's bytes; `name` is for the error."""
-    return _opened(io.BytesIO(content), name).convert("RGB")
+    return pictures.read(content, name).rgb
 
 
-def open_mask(path: str | Path) -> Image.Image:
+def open_mask(path: "pictures.Given") -> Image.Image:
     """A mask file as grey, upright; one that is drawn on a transparent ground counts where it is opaque."""
-    return _grey(_opened(path))
-
-
-def _opened(file: str | Path | io.BytesIO, name: str = "") -> Image.Image:
-    path = name or file
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16 bits a channel, which Pillow would clip and not scale
-                return Image.fromarray((np.asarray(upright) // 257).clip(0, 255).astype(np.uint8))
-            return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    except FileNotFoundError:
-        raise ValueError(f"no such file: {str(path)!r}; expected a PNG or JPEG") from None
-    except Exception as error:  # Pillow raises all kinds for broken files
-        raise ValueError(
-            f"cannot read {str(path)!r} as a picture ({type(error).__name__}); expected a PNG or JPEG"
-        ) from None
+    image = pictures.opened(path, what="a mask")
+    with pictures.one_line(pictures.named(path)):
+        return _grey(image)
 
 
 def _grey(image: Image.Image) -> Image.Image:
     """Brightness times opacity; opacity alone where all of a picture with alpha has one colour."""
-    grey = np.asarray(image.convert("L"))
-    if not image.has_transparency_data:
+    numbers, opaque = pixels.deep(image), pixels.opacity(image)
+    grey = pixels.in_bytes(np.asarray(image)) if numbers else np.asarray(image.convert("RGBA").convert("L"))
+    if opaque is None:
+        _refuse_labels(np.asarray(image) if numbers or image.mode == "P" else grey, grey)
         return Image.fromarray(grey)
-    alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+    alpha = np.asarray(opaque)
     return Image.fromarray(alpha if grey.min() == grey.max() else (grey * (alpha / 255)).round().astype(np.uint8))
 
 
-def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
-    """A picture, an array or a tensor as a float mask in 0-1.
+def _refuse_labels(values: np.ndarray, grey: np.ndarray) -> None:
+    """PictureError for numbers of classes (0, 1, 2 ...) whose colours are all dark: which is meant can't be known."""
+    if grey.max() < 128 and values.min() < values.max() <= 255:
+        raise pixels.PictureError(
+            f"expected a mask that is white where to edit, got labels {values.min():g} to {values.max():g} in dark "
+            f"colours; save 255 * (labels == {values.max():g}) as bytes"
+        )
 
-    Pictures and arrays of bytes are read as 0-255 (a picture of one colour with alpha by its alpha), all others as 0-1.
+
+def as_mask(mask: "pictures.Given") -> Float[Tensor, "h w"]:
+    """A picture's path, a picture, an array or a tensor as a float mask in 0-1.
+
+    Pictures and arrays of bytes are read as 0-255 (a picture of one colour with alpha by its alpha), of 16 bits as
+    0-65535, all others as 0-1.
     """
-    if isinstance(mask, Image.Image):
-        mask = np.asarray(_grey(mask))
+    if mask is None:
+        raise ValueError(f"expected a mask, got None; {NONE}")
+    if not isinstance(mask, np.ndarray | Tensor):
+        mask = np.asarray(open_mask(mask))
     array = torch.as_tensor(np.array(mask) if isinstance(mask, np.ndarray) else mask)
-    if array.dtype == torch.uint8:
-        if array.max() == 1:
-            raise ValueError("expected bytes of 0-255, got 0 and 1; pass mask.astype(bool), or 255 * mask")
-        array = array / 255
+    if array.dtype in (torch.uint8, torch.uint16):
+        most = torch.iinfo(array.dtype).max
+        array = array.to(torch.int32)
+        if array.numel() and array.max() == 1:
+            raise ValueError(f"expected bytes of 0-{most}, got 0 and 1; pass mask.astype(bool), or {most} * mask")
+        array = array / most
     array = array.detach().cpu().float()
-    if array.ndim != 2:
+    if array.ndim != 2 or not array.numel():
         raise ValueError(f"expected a mask of height x width, got shape {tuple(array.shape)}; pass one plane")
     if not torch.isfinite(array).all() or array.min() < 0 or array.max() > 1:
         raise ValueError(
@@ -77,17 +83,30 @@ def as_mask(mask: "Image.Image | np.ndarray | Tensor") -> Float[Tensor, "h w"]:
     return array
 
 
-def to_cells(mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tensor, "height width"]:
+def to_cells(
+    mask: Float[Tensor, "h w"], height: int, width: int, by: str = "coverage"
+) -> Float[Tensor, "height width"]:
     """The mask on a coarser grid, 0 or 1: cells that it covers at least by half, or else the cell it covers most.
 
-    The official code samples one pixel a cell, which can lose a small object altogether and turn Eq. 1 into 0/0.
+    by: "sampled" asks one pixel a cell, its first, whether it is anything but 0, as MAG-Edit's released code does: a
+        soft rim counts whole, and a small object can be lost altogether, which turns Eq. 1 into 0/0.
+
+    >>> mask = mag.masks.as_mask(np.triu(np.ones((4, 4))))  # its lower left corner is outside
+    >>> mag.masks.to_cells(mask, 2, 2).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
     """
+    if by == "sampled":
+        return (F.interpolate(mask[None, None], (height, width), mode="nearest")[0, 0] != 0).float()
     share = F.interpolate(mask[None, None], (height, width), mode="area")[0, 0]
     return (share >= min(0.5, share.max().item())).float()
 
 
 def dilate(mask: Float[Tensor, "h w"], radius: int) -> Float[Tensor, "h w"]:
-    """Grow a mask by `radius` cells in every direction, diagonals included."""
+    """Grow a mask by `radius` cells in every direction, diagonals included.
+
+    >>> mag.masks.dilate(torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]), 1).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
     return F.max_pool2d(mask[None, None], 2 * radius + 1, 1, radius)[0, 0]
 
 

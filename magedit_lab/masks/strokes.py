@@ -36,6 +36,10 @@ def rasterise(
     """The mask that the strokes paint: 1 at the pixels whose middle they cover, else 0. ValueError as `check`.
 
     image: the picture that they were painted on, of any size; needed for strokes that grow.
+
+    >>> box = {"tool": "box", "rect": [0, 0, 0.5, 1]}  # the left half
+    >>> mag.masks.strokes.rasterise([box, {"tool": "invert"}], width=4, height=2).tolist()
+    [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
     """
     if width < 1 or height < 1:
         raise ValueError(f"expected a mask of at least 1x1, got {width}x{height}")

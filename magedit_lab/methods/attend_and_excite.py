@@ -18,9 +18,10 @@ from .plain import Plain
 
 @dataclass(frozen=True)
 class AttendAndExcite(Method):
-    """In the first half of the steps one update a step, of 20 sqrt(1 ... 0.5); no mask.
+    """In the first half of the steps one update a step, of 20 sqrt(1 ... 0.5); no mask. A word of several tokens is
+    excited at each of them.
 
-    thresholds: shares of the steps at which the latent is refined, at most `refinements` times, until each word's
+    thresholds: shares of the steps at which the latent is refined, at most `refinements` times, until each token's
         maximum exceeds the value; the published ones are steps 0, 10 and 20 of 50.
     """
 
@@ -50,9 +51,9 @@ class AttendAndExcite(Method):
         def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
             maps = attention(now, run.cond, plan, names)
             mean = torch.stack([m[0] for m in maps.values()]).mean(0)
-            sharp = {word: losses.sharpened(mean, *shape, c) for word, c in columns.items()}
-            terms = {word: 1 - m.max() for word, m in sharp.items()}
-            return losses.attend_and_excite(list(sharp.values())), terms, maps
+            sharp = {word: [losses.sharpened(mean, *shape, c) for c in own] for word, own in columns.items()}
+            terms = {word: losses.attend_and_excite(each) for word, each in sharp.items()}
+            return torch.stack(list(terms.values())).max(), terms, maps
 
         def guide(now: Now) -> Iterator[Nudge]:
             if now.i >= int(self.share * steps):

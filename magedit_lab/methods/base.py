@@ -1,7 +1,7 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from ..model.backbone import Latent
@@ -11,7 +11,7 @@ from ..settings import Settings
 from ..steps import Listener, Now, Nudge, Step
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """What a method does in one run; each function does nothing by default.
 
@@ -33,6 +33,10 @@ class Plan:
     first: int = 0
     start: Callable[[Latent], Latent] = lambda source: source
 
+    def __repr__(self) -> str:
+        own = [f.name for f in fields(self) if getattr(self, f.name) is not f.default]
+        return f"Plan({', '.join(own)})"
+
 
 @dataclass(frozen=True)
 class Method(Settings):
@@ -47,6 +51,10 @@ class Method(Settings):
     reads_mask: ClassVar[bool] = False
     presets: ClassVar[tuple[str, ...]] = ()
     runs_itself: ClassVar[bool] = False
+
+    def read(self, run: Run) -> Run:
+        """The run with masks and words read as this method reads them (`Run.by`, `split`, `occurrences`)."""
+        return run
 
     def bind(self, run: Run) -> Plan:
         """Prepare once what a run needs. The plan belongs to that run and keeps no state between steps."""

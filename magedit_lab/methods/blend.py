@@ -30,7 +30,7 @@ class MaskBlend(Settings):
 
     def bind(self, run: Run) -> Blend:
         mask = dilate(run.latent_mask, self.grow) if self.grow else run.latent_mask
-        first = round(self.start * run.path.steps)
+        first = int(self.start * run.path.steps)  # as published, not rounded
 
         def blend(now: Now, step: Step) -> Latent:
             return step.source + mask * (step.target - step.source) if now.i >= first else step.target
@@ -57,7 +57,7 @@ class LocalBlend(Settings):
         columns = [c for word in self.words or run.task.words for c in run.columns(word)]
         source_columns = [c for word in self.source_words for c in run.source_columns(word)]
         totals: dict[str, Tensor] = {}  # sums of this run; a new bind starts anew
-        first = round(self.start * run.path.steps)
+        first = int(self.start * run.path.steps)  # as published, not rounded
 
         def add(branch: str, maps: Maps, positions: list[int]) -> None:
             if positions and maps:

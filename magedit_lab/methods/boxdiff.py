@@ -19,7 +19,8 @@ from .plain import Plain
 @dataclass(frozen=True)
 class BoxDiff(Method):
     """In the first half of the steps one update a step of 20 sqrt(1 ... 0.5), in Attend-and-Excite's frame, but without
-    its refinements at thresholds, which the published settings keep. The mask stands where the box did."""
+    its refinements at thresholds, which the published settings keep. The mask stands where the box did, for each token
+    of a word."""
 
     reference: ClassVar[str] = "BoxDiff (Xie et al. 2023)"
     reads_mask: ClassVar[bool] = True
@@ -43,8 +44,8 @@ class BoxDiff(Method):
             maps = attention(now, run.cond, plan, names)
             mean = torch.stack([m[0] for m in maps.values()]).mean(0)
             terms = {
-                word: losses.box(losses.sharpened(mean, *shape, columns), mask, self.top)
-                for word, (columns, mask) in goals.items()
+                word: torch.stack([losses.box(losses.sharpened(mean, *shape, c), mask, self.top) for c in own]).sum()
+                for word, (own, mask) in goals.items()
             }
             return torch.stack(list(terms.values())).sum(), terms, maps
 

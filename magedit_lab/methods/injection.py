@@ -17,7 +17,7 @@ class Injection:
 
     def __init__(
         self, run: Run, mode: str, cross_replace: Span | Mapping[str, Span], reweight: Mapping[str, float] | float,
-        inside: bool, own_maps: Sequence[str],
+        inside: bool, own_maps: Sequence[str], padding: str = "end",
     ) -> None:  # fmt: skip
         task, net = run.task, run.net
         spans = cross_replace if isinstance(cross_replace, Mapping) else {"default": cross_replace}
@@ -26,7 +26,7 @@ class Injection:
         factors = reweight if isinstance(reweight, Mapping) else dict.fromkeys(task.words, reweight)
         self.weights = [(run.columns(word), factor) for word, factor in factors.items()]
         self.run, self.inside = run, inside
-        mapper = run.swapped if mode == "swap" else _refinement(run)
+        mapper = run.swapped(padding) if mode == "swap" else _refinement(run, padding)
         self.common = mapper.sum(0) > 0
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
@@ -89,9 +89,9 @@ class Injection:
         return scale
 
 
-def _refinement(run: Run) -> Tensor:
+def _refinement(run: Run, padding: str) -> Tensor:
     """Refinement's alignment as a matrix: column j has its one where the source token stands that j repeats."""
-    origin = run.aligned
+    origin = run.aligned(padding)
     matrix, common = torch.zeros(len(origin), len(origin)), (origin >= 0).nonzero()[:, 0]
     matrix[origin[common], common] = 1.0
     return matrix

@@ -25,6 +25,10 @@ def token_ratio(
         token and the padding, as the official code does.
     per_head: square for each head and average the squares (official code); else average the heads first (as printed).
     A word of several tokens: the mean of its tokens' ratios, as in the official code.
+
+    >>> probs = torch.tensor([[[0.2, 0.8], [0.6, 0.4]]])  # one head, two cells, two tokens
+    >>> token_ratio(probs, mask=torch.tensor([1.0, 0.0]), word=[1])  # (1 - .8)^2
+    tensor(0.0400)
     """
     if not per_head:
         probs = probs.mean(0, keepdim=True)
@@ -41,6 +45,10 @@ def spatial_ratio(
 
     From lam (nothing inside) down to -1 (all inside). Heads are averaged after the ratio, or before (`per_head` False).
     A word of several tokens: their attention is added up, as in the official code.
+
+    >>> probs = torch.tensor([[[0.2, 0.6], [0.8, 0.2]]])  # the second token has .6 of .8 in the first cell
+    >>> spatial_ratio(probs, mask=torch.tensor([1.0, 0.0]), word=[1])  # 3 * .25 - .75
+    tensor(0.)
     """
     if not per_head:
         probs = probs.mean(0, keepdim=True)
@@ -70,15 +78,16 @@ def weighted(losses: Sequence[Float[Tensor, ""]], weights: Sequence[float]) -> F
 
 
 def layout(probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, ""]:
-    """Layout guidance (Chen et al. 2024): (1 - share of the word's attention inside the box)^2, mean over heads."""
-    return (1 - share_inside(probs, mask, word)).square().mean()
+    """Layout guidance (Chen et al. 2024): (1 - share of a token's attention inside the box)^2, mean over heads and over
+    the word's tokens."""
+    return torch.stack([(1 - share_inside(probs, mask, [token])).square().mean() for token in word]).mean()
 
 
-def sharpened(probs: Probs, height: int, width: int, word: Sequence[int]) -> Float[Tensor, "height width"]:
-    """The map that Attend-and-Excite looks at: heads averaged, softmax of 100 A over all but the start and the last
-    token, the word's columns averaged, smoothed by a 3x3 Gaussian with reflected border: that of the published class,
-    exp(-(x / 2 sigma)^2) with sigma .5."""
-    contrast = (100 * probs.mean(0)[:, 1:-1]).softmax(-1)[:, [i - 1 for i in word]].mean(-1)
+def sharpened(probs: Probs, height: int, width: int, token: int) -> Float[Tensor, "height width"]:
+    """The map of one token that Attend-and-Excite looks at: heads averaged, softmax of 100 A over all but the start and
+    the last token, smoothed by a 3x3 Gaussian with reflected border: that of the published class, exp(-(x / 2 sigma)^2)
+    with sigma .5."""
+    contrast = (100 * probs.mean(0)[:, 1:-1]).softmax(-1)[:, token - 1]
     edge = torch.exp(torch.tensor([-1.0, 0.0, -1.0], dtype=probs.dtype, device=probs.device))
     kernel = torch.outer(edge, edge) / edge.sum() ** 2
     image = F.pad(contrast.reshape(1, 1, height, width), (1, 1, 1, 1), mode="reflect")
@@ -86,20 +95,25 @@ def sharpened(probs: Probs, height: int, width: int, word: Sequence[int]) -> Flo
 
 
 def attend_and_excite(maps: Sequence[Float[Tensor, "h w"]]) -> Float[Tensor, ""]:
-    """Attend-and-Excite (Chefer et al. 2023): 1 - the maximum of the most neglected word's `sharpened` map."""
+    """Attend-and-Excite (Chefer et al. 2023): 1 - the maximum of the most neglected token's `sharpened` map."""
     return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)
 
 
 def box(map_: Float[Tensor, "h w"], mask: Float[Tensor, "h w"], share: float = 0.2) -> Float[Tensor, ""]:
-    """BoxDiff (Xie et al. 2023): inner + outer + corner constraint on one word's `sharpened` map.
+    """BoxDiff (Xie et al. 2023): inner + outer + corner constraint on one token's `sharpened` map.
 
-    inner: 1 - mean of the largest `share` of cells in the box; outer: that mean outside it; corner: the map's maximum
-    along each row and column against the box's own, at the box's borders, averaged over all rows and columns.
+    inner: 1 - mean of the largest `share` of cells in the box, one at least; outer: that mean outside it, 0 where the
+    box leaves no cell out; corner: the map's maximum along each row and column against the box's own, at the box's
+    borders, averaged over all rows and columns.
     """
-    inside, outside = map_[mask > 0.5], map_[mask <= 0.5]
-    inner, outer = (cells.topk(max(1, int(share * len(cells)))).values.mean() for cells in (inside, outside))
+    inner, outer = (_brightest(map_[side], share) for side in (mask > 0.5, mask <= 0.5))
     corners = [_at_borders(map_.amax(axis), mask.amax(axis)) for axis in (0, 1)]
     return 1 - inner + outer + torch.stack(corners).sum()
+
+
+def _brightest(cells: Float[Tensor, " n"], share: float) -> Float[Tensor, ""]:
+    """The mean of the largest share of the cells, one at least; 0 of none."""
+    return cells.topk(max(1, int(share * len(cells)))).values.mean() if len(cells) else cells.sum()
 
 
 def _at_borders(profile: Float[Tensor, " n"], wanted: Float[Tensor, " n"]) -> Float[Tensor, ""]:

@@ -14,7 +14,7 @@ from . import losses
 from .base import Method, Plan
 from .blend import LATE
 from .guidance import Constraint, attention, guiding, nudge
-from .objective import Objective
+from .objective import LossSettings, Objective
 from .prompt_to_prompt import PromptToPrompt
 
 
@@ -26,27 +26,34 @@ class MagEdit(Method):
     loss: "token_ratio" (Eq. 1) keeps structure, "spatial_ratio" (Eq. 2) edits harder; lam is Eq. 2's lambda. Or a
         function of one's own, as those in `losses.py`: of a site's maps, the mask's cells and the word's positions.
     stop_step: steps before this are guided (tau); by default half of them, 25 of 50 as in the paper.
-    step_size: delta. With `by_sigma` it is multiplied by sigma_t = sqrt((1 - alpha) / alpha), as the official code
+    step_size: delta. With `by_sigma` it is multiplied by sigma_t = sqrt((1 - alpha) / alpha), as the released code
         does for the token ratio; the paper, and the code for the spatial ratio, keep it constant, as other losses do.
-    all_tokens: Eq. 1's denominator takes every column (official code); else the edit and common tokens (paper).
-    per_head: the loss is computed for each head and averaged (official code); else heads and sites are averaged first.
+    all_tokens: Eq. 1's denominator takes every column (released code); else the edit and common tokens (paper).
+    per_head: the loss is computed for each head and averaged (released code); else heads and sites are averaged first.
     lambda_p, lambda_ng: Eq. 3, used when the task has a negative prompt.
+    cells: how the mask comes into cells, in loss, update and blend. "coverage" takes the cells that it covers by half,
+        and keeps the smallest object; "sampled" (released code) asks one pixel a cell, which a thin rim can decide.
+    columns: of a word that the target prompt has more than once, the "new" ones are guided; or "all" (released code),
+        also those whose map is the source's and does not change.
+    negative_maps: the negative prompt's maps take the source's columns by its "own" alignment with the source prompt,
+        or by the "target" prompt's (development code), where another token may stand.
     per_term: each nudge also has the gradient of each word's own loss (`Nudge.parts`), for a backward pass more a word.
         The nudge is the same.
 
-    The defaults are `official()`, the released code; `paper()` is the printed equations. Both run the source branch
-    once a step (its latent does not change in between) and stop the U-Net at the last guided map: same numbers, less
-    work. Word swap takes every map from the source, which would leave no gradient, so a swapping base exempts the
-    edit words from injection.
+    `released()` is all as the released code has it, `paper()` the printed equations. The defaults are the released
+    code's but for cells, columns and negative_maps, and the base's padding and split, where ours are better;
+    docs/methods.md says what each changes. All run the source branch once a step (its latent does not change in
+    between) and stop the U-Net at the last guided map: same numbers, less work. Word swap takes every map from the
+    source, which would leave no gradient, so a swapping base exempts the edit words from injection.
     """
 
     reference: ClassVar[str] = "MAG-Edit (Mao et al. 2024)"
     reads_mask: ClassVar[bool] = True
-    presets: ClassVar[tuple[str, ...]] = ("official", "paper")
+    presets: ClassVar[tuple[str, ...]] = ("released", "paper")
 
     base: Method = setting(factory=lambda: PromptToPrompt(blend=LATE))
     loss: str | losses.Loss = setting(
-        "token_ratio", "what a nudge lowers: Eq. 1 keeps structure, Eq. 2 edits harder", choices=tuple(losses.LOSSES)
+        "token_ratio", "what a nudge lowers: Eq. 1 keeps structure, Eq. 2 edits harder", choices=losses.LOSSES
     )
     iterations: int = setting(15, "nudges before each guided step (MAX_IT)", least=0)
     stop_step: int | None = setting(None, "steps before this one are guided (tau); empty: half of them", least=0)
@@ -60,6 +67,17 @@ class MagEdit(Method):
     lambda_p: float = setting(1.0, "weight of the target prompt in Eq. 3", least=0)
     lambda_ng: float = setting(1.0, "weight of the negative prompt in Eq. 3", least=0)
     per_term: bool = setting(False, "keep each word's own gradient, for a backward pass more a word")
+    cells: str = setting(
+        "coverage",
+        "a mask's cells: those covered by half, or by one pixel each, as coded",
+        choices=("coverage", "sampled"),
+    )
+    columns: str = setting(
+        "new", "of a word that stands there twice its new occurrences, or all, as coded", choices=("new", "all")
+    )
+    negative_maps: str = setting(
+        "own", "pair the negative prompt's tokens by itself, or as the target's, as coded", choices=("own", "target")
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,15 +103,22 @@ class MagEdit(Method):
         return [self.iterations if first <= i < stop else 0 for i in range(steps)]
 
     def preset(self, name: str) -> "MagEdit":
-        """`official` or `paper`; a base other than Prompt-to-Prompt stays as it is."""
+        """`released` or `paper`; a base other than Prompt-to-Prompt stays as it is."""
         made = super().preset(name)
         assert isinstance(made, MagEdit)
         return made if isinstance(self.base, PromptToPrompt) else replace(made, base=self.base)
 
     @classmethod
-    def official(cls, **settings: Any) -> "MagEdit":
-        """The released code: delta = 2.5 sigma_t, square per head, all columns, blending in the last 15 of 50 steps."""
-        return cls(**settings)
+    def released(cls, **settings: Any) -> "MagEdit":
+        """The released code: 15 nudges of 2.5 sigma_t in the first 25 of 50 steps, square per head, all columns,
+        blending in the last 15 with a mask grown by a cell; masks sampled at a pixel a cell, all occurrences of a word,
+        split at spaces, padding paired from the start."""
+        coded: dict[str, Any] = {
+            "iterations": 15, "step_size": 2.5, "by_sigma": None, "all_tokens": True, "per_head": True,
+            "cells": "sampled", "columns": "all", "negative_maps": "target",
+            "base": PromptToPrompt(blend=LATE, padding="start", split="spaces"),
+        }  # fmt: skip
+        return cls(**coded | settings)
 
     @classmethod
     def paper(cls, **settings: Any) -> "MagEdit":
@@ -107,12 +132,16 @@ class MagEdit(Method):
         }
         return cls(**printed | settings)
 
+    def read(self, run: Run) -> Run:
+        return self.base.read(run).read(by=self.cells, occurrences=self.columns)
+
     def bind(self, run: Run) -> Plan:
+        run = self.read(run)
         base = self.base.without_injection(run.task.words)
         plan, stop, steps = base.bind(run), self.stop(run.path.steps), run.path.steps
         if not 0 <= stop <= steps:
             raise ValueError(f"expected a stop step of 0 to {steps}, got {stop}; the path has {steps} steps")
-        constraint = self._constraint([Objective(self, run, plan), *self._against(run)])
+        constraint = self._constraint([self._objective(run, plan), *self._against(run, plan)])
 
         def guide(now: Now) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
@@ -122,13 +151,19 @@ class MagEdit(Method):
 
         return guiding(plan, guide)
 
-    def _against(self, run: Run) -> list[Objective]:
+    def _objective(self, run: Run, plan: Plan) -> Objective:
+        settings = LossSettings(self.loss, self.lam, self.all_tokens, self.per_head)
+        return Objective(settings, run, plan, self.base.replaces_common)
+
+    def _against(self, run: Run, plan: Plan) -> list[Objective]:
         """The negative prompt's objective (Eq. 3), if the task has one; the base may name words that it lacks."""
         if run.task.negative is None:
             return []
-        other = Run(run.net, negated(run.task), run.path)
+        other = self.read(Run(run.net, negated(run.task), run.path))
+        if self.negative_maps == "target":
+            return [self._objective(other, plan)]
         base = self.base.without_injection(other.task.words).for_prompt(other.task.target)
-        return [Objective(self, other, base.bind(other))]
+        return [self._objective(other, base.bind(other))]
 
     def _constraint(self, objectives: list[Objective]) -> Constraint:
         """Eq. 5 for the target, and with a negative prompt Eq. 3, as a function of where the run stands."""

@@ -1,7 +1,7 @@
 """MAG-Edit's objective: one prompt whose words' attention is to fill their masks (Eq. 5 over Eq. 1 or Eq. 2)."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,22 +11,36 @@ from ..steps import Maps
 from . import losses
 from .base import Plan
 
-if TYPE_CHECKING:
-    from .mag_edit import MagEdit
+
+@dataclass(frozen=True)
+class LossSettings:
+    """How maps become a loss: the settings of `MagEdit` that have these names."""
+
+    loss: str | losses.Loss
+    lam: float
+    all_tokens: bool
+    per_head: bool
 
 
 class Objective:
     """One prompt whose words' maps enter the loss: the target, or the negative prompt of Eq. 3.
 
     plan: of the base method for this prompt, whose injected maps are the ones that count (A-hat).
+    needs_new: whether the base method replaces a word's map where the source prompt has the word too.
     """
 
-    def __init__(self, settings: "MagEdit", run: Run, plan: Plan) -> None:
+    def __init__(self, settings: LossSettings, run: Run, plan: Plan, needs_new: Callable[[str], bool]) -> None:
         self.settings, self.run, self.plan = settings, run, plan
-        guidable = [run.new_columns if settings.base.replaces_common(w) else run.columns for w in run.task.words]
+        guidable = [run.new_columns if needs_new(w) else run.columns for w in run.task.words]
         self.words = [(g, columns(g.word)) for g, columns in zip(run.task.goals, guidable, strict=True)]
         site = run.guided[0]
         self.masks = [run.cells(g.mask, site.height, site.width).flatten() for g in run.task.goals]
+        for goal, mask in zip(run.task.goals, self.masks, strict=True):
+            if not mask.any():
+                raise ValueError(
+                    f"expected a mask with a pixel that is sampled for {site.width}x{site.height} cells, got none for "
+                    f"{goal.word!r}; take cells='coverage', or a larger mask"
+                )
 
     def loss(self, maps: Maps) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Eq. 5 over the words, and each word's own constraint, averaged over the sites."""

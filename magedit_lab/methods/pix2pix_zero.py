@@ -38,8 +38,9 @@ class Pix2PixZero(Method):
     def bind(self, run: Run) -> Plan:
         plan = self.base.bind(run)
         names = [s.name for s in run.sites if s.cross]
-        common = (run.aligned >= 0).nonzero()[:, 0].to(run.net.device)
-        origin = run.aligned[run.aligned >= 0].to(run.net.device)
+        aligned = run.aligned()
+        common = (aligned >= 0).nonzero()[:, 0].to(run.net.device)
+        origin = aligned[aligned >= 0].to(run.net.device)
 
         def constraint(now: Now) -> tuple[Tensor, dict[str, Tensor], Maps]:
             maps = attention(now, run.cond, plan, names)

@@ -18,14 +18,16 @@ class PlugAndPlay(Blended):
     Features are what the second ResNet of the guided up block puts out last (`up_blocks.1.resnets.1.conv2` in Stable
     Diffusion). Self attention is that of the up blocks, all but the first. With `shared` the source's conditional pass
     serves both passes of the target, as published; by default each takes from its own, so that equal prompts reproduce
-    the source at any guidance scale. The published code inverts with an empty prompt, in 999 steps; here the path is
-    the caller's choice.
+    the source at any guidance scale. Shares count the step at their end too, as in the paper's own code; its later port
+    to diffusers leaves that out (inclusive=False). A share of 0 is none. The published code inverts with an empty
+    prompt, in 999 steps; here the path is the caller's choice.
     """
 
     reference: ClassVar[str] = "Plug-and-Play (Tumanyan et al. 2023)"
 
     features: float = setting(0.8, "share of the steps in which features are taken from the source", least=0, most=1)
     attention: float = setting(0.5, "share of the steps in which self attention takes q and k", least=0, most=1)
+    inclusive: bool = setting(True, "the step at each share's end too: 41 and 26 of 50, as in the paper's own code")
     shared: bool = setting(False, "the source's conditional pass serves both passes of the target, as published")
     blend: Blends = blend_setting()
 
@@ -40,9 +42,12 @@ class PlugAndPlay(Blended):
         keys = frozenset(f"{name}.{part}" for name in decoder[1:] for part in ("to_q", "to_k"))
         nothing: frozenset[str] = frozenset()
 
+        def taken(now: Now, share: float) -> bool:
+            return share > 0 and now.i < int(share * run.path.steps) + self.inclusive
+
         def record(now: Now) -> frozenset[str]:
-            return (features if now.within(self.features) else nothing) | (
-                keys if now.within(self.attention) else nothing
+            return (features if taken(now, self.features) else nothing) | (
+                keys if taken(now, self.attention) else nothing
             )
 
         def hooks(now: Now, maps: Maps) -> Hooks:

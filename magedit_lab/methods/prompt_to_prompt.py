@@ -24,6 +24,8 @@ class PromptToPrompt(Blended):
     self_replace: the same for self attention, at sites of at most `self_cells` cells (32x32, as null-text and MAG-Edit
         use; 16x16 in Prompt-to-Prompt's first notebook). Counted in cells, as there: a model of 768 pixels has one of
         48x48, which is left alone, where one of 512 has its 32x32 replaced.
+    padding, split: how what has no word of its own is paired, and where words end. The published code pairs from the
+        "start" and splits at "spaces"; `prompts.alignment` says what that does.
     reweight: factors for target words' columns, after injection and not renormalised; one number is for the task's
         edit words. With `reweight_inside` they act inside the task's mask only.
     blend: "mask" keeps the source outside the task's mask, "attention" outside masks made from attention
@@ -44,6 +46,10 @@ class PromptToPrompt(Blended):
     reweight: Mapping[str, float] | float = setting(factory=dict, help="factor of the edit words' attention")
     reweight_inside: bool = setting(False, "re-weight inside the mask only")
     blend: Blends = blend_setting()
+    padding: str = setting(
+        "end", "pair padding by its distance from the end token, or from the start, as coded", choices=("end", "start")
+    )
+    split: str = setting("words", "words end at marks too, or at spaces alone, as coded", choices=("words", "spaces"))
 
     @property
     def needs_mask(self) -> bool:
@@ -52,13 +58,15 @@ class PromptToPrompt(Blended):
     def for_prompt(self, prompt: str) -> "PromptToPrompt":
         """The same for another prompt, of which the maps alone are wanted: without blending, and without the settings
         of words that it lacks."""
-        there = {*words.split(prompt), "default"}
+
+        def there(word: str) -> bool:
+            return word == "default" or bool(words.occurrences(prompt, word))
 
         def left(part: Any) -> Any:
             own = isinstance(part, Mapping)
-            return {word: value for word, value in part.items() if {*words.split(word)} <= there} if own else part
+            return {word: value for word, value in part.items() if there(word)} if own else part
 
-        own = tuple(word for word in self.own_maps if {*words.split(word)} <= there)
+        own = tuple(word for word in self.own_maps if there(word))
         maps = {"cross_replace": left(self.cross_replace), "reweight": left(self.reweight)}
         return replace(self, **maps, own_maps=own, blend=None)
 
@@ -69,8 +77,14 @@ class PromptToPrompt(Blended):
     def replaces_common(self, word: str) -> bool:
         return self.mode == "refine" and word not in self.own_maps
 
+    def read(self, run: Run) -> Run:
+        return run.read(split=self.split)
+
     def bind(self, run: Run) -> Plan:
-        inject = Injection(run, self.mode, self.cross_replace, self.reweight, self.reweight_inside, self.own_maps)
+        run = self.read(run)
+        inject = Injection(
+            run, self.mode, self.cross_replace, self.reweight, self.reweight_inside, self.own_maps, self.padding
+        )
         blends_source = isinstance(self.blend, LocalBlend) and bool(self.blend.source_words)  # wants the source's maps
 
         def record(now: Now) -> frozenset[str]:

@@ -170,6 +170,9 @@ class Replace:
 
     value: Tensor
 
+    def __repr__(self) -> str:
+        return f"Replace({tuple(self.value.shape)})"
+
     def __call__(self, output: Tensor) -> Tensor:
         return self.value
 

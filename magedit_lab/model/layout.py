@@ -19,6 +19,9 @@ class Layout:
     order: Mapping[str, int]
     sites: tuple[Site, ...]
 
+    def __repr__(self) -> str:
+        return f"Layout({len(self.order)} modules, {len(self.sites)} attention sites)"
+
 
 @torch.no_grad()
 def measure(family: Family, height: int, width: int) -> Layout:

@@ -38,13 +38,18 @@ class Schedule:
     """A model's noise schedule.
 
     alphas: the cumulative alpha-bar of each training timestep. final_alpha: the one that a last step moves to.
-    offset: added to every timestep (`steps_offset` of the scheduler).
+    offset: added to every timestep. It is the scheduler's `steps_offset`, or 1 where its config has none, as all
+    pipelines of Stable Diffusion set it: 50 steps then run 981, 961 ... 1, and the last one moves from timestep 1 to
+    `final_alpha`.
     """
 
     alphas: Float[Tensor, " train_steps"]
     final_alpha: Float[Tensor, ""]
     prediction: str
-    offset: int = 0
+    offset: int = 1
+
+    def __repr__(self) -> str:
+        return f"Schedule({len(self.alphas)} timesteps, {self.prediction}, offset {self.offset})"
 
     @classmethod
     def of(cls, scheduler: SchedulerMixin, dtype: torch.dtype) -> "Schedule":
@@ -57,14 +62,22 @@ class Schedule:
             raise ValueError(f"expected a model that predicts {' or '.join(PREDICTIONS)}, got {prediction!r}")
         alphas = scheduler.alphas_cumprod.to("cpu", dtype)  # single numbers, which a GPU takes without waiting
         to_one = scheduler.config.get("set_alpha_to_one", False)
-        return cls(alphas, torch.ones_like(alphas[0]) if to_one else alphas[0], prediction)
+        offset = int(scheduler.config.get("steps_offset", 1))
+        return cls(alphas, torch.ones_like(alphas[0]) if to_one else alphas[0], prediction, offset)
 
     def timesteps(self, steps: int, cells: int = 0) -> list[Time]:
         """`steps` timesteps from noise to image, evenly spaced: `offset` above the multiples of T // steps. `cells`
-        counts for a `Flow` only."""
+        counts for a `Flow` only.
+
+        >>> alphas = torch.linspace(0.999, 0.005, 1000)
+        >>> Schedule(alphas, alphas[0], "epsilon").timesteps(4)
+        [751, 501, 251, 1]
+
+        ValueError for less than one, and for more than T - offset, whose first timestep the model does not know.
+        """
         train_steps = len(self.alphas)
         if not 1 <= steps <= train_steps - self.offset:
-            raise ValueError(f"expected 1 to {train_steps - self.offset} steps, got {steps}")
+            raise ValueError(f"expected 1 to {train_steps - self.offset} steps, got {steps}; take a number of these")
         stride = train_steps // steps
         return [i * stride + self.offset for i in reversed(range(steps))]
 
@@ -178,5 +191,9 @@ def add_noise(z: Float[Tensor, "*z"], noise: Float[Tensor, "*z"], there: Level) 
 
 
 def guidance(uncond: Tensor, cond: Tensor, scale: float) -> Tensor:
-    """Classifier-free guidance: the unconditional noise prediction plus `scale` times what the words add."""
+    """Classifier-free guidance: the unconditional noise prediction plus `scale` times what the words add.
+
+    >>> guidance(torch.tensor(1.0), torch.tensor(3.0), scale=7.5)
+    tensor(16.)
+    """
     return uncond + scale * (cond - uncond)

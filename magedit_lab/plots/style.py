@@ -21,9 +21,12 @@ from ..masks.raster import to_cells
 from ..prompts.words import occurrences
 from ..trace.trace import Trace
 
-INSIDE, OUTSIDE = "#0072B2", "#E69F00"
+INSIDE = "#0072B2"
+OUTSIDE = "#E69F00"
 LINES = ((INSIDE, "-"), (OUTSIDE, "--"), ("black", "-."), ("#CC79A7", ":"), ("#56B4E9", (0, (9, 2))))
-TITLE, TEXT, SMALL = 17, 14, 12
+TITLE = 17  # points
+TEXT = 14
+SMALL = 12
 OURS = (r"$\mathdefault{", r"$\mathbf{", r"\$")  # ticks, words in bold, and dollars in a text with bold words
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from .. import task
-from . import words
+from . import alignment, words
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[Token]:
 def pairs(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[tuple[int, int]]:
     """Positions in source and target of the tokens that both have; a target token in no pair is new, a source token
     in none is dropped."""
-    found = words.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
+    found = alignment.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
     return [(i, j) for j, i in enumerate(found) if i >= 0]
 
 
@@ -37,8 +36,23 @@ def refusals(
 ) -> list[str]:  # fmt: skip
     """All that Task and the model would refuse in these prompts, a line each."""
     prompts = [source, target] + ([] if negative is None else [negative])
-    found = [line for p in prompts for line in words.complaint(words.encode, tokenizer, p)]
-    return found + task.refusals(target, edit_words, negative, negative_words)
+    unreadable = [line for p in prompts for line in words.complaint(words.encode, tokenizer, p)]
+    return unreadable + word_refusals(target, edit_words, negative, negative_words)
+
+
+def word_refusals(
+    target: str, edit_words: Sequence[str], negative: str | None = None, negative_words: Sequence[str] = ()
+) -> list[str]:
+    """All that Task refuses in its prompts and words, a line each."""
+    lines = [] if edit_words else ["expected at least one edit word, got none; name a word of the target prompt"]
+    if twice := [word for word in dict.fromkeys(edit_words) if list(edit_words).count(word) > 1]:
+        lines.append(f"expected each edit word once, got {twice[0]!r} twice; join its masks into one")
+    lines += [line for word in edit_words for line in words.complaint(words.require, target, word)]
+    if (negative is None) != (not negative_words):
+        lines.append("expected a negative prompt and its words together, got one of the two")
+    for word in negative_words:
+        lines += words.complaint(words.require, negative or "", word, "negative")
+    return lines
 
 
 def unguided(
@@ -48,4 +62,4 @@ def unguided(
     """What MAG-Edit would refuse besides, over Prompt-to-Prompt's refinement: words that the source prompt has too,
     whose maps are the source's own. Other methods take them."""
     aims = [(target, w) for w in edit_words] + [(negative or "", w) for w in negative_words]
-    return [line for p, w in aims for line in words.complaint(words.require_new, tokenizer, source, p, w)]
+    return [line for p, w in aims for line in words.complaint(alignment.require_new, tokenizer, source, p, w)]

@@ -1,3 +1,4 @@
+from . import room as room
 from . import shapes as shapes
 from . import tabletop as tabletop
 from .tabletop import CHOICES as CHOICES

@@ -53,6 +53,10 @@ class Scene:
     table: str
     horizon: float
 
+    def __repr__(self) -> str:
+        things = ", ".join(phrase([t.colour, t.kind]) for t in self.things)
+        return f"Scene({things}; {self.table} table, {self.wall} wall)"
+
     @cached_property
     def _rendered(self) -> tuple[np.ndarray, np.ndarray]:
         return render(self)
@@ -73,7 +77,11 @@ class Scene:
 
 
 def sample(seed: int, count: int | None = None) -> Scene:
-    """A scene of two to five objects; about half of all scenes repeat a kind."""
+    """A scene of two to five objects; about half of all scenes repeat a kind.
+
+    >>> mag.scenes.sample(seed=7)
+    Scene(a yellow mug, a blue ball, a purple lamp; wooden table, blue wall)
+    """
     rng = np.random.default_rng(seed)
     count = count or int(rng.choice([2, 3, 4, 5], p=[0.35, 0.4, 0.2, 0.05]))
     low, high = {1: (0.3, 0.45), 2: (0.29, 0.42), 3: (0.27, 0.36), 4: (0.22, 0.28), 5: (0.18, 0.22)}[count]
@@ -100,7 +108,11 @@ def sample(seed: int, count: int | None = None) -> Scene:
 
 
 def edited(scene: Scene, index: int, **change: str) -> Scene:
-    """The ideal edit: the same scene in which object `index` has another `colour`, `texture` or `kind`."""
+    """The ideal edit: the same scene in which object `index` has another `colour`, `texture` or `kind`.
+
+    >>> mag.scenes.edited(mag.scenes.sample(seed=7), 0, colour="green")
+    Scene(a green mug, a blue ball, a purple lamp; wooden table, blue wall)
+    """
     for name, value in change.items():
         if name not in CHOICES or value not in CHOICES[name]:
             known = ", ".join(CHOICES.get(name, CHOICES))
@@ -121,7 +133,12 @@ def box(thing: Thing, side: int, loose: float = 1.2, shift: Sequence[float] = (0
 
 
 def nearest_colour(image: Image.Image, mask: Float[np.ndarray, "h w"]) -> str:
-    """The colour word nearest to the picture's mean colour well inside the mask (Euclidean, RGB)."""
+    """The colour word nearest to the picture's mean colour well inside the mask (Euclidean, RGB).
+
+    >>> scene = mag.scenes.sample(seed=7)
+    >>> mag.scenes.nearest_colour(scene.image, scene.masks[0])
+    'yellow'
+    """
     core = mask > 0.9
     mean = np.asarray(image)[core if core.any() else mask >= 0.5].mean(0)
     return min(COLOURS, key=lambda name: float(np.linalg.norm(np.array(COLOURS[name]) - mean)))
@@ -135,7 +152,11 @@ def article(word: str) -> str:
 
 
 def phrase(words: Sequence[str]) -> str:
-    """`["orange", "ball"]` to `an orange ball`."""
+    """Words with their article.
+
+    >>> mag.scenes.phrase(["orange", "ball"])
+    'an orange ball'
+    """
     return " ".join([article(words[0]), *words])
 
 

@@ -1,8 +1,9 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as FilePath
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,12 @@ from ..prompts import words as w
 from ..runs import Run
 from ..steps import Listener, Step, Where
 from ..task import Task
-from . import storage
+from . import html, storage
 from .record import Keep, row
 
 SCHEMA = 2  # 1: no heads, no padding, and the edit words' maps not at every nudge
-START, END = "<start>", "<end>"
+START = "<start>"
+END = "<end>"
 
 
 @dataclass
@@ -52,7 +54,19 @@ class Trace:
 
     def __repr__(self) -> str:
         nudges = sum(len(x) for x in self.terms)
-        return f"Trace({len(self.times)} steps, {nudges} nudges, words={', '.join(self.task.words)})"
+        return f"Trace({len(self.times)} steps, {nudges} nudges, words={shorten(', '.join(self.task.words), 60)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook draws below a cell that ends with a trace: source, result, and the loss of each nudge."""
+        shown = [(self.task.image, "Source", self.task.source)]
+        if self.result is not None:
+            shown.append((self.result, "Result", self.task.target))
+        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in shown]
+        steps = [values[np.isfinite(values)].tolist() for values in self.losses]
+        if every := [v for values in steps for v in values]:
+            words = f"Loss: {every[0]:.3g} at the first of {len(every)} nudges, {every[-1]:.3g} at the last"
+            drawn.append(html.figure(html.curve(steps, words), words))
+        return html.row(drawn)
 
     def add(self, step: Step) -> None:
         """Keep a step; the last one also decodes the result."""
@@ -285,7 +299,7 @@ class Trace:
             task = Task(image=image, mask=masks, **meta["task"])
             result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
             trace = cls(
-                task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
+                task, _keep_of(meta["keep"]), meta["tokens"], meta["source_tokens"], meta["times"],
                 meta["terms"], result, reconstruction, meta.get("sites", []), rows,
                 {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
             )  # fmt: skip
@@ -294,6 +308,11 @@ class Trace:
         except Exception as error:  # a harmed file fails in many ways
             reason = " ".join(str(error).split())[:300]
             raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {reason}") from None
+
+
+def _keep_of(meta: Mapping[str, Any]) -> Keep:
+    """What was kept, as JSON has it; the first schema knew no heads."""
+    return Keep(**{"heads": False, **meta, "sites": tuple(meta.get("sites", ()))})
 
 
 def run(
@@ -314,3 +333,8 @@ def run(
         error.trace = trace  # type: ignore[union-attr]
         raise
     return trace
+
+
+def _keep(saved: Mapping[str, Any]) -> Keep:
+    """What a saved run kept: JSON has no tuples, and runs of an earlier day kept no maps by head."""
+    return Keep(**{"heads": False, **saved, "sites": tuple(saved.get("sites", ()))})

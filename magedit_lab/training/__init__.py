@@ -1,7 +1,7 @@
-"""Training of the shipped models on scenes drawn by us: a Stable Diffusion in miniature, and a CLIP to judge it.
+"""Training of the shipped models on rooms that we trace: a Stable Diffusion in miniature, and a CLIP to judge it.
 
 Each trainer is a generator that yields its metrics. All randomness of a step comes from (seed, step), so a resumed
-run continues bit for bit on one machine.
+run continues bit for bit on one machine while its folder holds the same pictures.
 """
 
 import json
@@ -17,41 +17,42 @@ from torch import Tensor
 
 from .. import files
 from .clip import train_clip
-from .data import CELLS, MOST, counterpart, draw
+from .colourings import coloured, counterpart
+from .data import Drawn, draw, latents
 from .diffusion import train_diffusion
-from .grounding import grounding
-from .lesson import Batch, Pictures, make_batch
+from .exporting import export
 from .parts import TOKENS, new_scheduler, new_text_encoder, new_tokenizer, new_unet, new_vae
 from .plan import Plan
-from .vae import train_vae
+from .vae import reconstruction, train_decoder, train_vae
 
 __all__ = [
-    "CELLS",
-    "MOST",
     "TOKENS",
     "TRAINERS",
-    "Batch",
-    "Pictures",
+    "Drawn",
     "Plan",
     "bind",
+    "coloured",
     "counterpart",
     "draw",
-    "grounding",
-    "make_batch",
+    "export",
+    "latents",
     "new_scheduler",
     "new_text_encoder",
     "new_tokenizer",
     "new_unet",
     "new_vae",
+    "reconstruction",
     "record",
     "require_new",
     "train_clip",
+    "train_decoder",
     "train_diffusion",
     "train_vae",
 ]
 
 TRAINERS: dict[str, Callable[[Path, Plan], Generator[dict[str, float | Tensor]]]] = {
     "vae": train_vae,
+    "decoder": train_decoder,
     "diffusion": train_diffusion,
     "clip": train_clip,
 }
@@ -73,13 +74,14 @@ def bind(out: Path, plan: Plan) -> None:
     if other := [name for name in own if kept.get(name) != own[name]]:
         raise ValueError(
             f"expected {str(out)!r} begun with {other[0]} = {own[other[0]]}, got {kept.get(other[0])}; take the same "
-            "--preset, or another --out"
+            "--preset and --start, or another --out"
         )
     files.write_text(path, json.dumps(own, indent=1) + "\n")
 
 
-def record(out: Path, plan: Plan) -> None:
-    """Write `training.json` into each finished model's folder: the plan, what was run of it, and on which machine."""
+def record(out: Path, plan: Plan, folder: Path | None = None) -> None:
+    """Write `training.json` into each finished model's folder, or into one alone: the plan, what was run of it, and on
+    which machine."""
     chip = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     machine = ", ".join([*chip, platform.machine(), f"{os.cpu_count()} CPU cores"])
     facts: dict[str, object] = {"machine": machine, "plan": asdict(plan)}
@@ -88,6 +90,6 @@ def record(out: Path, plan: Plan) -> None:
             steps, seconds = int(f.get_tensor("step")), float(f.get_tensor("seconds"))
         facts[path.stem] = {"steps": steps, "seconds": round(seconds)}
     text = json.dumps(facts, indent=1) + "\n"
-    for folder in ("tabletop", "tabletop-clip"):
-        if (out / folder).is_dir():
-            files.write_text(out / folder / "training.json", text)
+    for model in [folder] if folder else [out / "room", out / "room-clip"]:
+        if model.is_dir():
+            files.write_text(model / "training.json", text)

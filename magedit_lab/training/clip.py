@@ -1,6 +1,6 @@
-"""A small CLIP that judges table-top pictures: scenes with their captions, and single objects with their phrases."""
+"""A small CLIP that judges pictures of rooms: whole ones with their captions, and single things with their phrases."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,19 +8,22 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
-from PIL import Image
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.data import Dataset
-from transformers import BatchEncoding, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
-from .. import scenes
-from .data import Drawn, as_tensor, dice, sampled
+from ..scenes import room
+from .begin import take_words
+from .captions import Vocabulary
+from .colourings import coloured
+from .data import Drawn, dice
 from .parts import new_tokenizer
 from .plan import Plan
 from .run import Run, device, schedule, steps
 
 SIDE = 128  # pixels that the model sees
+KINDS = tuple(room.KINDS)
+DROPS = (0.0, 0.1, 0.3)
 
 
 def new_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -45,141 +48,137 @@ def new_processor(tokenizer: CLIPTokenizer) -> CLIPProcessor:
 
 
 def train_clip(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
-    """Contrastive training; each batch is half scenes with captions, half crops of one object, each half on its own.
+    """Contrastive training; each batch is half scenes with captions, half crops of one thing, each half on its own.
 
-    Colours tell most objects of a batch apart, so that kinds are hardly learnt: the last steps set each crop's phrase
+    Colours tell most things of a batch apart, so that kinds are hardly learnt: the last steps set each crop's phrase
     against the same phrase with every other kind.
     """
     torch.manual_seed(plan.seed)
     tokenizer = new_tokenizer()
-    images = Drawn(out / "data", plan.pictures, "images")
-    model = CLIPModel.from_pretrained(_beside(plan.start), dtype=torch.float32) if plan.start else new_clip(tokenizer)
+    model = new_clip(tokenizer)
+    if plan.start:
+        beside = Path(plan.start).with_name(f"{Path(plan.start).name}-clip")
+        print(f"CLIP: {take_words(model, tokenizer, beside, beside)}", flush=True)
     model.to(device()).train()
+    drawn = Drawn(out / "data", plan)
+    shower = Shower(drawn, drawn.boxes().numpy(), Vocabulary(tokenizer), plan)
     run = Run(out / "clip.safetensors", [model], plan.clip_rate, 0.995)
-    mixed = Mixed(images, tokenizer, plan.clip_batch)
-    with closing(steps(run, plan.clip_steps, mixed, plan.workers)) as taught:
-        for _, halves, _ in taught:
-            results = [_contrast(model, half) for half in halves]
-            run.update(results[0][0] + results[1][0], schedule(run.step, plan.clip_steps))
-            yield {"step": run.step, "scenes": results[0][1], "objects": results[1][1], "seconds": run.seconds}
+    with closing(steps(run, plan.clip_steps, shower.mixed, plan.every)) as shown:
+        for _, halves, _ in shown:
+            (loss, scenes), (other, things) = (_contrast(model, half) for half in halves)
+            run.update(loss + other, schedule(run.step, plan.clip_steps))
+            yield {"step": run.step, "scenes": scenes, "things": things, "seconds": run.seconds}
     run.averaged()
 
     run = Run(out / "clip-hard.safetensors", [model], plan.clip_hard_rate, 0.99)
-    hard = Hard(images, tokenizer, plan.clip_hard_batch)
-    with closing(steps(run, plan.clip_hard_steps, hard, plan.workers)) as taught:
-        for _, (crops, whole), _ in taught:
+    with closing(steps(run, plan.clip_hard_steps, shower.hard, plan.every)) as shown:
+        for _, (crops, whole), _ in shown:
             loss, row = _hard(model, crops, whole)
             run.update(loss, schedule(run.step, plan.clip_hard_steps, warm=30, decay=0.6))
             yield {"step": plan.clip_steps + run.step, **row, "seconds": run.seconds}
     run.averaged()
-    model.cpu().half().save_pretrained(out / "tabletop-clip", safe_serialization=True)
-    new_processor(tokenizer).save_pretrained(out / "tabletop-clip")
-
-
-def _beside(model: str) -> Path:
-    return Path(model).with_name(f"{Path(model).name}-clip")
-
-
-Pair = tuple[np.ndarray, str]
-
-
-def _scene(image: np.ndarray, scene: scenes.Scene, rng: np.random.Generator) -> Pair:
-    words = " ".join(word for word, _ in scenes.describe(scene, rng, float(rng.choice([0.0, 0.1, 0.3]))))
-    return _resized(image, (0, 0, *image.shape[:2])), words
-
-
-def _object(image: np.ndarray, scene: scenes.Scene, rng: np.random.Generator) -> Pair:
-    """A square around one object, a little loose and shifted, and `a red striped mug`, or part of it."""
-    crop, words, kind = _part(image, scene, rng)
-    return crop, scenes.phrase([*words, kind])
-
-
-def _part(image: np.ndarray, scene: scenes.Scene, rng: np.random.Generator) -> tuple[np.ndarray, list[str], str]:
-    """A crop of one object, some of its adjectives, and its kind."""
-    thing = scene.things[rng.integers(len(scene.things))]
-    words = [w for w in thing.words[:-1] if rng.random() > 0.15]
-    box = scenes.box(thing, image.shape[0], rng.uniform(1.0, 1.5), rng.uniform(-0.1, 0.1, 2).tolist())
-    return _resized(image, box), words, thing.kind
-
-
-def _resized(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    picture = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC, box)
-    return np.asarray(picture)
+    model.cpu().half().save_pretrained(out / "room-clip", safe_serialization=True)
+    new_processor(tokenizer).save_pretrained(out / "room-clip")
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pictures and texts as tokens; `same` is 1 where a picture has a text. Crops know which texts differ from theirs
-    in the kind alone (`rivals`), and which of these is right (`kind`)."""
+    """Pictures, texts, and 1 where a picture has a text. Crops know which texts differ from theirs in the kind alone
+    (`rivals`), and which of these is right (`kind`)."""
 
-    images: UInt8[np.ndarray, "n h w 3"]
-    tokens: BatchEncoding
+    images: Float[Tensor, "n 3 h w"]
+    ids: Int[Tensor, "texts tokens"]
     same: Float[Tensor, "n texts"]
     rivals: Int[Tensor, "n kinds"] | None = None
     kind: Int[Tensor, " n"] | None = None
 
-    @classmethod
-    def of(cls, tokenizer: CLIPTokenizer, pairs: list[Pair]) -> "Pairs":
-        texts = [text for _, text in pairs]
-        same = torch.tensor([[float(a == b) for b in texts] for a in texts])
-        return cls(np.stack([image for image, _ in pairs]), _tokens(tokenizer, texts), same)
-
-
-def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> BatchEncoding:
-    return tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
-
 
 @dataclass(frozen=True)
-class _Lessons(Dataset):
-    """Pictures to choose from, and how many a step shows."""
+class Shower:
+    """What each step shows, made where the pictures lie."""
 
-    images: Drawn
-    tokenizer: CLIPTokenizer
-    batch: int
+    drawn: Drawn
+    boxes: Float[np.ndarray, "rooms things 4"]
+    vocabulary: Vocabulary
+    plan: Plan
 
-    def picked(self, rng: np.random.Generator, count: int) -> list[int]:
-        return [int(i) for i in rng.integers(0, len(self.images), count)]
+    def mixed(self, step: int) -> tuple[Pairs, Pairs]:
+        """As many scenes with their captions as crops with their phrases."""
+        rng, count = dice(step), self.plan.clip_batch
+        return self._scenes(rng, count), self._paired(*self._crops(rng, count))
 
-
-class Mixed(_Lessons):
-    """As many scenes with their captions as crops with their phrases."""
-
-    def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
-        rng = dice(step)
-        picked = self.picked(rng, 2 * self.batch)
-        whole = [_scene(self.images[i], sampled(i), rng) for i in picked[::2]]
-        part = [_object(self.images[i], sampled(i), rng) for i in picked[1::2]]
-        return Pairs.of(self.tokenizer, whole), Pairs.of(self.tokenizer, part)
-
-
-class Hard(_Lessons):
-    """Crops with all phrases that differ from any of theirs in the kind alone; a quarter as many whole scenes."""
-
-    def __getitem__(self, step: int) -> tuple[Pairs, Pairs]:
-        rng = dice(step)
-        picked = self.picked(rng, self.batch)
-        whole = [_scene(self.images[i], sampled(i), rng) for i in picked[::4]]
-        parts = [_part(self.images[i], sampled(i), rng) for i in picked]
-        phrases = [[scenes.phrase([*words, kind]) for kind in scenes.KINDS] for _, words, _ in parts]
+    def hard(self, step: int) -> tuple[Pairs, Pairs]:
+        """Crops with all phrases that differ from any of theirs in the kind alone; a quarter as many whole scenes."""
+        rng, count = dice(step), self.plan.clip_hard_batch
+        images, things = self._crops(rng, count)
+        phrases = [[room.phrase([*words, kind]) for kind in KINDS] for *words, _ in things]
         texts = sorted({text for row in phrases for text in row})
         place = {text: number for number, text in enumerate(texts)}
         rivals = torch.tensor([[place[text] for text in row] for row in phrases])
-        kind = torch.tensor([scenes.KINDS.index(kind) for _, _, kind in parts])
+        kind = torch.tensor([KINDS.index(words[-1]) for words in things])
         same = F.one_hot(rivals.gather(1, kind[:, None])[:, 0], len(texts)).float()
-        crops = np.stack([crop for crop, *_ in parts])
-        return Pairs(crops, _tokens(self.tokenizer, texts), same, rivals, kind), Pairs.of(self.tokenizer, whole)
+        there = [x.to(images.device) for x in (self._ids(texts), same, rivals, kind)]
+        return Pairs(images, *there), self._scenes(rng, max(count // 4, 1))
+
+    def _scenes(self, rng: np.random.Generator, count: int) -> Pairs:
+        rows = rng.integers(0, len(self.drawn), count)
+        scenes = [coloured(*divmod(int(i), self.plan.colourings)) for i in rows]
+        said = [room.describe(scene, rng, float(rng.choice(DROPS))) for scene in scenes]
+        return self._texted(_resized(self.drawn.images(rows)), [room.written(w for w, _ in words) for words in said])
+
+    def _crops(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[list[str]]]:
+        """Squares around one thing each, a little loose and shifted, and its words or some of them, the kind last."""
+        rows, crops, things = rng.integers(0, len(self.drawn), count), [], []
+        images = self.drawn.images(rows)
+        for image, i in zip(images, rows.tolist(), strict=True):
+            scene, boxes = coloured(*divmod(i, self.plan.colourings)), self.boxes[i // self.plan.colourings]
+            chosen = int(rng.integers(len(scene.things)))
+            *words, kind = scene.things[chosen].words
+            things.append([*(word for word in words if rng.random() > 0.15), kind])
+            top, left, bottom, right = square(boxes[chosen], image.shape[-1], rng)
+            crops.append(_resized(image[None, :, top:bottom, left:right]))
+        return torch.cat(crops), things
+
+    def _paired(self, images: Tensor, things: list[list[str]]) -> Pairs:
+        return self._texted(images, [room.phrase(words) for words in things])
+
+    def _texted(self, images: Tensor, texts: list[str]) -> Pairs:
+        same = torch.tensor([[float(a == b) for b in texts] for a in texts])
+        return Pairs(images, self._ids(texts).to(images.device), same.to(images.device))
+
+    def _ids(self, texts: Sequence[str]) -> Int[Tensor, "texts tokens"]:
+        """Tokens, as long as the longest text."""
+        words = [text.replace(",", " ,").split() for text in texts]
+        longest = min(max(map(len, words)) + 2, 77)
+        return torch.tensor([self.vocabulary.ids(some)[:longest] for some in words])
+
+
+def square(box: Float[np.ndarray, " 4"], side: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right in pixels of a square around a box of 0 to 1, as large as its longer side and up to
+    half as large again, moved by up to a tenth, within the picture."""
+    top, left, bottom, right = box.tolist()
+    wide = min(max(bottom - top, right - left, 8 / side) * rng.uniform(1.0, 1.5), 1.0)
+    y, x = np.array([top + bottom, left + right]) / 2 + rng.uniform(-0.1, 0.1, 2) * wide
+    y, x = (min(max(float(v), wide / 2), 1 - wide / 2) for v in (y, x))
+    first = [round((v - wide / 2) * side) for v in (y, x)]
+    last = [round((v + wide / 2) * side) for v in (y, x)]
+    return first[0], first[1], last[0], last[1]
+
+
+def _resized(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 side side"]:
+    """As PIL's bicubic does, but for rounding to bytes."""
+    return F.interpolate(images, (SIDE, SIDE), mode="bicubic", antialias=True).clamp(-1, 1).contiguous()
 
 
 def _logits(model: CLIPModel, pairs: Pairs) -> Float[Tensor, "n texts"]:
-    pixels, tokens = as_tensor(pairs.images, device()).contiguous(), pairs.tokens.to(device())
     with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
-        found = model(pixel_values=pixels, **tokens)
+        found = model(pixel_values=pairs.images, input_ids=pairs.ids)
     return found.logits_per_image.float()
 
 
 def _contrast(model: CLIPModel, pairs: Pairs) -> tuple[Tensor, Tensor]:
     """CLIP's symmetric loss, in which equal texts are equally right, and the share of pictures that find their text."""
-    logits, same = _logits(model, pairs), pairs.same.to(device())
+    logits, same = _logits(model, pairs), pairs.same
     target = same / same.sum(1, keepdim=True)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
     return loss, same.gather(1, logits.argmax(1, keepdim=True)).mean()
@@ -189,8 +188,8 @@ def _hard(model: CLIPModel, crops: Pairs, whole: Pairs) -> tuple[Tensor, dict[st
     """Each crop against the phrases of all crops with all kinds, and once more against its own phrase's kinds."""
     assert crops.rivals is not None
     assert crops.kind is not None
-    logits, kind = _logits(model, crops), crops.kind.to(device())
-    among = logits.gather(1, crops.rivals.to(device()))
+    logits = _logits(model, crops)
+    among = logits.gather(1, crops.rivals)
     scene_loss, scene_hits = _contrast(model, whole)
-    loss = F.cross_entropy(logits, crops.same.to(device())) + F.cross_entropy(among, kind) + scene_loss / 2
-    return loss, {"scenes": scene_hits, "kinds": (among.argmax(1) == kind).float().mean()}
+    loss = F.cross_entropy(logits, crops.same) + F.cross_entropy(among, crops.kind) + scene_loss / 2
+    return loss, {"scenes": scene_hits, "kinds": (among.argmax(1) == crops.kind).float().mean()}

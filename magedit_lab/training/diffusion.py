@@ -1,4 +1,4 @@
-"""The U-Net and the text encoder, trained together, so that attention causes what it shows."""
+"""The U-Net and the text encoder, trained together on noise."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -8,15 +8,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from .begin import take_text, take_unet
 from .data import Drawn, latents
-from .grounding import Attending, grounding
-from .lesson import Batch, Lesson, Pictures
-from .parts import new_scheduler, new_text_encoder, new_tokenizer, new_unet
+from .exporting import learning, new_text, save
+from .grounding import Attending, grounding, weight
+from .lesson import Batch, Lessons
+from .parts import new_scheduler, new_tokenizer, new_unet
 from .plan import Plan
 from .run import Run, device, schedule, steps
 
@@ -24,56 +26,77 @@ CLEAR, HIDDEN = 0.3, 0.7  # timesteps, as a share of all, between which contrary
 
 
 def train_diffusion(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
-    """Train U-Net and text encoder together: on crops of single objects, then mostly on whole scenes.
+    """Train U-Net and text encoder together: on crops around single things, then mostly on whole scenes.
 
-    The loss is the velocity's, as in any diffusion model, and `grounding`'s with a small weight.
+    The loss is the velocity's, as in any diffusion model; at first, with a small weight that falls to 0, also
+    `grounding`'s. Attention is only ever read.
     """
     torch.manual_seed(plan.seed)
-    tokenizer, scheduler = new_tokenizer(), new_scheduler()
-    text, unet = _begun(plan, tokenizer)
-    attending, alphas = Attending(unet), scheduler.alphas_cumprod.to(device())
-    run = Run(out / "diffusion.safetensors", [unet, text], plan.rate, plan.average)
-    total, lessons = plan.crop_steps + plan.scene_steps, Lesson(_pictures(out, plan), tokenizer, plan)
-    with closing(steps(run, total, lessons, plan.workers)) as taught:
-        for step, lesson, generator in taught:
-            batch = lesson.to(device())
+    tokenizer, alphas = new_tokenizer(), new_scheduler().alphas_cumprod.to(device())
+    drawn = Drawn(out / "data", plan)
+    z = latents(out, _vae(out, plan), drawn)
+    text, unet = begun(out, plan, tokenizer)
+    attending = Attending(unet)
+    run = Run(out / "diffusion.safetensors", learning(unet, text, plan), plan.rate, plan.average)
+    lessons = Lessons.of(z, drawn, tokenizer, plan, device())
+    with closing(steps(run, plan.steps, lessons, plan.every)) as taught:
+        for step, batch, generator in taught:
             question = posed(batch, alphas, generator)
-            attending.maps, attending.boost = [], batch.boost
+            attending.maps, attending.pixels = [], batch.masks.shape[-1] if weight(step, plan) else 0
             with torch.autocast(device().type, torch.bfloat16):
-                said = unet(question.z, question.t, text(batch.ids).last_hidden_state).sample
-            loss = F.mse_loss(said.float(), question.velocity)
-            terms = [grounding(m.mean(1), batch, question.visible, plan.share) for m in attending.maps]
-            inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
-            run.update(loss + plan.grounding * (inside + read), schedule(step, total))
-            row = {"loss": loss, "inside": inside, "read": read}
+                answer = unet(question.z, question.t, text(batch.ids).last_hidden_state).sample
+            loss = F.mse_loss(answer.float(), question.velocity)
+            row = {"loss": loss} | _grounded(attending.maps, batch, question, plan)
+            tied = sum((row[name] for name in ("inside", "read") if name in row), loss.new_zeros(()))
+            run.update(loss + weight(step, plan) * tied, schedule(step, plan.steps, decay=plan.decay))
             yield {"step": run.step, **{k: v.detach() for k, v in row.items()}, "seconds": run.seconds}
     run.averaged()
-    save(out / "tabletop", unet, text, tokenizer, scheduler)
+    save(out / "room", _vae(out, plan), text, unet, tokenizer)
 
 
-def _begun(plan: Plan, tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, UNet2DConditionModel]:
-    """Text encoder and U-Net: new, or those of the model that the plan starts from."""
+def _vae(out: Path, plan: Plan) -> AutoencoderKL:
+    """The autoencoder trained here, or else that of the model that the plan starts from, which is copied here."""
+    folder = out / "autoencoder"
+    if not (folder / "config.json").exists():
+        if not plan.start:
+            raise ValueError(f"expected an autoencoder in {str(folder)!r}, got none; train the vae first")
+        given = AutoencoderKL.from_pretrained(Path(plan.start) / "vae")
+        if given.config.latent_channels != plan.latent_channels:
+            raise ValueError(
+                f"expected an autoencoder of {plan.latent_channels} channels in {plan.start!r}, got "
+                f"{given.config.latent_channels}; train the vae first"
+            )
+        given.save_pretrained(folder)
+    return AutoencoderKL.from_pretrained(folder).float()
+
+
+def begun(out: Path, plan: Plan, tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, UNet2DConditionModel]:
+    """Text encoder and U-Net, with what can be taken of the model that the plan starts from."""
+    text = new_text(out, plan, tokenizer)
+    unet = new_unet(plan, text.config.hidden_size)
     if plan.start:
-        text: CLIPTextModel = CLIPTextModel.from_pretrained(Path(plan.start) / "text_encoder", dtype=torch.float32)
-        unet = UNet2DConditionModel.from_pretrained(Path(plan.start) / "unet", torch_dtype=torch.float32)
-    else:
-        text, unet = new_text_encoder(tokenizer, plan), new_unet(plan)
+        if not plan.frozen_text:
+            print(f"text encoder: {take_text(text, tokenizer, plan.start)}", flush=True)
+        print(f"U-Net: {take_unet(unet, plan.start)}", flush=True)
     return text.to(device()).train(), unet.to(device(), memory_format=torch.channels_last).train()
 
 
-def _pictures(out: Path, plan: Plan) -> Pictures:
-    z = latents(out, plan)
-    masks, changed = (Drawn(out / "data", plan.pictures, name) for name in ("masks", "changed_masks"))
-    return Pictures(z["images"], masks, z["changed_images"], changed)
+def _grounded(maps: list[Tensor], batch: Batch, question: "Question", plan: Plan) -> dict[str, Tensor]:
+    """The means of both grounding losses over the layers whose maps were kept; nothing where none was."""
+    terms = [grounding(m.mean(1), batch, question.visible, plan.share) for m in maps]
+    if not terms:
+        return {}
+    inside, read = (torch.stack(x).mean() for x in zip(*terms, strict=True))
+    return {"inside": inside, "read": read}
 
 
 @dataclass(frozen=True)
 class Question:
-    """Noisy latents, their timesteps, the velocity that is to be said, and 0 where noise hides everything."""
+    """Noisy latents, their timesteps, the velocity that is asked for, and 0 where noise hides everything."""
 
-    z: Float[Tensor, "n 4 h w"]
+    z: Float[Tensor, "n c h w"]
     t: Int[Tensor, " n"]
-    velocity: Float[Tensor, "n 4 h w"]
+    velocity: Float[Tensor, "n c h w"]
     visible: Float[Tensor, " n"]
 
 
@@ -88,7 +111,7 @@ def posed(batch: Batch, alphas: Tensor, generator: torch.Generator) -> Question:
     here: Any = {"generator": generator, "device": generator.device}
     t = torch.randint(0, of, (len(batch.z),), **here)
     t = torch.where(batch.contrary, (CLEAR * of + t * (1 - CLEAR)).long(), t)
-    noise = torch.randn(batch.z.shape, **here)
+    noise = torch.randn(batch.z.shape, **here).contiguous(memory_format=torch.channels_last)
     doubt = ((t / of - CLEAR) / (HIDDEN - CLEAR)).clamp(0, 1)
     share = doubt * torch.rand(len(t), **here).sqrt() * batch.contrary
     alpha = alphas[t]
@@ -96,13 +119,3 @@ def posed(batch: Batch, alphas: Tensor, generator: torch.Generator) -> Question:
     seen = batch.z + share * (batch.shown - batch.z)
     eps = noise + a / s * (seen - batch.z)  # the noise that would lie between what is to be painted and what is seen
     return Question(a * seen + s * noise, t, a * eps - s * batch.z, (alpha > 0.02).float())
-
-
-def save(folder: Path, unet: UNet2DConditionModel, text: CLIPTextModel, tokenizer: CLIPTokenizer, scheduler) -> None:
-    """Write the parts, the large ones in half precision, as diffusers' `StableDiffusionPipeline` loads them."""
-    vae = AutoencoderKL.from_pretrained(folder / "vae")
-    pipe = StableDiffusionPipeline(vae, text, tokenizer, unet, scheduler, None, None, requires_safety_checker=False)
-    unet.cpu().half()
-    text.cpu()
-    vae.half()  # diffusers loads these as float32; transformers would leave the small text encoder in float16
-    pipe.save_pretrained(folder, safe_serialization=True)

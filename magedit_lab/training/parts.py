@@ -6,25 +6,24 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from .. import scenes
+from ..scenes import room
 from .plan import Plan
 
-TOKENS = 32  # the length of a prompt
+TOKENS = 77  # the length of a prompt, CLIP's
+WIDTH = 128  # of a token's vector
 
 
 def new_tokenizer() -> CLIPTokenizer:
-    """CLIP's byte-level BPE in which each word of the little world is one token and others fall into pieces."""
-    words = [*scenes.COLOURS, *scenes.KINDS, *scenes.TEXTURES, *scenes.WALLS, *scenes.TABLES]
-    words += ["table", "wall", "a", "an", "on", "with", "and", "the", "one", "two", "three", "of", ",", "."]
+    """CLIP's byte-level BPE in which each word of the room is one token and others fall into pieces."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     # Letters at a word's end are named here because the trainer would number them, and break ties, anew at each call.
     special = ["<|startoftext|>", "<|endoftext|>", *(letter + "</w>" for letter in alphabet)]
     trainer = trainers.BpeTrainer(
-        vocab_size=1000, special_tokens=special, end_of_word_suffix="</w>", initial_alphabet=alphabet,
+        vocab_size=2000, special_tokens=special, end_of_word_suffix="</w>", initial_alphabet=alphabet,
     )  # fmt: skip
-    bpe.train_from_iterator([w for w in sorted(set(words)) for _ in range(50)], trainer)
+    bpe.train_from_iterator([w for w in sorted({*room.VOCABULARY, ",", "."}) for _ in range(50)], trainer)
     model = json.loads(bpe.to_str())["model"]
     merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
     return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=TOKENS)
@@ -32,8 +31,8 @@ def new_tokenizer() -> CLIPTokenizer:
 
 def new_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=256, num_hidden_layers=plan.text_layers,
-        num_attention_heads=4, max_position_embeddings=TOKENS, projection_dim=128,
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=plan.text_layers,
+        num_attention_heads=4, max_position_embeddings=TOKENS, projection_dim=WIDTH,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     return CLIPTextModel(config)
@@ -43,25 +42,27 @@ def new_vae(plan: Plan) -> AutoencoderKL:
     levels = len(plan.vae_channels)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=plan.vae_channels, layers_per_block=1, latent_channels=4, norm_num_groups=8,
-        sample_size=plan.size, mid_block_add_attention=False,
+        block_out_channels=plan.vae_channels, layers_per_block=1, latent_channels=plan.latent_channels,
+        norm_num_groups=8, sample_size=plan.size, mid_block_add_attention=False, scaling_factor=1.0,
     )  # fmt: skip
 
 
-def new_unet(plan: Plan) -> UNet2DConditionModel:
-    """Words enter at five sites of 16x16, as in Stable Diffusion, and nowhere else: what a map shows is all that a
-    word can do."""
+def new_unet(plan: Plan, width: int = WIDTH) -> UNet2DConditionModel:
+    """Stable Diffusion's form with a level less: words enter at 32 and 16 cells and in the middle, at 8; self
+    attention stands beside each. Heads grow with depth, each of 32 channels, as in Stable Diffusion 2. width: of a
+    token's vector."""
     return UNet2DConditionModel(
-        sample_size=32, in_channels=4, out_channels=4, layers_per_block=(1, 2, 1),
-        block_out_channels=plan.unet_channels, cross_attention_dim=128, attention_head_dim=4, norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        mid_block_type="UNetMidBlock2D", up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        sample_size=plan.size // 8, in_channels=plan.latent_channels, out_channels=plan.latent_channels,
+        layers_per_block=(1, 2, 1), block_out_channels=plan.unet_channels, cross_attention_dim=width,
+        attention_head_dim=plan.heads, norm_num_groups=8, mid_block_type="UNetMidBlock2DCrossAttn",
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     )  # fmt: skip
 
 
 def new_scheduler() -> DDIMScheduler:
-    """Stable Diffusion's noise schedule, with the velocity as the target."""
+    """Stable Diffusion's noise schedule, with the velocity as the target; steps are offset by 1, as its own are."""
     return DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-        set_alpha_to_one=False, prediction_type="v_prediction",
+        set_alpha_to_one=False, prediction_type="v_prediction", steps_offset=1,
     )  # fmt: skip

@@ -1,18 +1,19 @@
 """A training run that can be stopped anywhere: weights, their running average and the optimiser, saved as one."""
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from .. import files
+
+T = TypeVar("T")
 
 
 def device() -> torch.device:
@@ -21,7 +22,10 @@ def device() -> torch.device:
 
 
 class Run:
-    """Weights, their running average and the optimiser's state, saved together in one safetensors file."""
+    """Weights, their running average and the optimiser's state, saved together in one safetensors file.
+
+    rate: AdamW's. average: what the running average keeps at a step, less in the first steps.
+    """
 
     def __init__(self, path: Path, modules: Sequence[nn.Module], rate: float, average: float) -> None:
         self.path, self.rate, self.average, self.step, self.seconds = path, rate, average, 0, 0.0
@@ -29,7 +33,7 @@ class Run:
         self.params = [p for m in modules for p in m.parameters()]
         self.ema = [p.detach().clone() for p in self.params]
         self.optimiser = torch.optim.AdamW(
-            self.params, rate, weight_decay=1e-2, betas=(0.9, 0.98), fused=self.params[0].is_cuda or None
+            self.params, rate, weight_decay=1e-2, betas=(0.9, 0.99), fused=self.params[0].is_cuda or None
         )
         if path.exists():
             self._resume()
@@ -53,8 +57,7 @@ class Run:
         for i, p in enumerate(self.params):
             tensors |= {f"weight.{i}": p.detach(), f"ema.{i}": self.ema[i]}
             tensors |= {f"optimiser.{i}.{k}": v for k, v in self.optimiser.state[p].items()}
-        tensors = {k: v.contiguous() for k, v in tensors.items()}
-        files.write(self.path, lambda p: save_file(tensors, p))
+        files.write(self.path, partial(save_file, {k: v.contiguous() for k, v in tensors.items()}))
 
     def _resume(self) -> None:
         with safe_open(self.path, "pt") as f:
@@ -71,42 +74,33 @@ class Run:
             p.data.copy_(e)
 
 
-def steps(
-    run: Run, total: int, lessons: Dataset, workers: int = 0, every: float = 120.0
-) -> Generator[tuple[int, Any, torch.Generator]]:
-    """Steps from where `run` stands, each with its lesson (`lessons[step]`, always the same) and its own randomness;
-    saves every `every` seconds and at the end. `workers` processes prepare the lessons.
+def average_of(path: Path, modules: Sequence[nn.Module]) -> int:
+    """Put a checkpoint's average into modules like those that were trained; the step it is of."""
+    with safe_open(path, "pt") as f:
+        for i, p in enumerate(p for m in modules for p in m.parameters()):
+            p.data.copy_(f.get_tensor(f"ema.{i}"))
+        return int(f.get_tensor("step"))
+
+
+def steps(run: Run, total: int, lesson: Callable[[int], T], every: float) -> Generator[tuple[int, T, torch.Generator]]:
+    """Steps from where `run` stands, each with its lesson (always the same) and its own randomness; saves every
+    `every` seconds and at the end.
 
     An interrupt in the middle of an update keeps the last checkpoint, so that resuming repeats those steps: bit for bit
     on a CPU, as exactly as its kernels are on a GPU.
     """
     saved = last = time.monotonic()
     try:
-        with closing(_prepared(lessons, range(run.step, total), workers)) as prepared:
-            for lesson in prepared:
-                yield run.step, lesson, torch.Generator(device()).manual_seed(run.step)
-                now = time.monotonic()
-                run.seconds, last = run.seconds + now - last, now
-                if now - saved > every:
-                    run.save()
-                    saved = now
+        for step in range(run.step, total):
+            yield step, lesson(step), torch.Generator(device()).manual_seed(step)
+            now = time.monotonic()
+            run.seconds, last = run.seconds + now - last, now
+            if now - saved > every:
+                run.save()
+                saved = now
     finally:
         if run.whole:
             run.save()
-
-
-def _prepared(lessons: Dataset, wanted: range, workers: int) -> Generator[Any]:
-    if not workers:
-        yield from (lessons[step] for step in wanted)
-        return
-    yield from DataLoader(
-        lessons, batch_size=None, sampler=wanted, num_workers=workers, prefetch_factor=4, collate_fn=_as_it_is,
-        multiprocessing_context="fork",
-    )  # fmt: skip
-
-
-def _as_it_is(lesson: Any) -> Any:
-    return lesson
 
 
 def schedule(step: int, total: int, warm: int = 100, decay: float = 0.35) -> float:

@@ -29,16 +29,16 @@ class Lab:
     def progress(self, words: str) -> Iterator[Callable[[int, int], None]]:
         """A line that counts up while something runs, and then says how long it took; nothing outside a notebook."""
         line, start = display(Pretty(words), display_id=True), time.monotonic()
-        shown = [0.0]
+        printed = [0.0]
 
         def say(more: str) -> None:
             if line:
                 line.update(Pretty(f"{words}: {more}"))
 
         def after(done: int, of: int) -> None:
-            if time.monotonic() - shown[0] > 0.2 or done == of:
+            if time.monotonic() - printed[0] > 0.2 or done == of:
                 say(f"step {done} of {of}")
-                shown[0] = time.monotonic()
+                printed[0] = time.monotonic()
 
         yield after
         say(f"done in {time.monotonic() - start:.0f} s")
@@ -48,15 +48,20 @@ class Lab:
         size = (self.net.size, self.net.size)
         return task if task.image.size == size else task.fit(*size)[0]
 
-    def invert(self, task: mag.Task, inversion: mag.Inversion) -> mag.Path:
+    def invert(self, task: mag.Task, inversion: mag.Inversion | str) -> mag.Path:
         """`mag.invert` at the model's size, with a line of progress."""
-        with self.progress(f"{type(inversion).__name__} inversion") as after:
+        with self.progress(f"{_called(inversion)} inversion") as after:
             return mag.invert(self.net, self.fit(task), inversion, after)
 
-    def run(self, task: mag.Task, path: mag.Path, method: mag.Method, keep: mag.Keep | None = None) -> mag.Trace:
+    def run(self, task: mag.Task, path: mag.Path, method: mag.Method | str, keep: mag.Keep | None = None) -> mag.Trace:
         """`mag.run` at the model's size, with a line of progress; previews are kept only where `keep` asks for them."""
-        with self.progress(type(method).__name__) as after:
+        with self.progress(_called(method)) as after:
             return mag.run(self.net, self.fit(task), path, method, keep or mag.Keep(previews=False), after)
+
+
+def _called(what: object) -> str:
+    """A method or inversion as a line of progress names it."""
+    return what if isinstance(what, str) else type(what).__name__
 
 
 def start(model: str | None = None) -> Lab:

@@ -27,13 +27,13 @@ def main() -> None:
     out = given.out or Path("out") / given.what
     try:
         if given.what == "slides":
-            made = pages.decks(out)
+            paths = pages.decks(out)
         else:
-            made = pages.site(out, mag.Trace.load(given.trace) if given.trace else demo_run(given.steps))
+            paths = pages.site(out, mag.Trace.load(given.trace) if given.trace else demo_run(given.steps))
     except ValueError as error:
         sys.exit(f"{error}")
-    size = sum(path.stat().st_size for path in made) / 2**20
-    print(f"{len(made)} pages, {size:.1f} MB; open {made[0]}")
+    size = sum(path.stat().st_size for path in paths) / 2**20
+    print(f"{len(paths)} pages, {size:.1f} MB; open {paths[0]}")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,20 @@ function unpacked(value) {
 
 class Frozen extends EventTarget {
   #state = unpacked(JSON.parse(document.getElementById("state").textContent));
-  get(name) { return this.#state[name]; }
+  get(name) {
+    return this.#state[name];
+  }
   set(name, value) {
     this.#state[name] = value;
     this.dispatchEvent(new Event(`change:${name}`));
   }
   save_changes() {}
-  on(name, action) { this.addEventListener(name, action); }
-  off(name, action) { this.removeEventListener(name, action); }
+  on(name, action) {
+    this.addEventListener(name, action);
+  }
+  off(name, action) {
+    this.removeEventListener(name, action);
+  }
 }
 
 render({ model: new Frozen(), el: document.getElementById("widget") });

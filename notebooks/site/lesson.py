@@ -25,24 +25,24 @@ class Lesson:
 
     @property
     def title(self) -> str:
-        return self._found(r"^# (.+)$", "a line '# title'")
+        return self._matched(r"^# (.+)$", "a line '# title'")
 
     @property
     def goals(self) -> str:
         """One sentence, without the marks of its verbs."""
-        words = self._found(r"^\*\*You will\*\* (.+?)(?:\n\n|\Z)", "a paragraph '**You will** …'").split(". ")[0]
+        words = self._matched(r"^\*\*You will\*\* (.+?)(?:\n\n|\Z)", "a paragraph '**You will** …'").split(". ")[0]
         words = " ".join(words.replace("*", "").split()).rstrip(".")
         return f"{words[:1].upper()}{words[1:]}."
 
     @property
     def time(self) -> str:
-        return self._found(r"\*\*Time\*\*:? ([^\n;]+)", "a measured '**Time** …'").rstrip(". ")
+        return self._matched(r"\*\*Time\*\*:? ([^\n;]+)", "a measured '**Time** …'").rstrip(". ")
 
     def picture(self) -> tuple[bytes, str]:
         """The title picture as a PNG, else the first figure; and its words."""
-        found = re.search(r"!\[([^]]+)\]\(([^)]+\.png)\)", self._prose)
-        if found:
-            return (self.path.parent / found[2]).read_bytes(), found[1]
+        match = re.search(r"!\[([^]]+)\]\(([^)]+\.png)\)", self._prose)
+        if match:
+            return (self.path.parent / match[2]).read_bytes(), match[1]
         for cell in self.notebook.cells:
             for output in cell.get("outputs", []):
                 if "image/png" in output.get("data", {}):
@@ -54,16 +54,16 @@ class Lesson:
     def _prose(self) -> str:
         return "\n\n".join(c.source for c in self.notebook.cells if c.cell_type == "markdown")
 
-    def _found(self, pattern: str, what: str) -> str:
-        found = re.search(pattern, self._prose, re.MULTILINE | re.DOTALL if "Z" in pattern else re.MULTILINE)
-        if not found:
+    def _matched(self, pattern: str, what: str) -> str:
+        match = re.search(pattern, self._prose, re.MULTILINE | re.DOTALL if "Z" in pattern else re.MULTILINE)
+        if not match:
             raise ValueError(f"expected {what} in {self.path.name}, got none; add it to notebooks/source")
-        return found[1].strip()
+        return match[1].strip()
 
 
 def lessons(folder: Path = NOTEBOOKS) -> list[Lesson]:
     """The notebooks of a folder, in their order."""
-    found = [Lesson(path, nbformat.read(path, 4)) for path in sorted(folder.glob("[0-9]*.ipynb"))]
-    if not found:
+    listed = [Lesson(path, nbformat.read(path, 4)) for path in sorted(folder.glob("[0-9]*.ipynb"))]
+    if not listed:
         raise ValueError(f"expected notebooks in {str(folder)!r}, got none; run `make notebooks`")
-    return found
+    return listed

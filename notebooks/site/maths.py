@@ -9,13 +9,13 @@ from latex2mathml.converter import convert
 
 def mathml(formula: str, display: str = "inline") -> str:
     """The formula as a `math` element; ValueError for a command that isn't known."""
-    made = convert(formula, display=display)
-    unknown = re.search(r"\\[a-zA-Z]+", html.unescape(made))
+    element = convert(formula, display=display)
+    unknown = re.search(r"\\[a-zA-Z]+", html.unescape(element))
     if unknown:
         raise ValueError(f"expected LaTeX that latex2mathml knows, got {unknown[0]} in {formula!r}; write it otherwise")
-    made = re.sub(r'<mi mathvariant="script">([A-Z])</mi>', lambda m: f"<mi>{_script(m[1])}</mi>", made)
+    element = re.sub(r'<mi mathvariant="script">([A-Z])</mi>', lambda m: f"<mi>{_script(m[1])}</mi>", element)
     long = ' class="long"' if len(formula) > 24 else ""
-    return f"<span{long}>{made}</span>" if long else made
+    return f"<span{long}>{element}</span>" if long else element
 
 
 def _script(letter: str) -> str:

@@ -24,10 +24,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 def site(out: Path, trace: mag.Trace) -> list[Path]:
     """All pages; returns their paths, the index first."""
     course = lessons()
-    made = [index(out, course), explorer(out, trace)]
-    made += [page(lesson, out) for lesson in course]
+    paths = [index(out, course), explorer(out, trace)]
+    paths += [page(lesson, out) for lesson in course]
     solved = lessons(NOTEBOOKS / "solutions")
-    return made + [page(lesson, out / "solutions", "../", ", solved") for lesson in solved]
+    return paths + [page(lesson, out / "solutions", "../", ", solved") for lesson in solved]
 
 
 def decks(out: Path) -> list[Path]:
@@ -36,13 +36,13 @@ def decks(out: Path) -> list[Path]:
 
 
 def page(lesson: Lesson, out: Path, top: str = "", more: str = "") -> Path:
-    shown = _export(lesson, "index.html.j2", top=top, more=more)
-    return _written(out / f"{lesson.name}.html", shown)
+    text = _export(lesson, "index.html.j2", top=top, more=more)
+    return _written(out / f"{lesson.name}.html", text)
 
 
 def deck(lesson: Lesson, out: Path) -> Path:
-    shown = _export(lesson, "slides.html.j2", slides=slides.cut(lesson.notebook))
-    return _written(out / f"{lesson.name}.html", shown)
+    text = _export(lesson, "slides.html.j2", slides=slides.cut(lesson.notebook))
+    return _written(out / f"{lesson.name}.html", text)
 
 
 def index(out: Path, course: list[Lesson]) -> Path:
@@ -61,8 +61,8 @@ def explorer(out: Path, trace: mag.Trace) -> Path:
     widget = AttentionExplorer(trace)
     element = frozen.element(widget, frozen.picture(widget.still(), widget.sentence))
     widget.close()
-    shown = _template("attention.html.j2").render(element=element, task=trace.task, top="", **_looks())
-    return _written(out / "attention.html", shown)
+    text = _template("attention.html.j2").render(element=element, task=trace.task, top="", **_looks())
+    return _written(out / "attention.html", text)
 
 
 def _export(lesson: Lesson, file: str, **resources: Any) -> str:

@@ -18,15 +18,15 @@ def cut(notebook: NotebookNode) -> list[list[NotebookNode]]:
 
 
 def pieces(notebook: NotebookNode) -> list[NotebookNode]:
-    made = []
+    cells = []
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
-            made.append(cell)
+            cells.append(cell)
             continue
         for text in re.split(r"^(?=#{1,3} )", cell.source, flags=re.MULTILINE):
             if text.strip() and not text.startswith("<details><summary>Solution"):
-                made.append(new_markdown_cell(text))
-    return made
+                cells.append(new_markdown_cell(text))
+    return cells
 
 
 def starts(cell: NotebookNode) -> bool:

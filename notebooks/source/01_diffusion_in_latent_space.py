@@ -60,20 +60,21 @@ mag.plots.pictures(dict(zip(names, channels)), "The four channels of the latent 
 #
 # A *timestep* $t$ from 0 to 999 says how noisy a latent is. The table $\bar\alpha_t$ says which share of the signal's
 # power is left: $z_t = \sqrt{\bar\alpha_t}\,z_0 + \sqrt{1-\bar\alpha_t}\,\epsilon$, where $\epsilon$ is noise of
-# size 1.
+# size 1. `net.level(t)` has the two roots, `signal` and `noise`.
 #
-# **In code** (`ddim.py`): `return alpha.sqrt() * z + (1 - alpha).sqrt() * noise`
+# **In code** (`model/schedule.py`): `return there.signal * z + there.noise * noise`
 #
 # **Predict:** at which of these timesteps can you no longer tell the objects?
 
 # %% tags=["nbval-check-output"]
 times = (0, 200, 400, 600, 800, 999)
 for t in times:
-    print(f"t = {t:<3}  signal {net.alpha(t):.3f}  noise {1 - net.alpha(t):.3f}")
+    level = net.level(t)
+    print(f"t = {t:<3}  signal {level.signal:.3f}  noise {level.noise:.3f}")
 
 # %%
 eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(z)
-noisy = {t: mag.model.schedule.add_noise(z, eps, net.alpha(t)) for t in times}
+noisy = {t: mag.model.schedule.add_noise(z, eps, net.level(t)) for t in times}
 shown = {f"t = {t}": net.decode(zt) for t, zt in noisy.items()}
 mag.plots.pictures(shown, "The scene with more and more noise")
 
@@ -88,14 +89,14 @@ mag.plots.pictures(shown, "The scene with more and more noise")
 # vector for each *token* (a word or a sign). A guess of the noise is a guess of the picture, for the formula above can
 # be solved for $z_0$: $\hat z_0 = (z_t - \sqrt{1-\bar\alpha_t}\,\hat\epsilon)/\sqrt{\bar\alpha_t}$.
 #
-# **In code** (`ddim.py`): `return (z - (1 - alpha).sqrt() * eps) / alpha.sqrt()`
+# **In code** (`model/schedule.py`): `return (z - here.noise * eps) / here.signal`
 #
 # **Predict:** at t = 999 you saw nothing but noise. What can it foresee there?
 
 # %%
 text = net.embed(scene.caption(drop=0.0))
 with torch.no_grad():
-    guesses = {t: mag.model.schedule.to_x0(zt, net.predict(zt, t, text), net.alpha(t)) for t, zt in noisy.items()}
+    guesses = {t: mag.model.schedule.to_x0(zt, net.predict(zt, t, text), net.level(t)) for t, zt in noisy.items()}
 shown = {f"t = {t}": net.decode(guess) for t, guess in guesses.items()}
 mag.plots.pictures(shown, "The picture that the U-Net foresees")
 
@@ -103,8 +104,8 @@ mag.plots.pictures(shown, "The picture that the U-Net foresees")
 # *The finished picture, as foreseen from each noise level.* From little noise it is the scene; the more noise, the more
 # comes from the caption, and the more it is an average of all that fits.
 #
-# **Look** at t = 999 once more. The table says that half a percent of the signal's power is still there: a U-Net can
-# tell from it roughly what stands where. Only noise that was never a picture has none.
+# **Look** at t = 999 once more. The table says that 7 % of the signal is still there, half a percent of its
+# power: a U-Net can tell from it roughly what stands where. Only noise that was never a picture has none.
 #
 # ## 4 · DDIM
 #
@@ -112,7 +113,7 @@ mag.plots.pictures(shown, "The picture that the U-Net foresees")
 # the noise level of the next timestep, along the same noise.
 # $z_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat z_0 + \sqrt{1-\bar\alpha_{t'}}\,\hat\epsilon$
 #
-# **In code** (`ddim.py`): `return there.sqrt() * to_x0(z, eps, here) + (1 - there).sqrt() * eps`
+# **In code** (`model/schedule.py`): `return there.signal * to_x0(z, eps, here) + there.noise * eps`
 #
 # The whole sampler is this loop. *Steps* are the timesteps at which it stops to guess; -1 stands for the finished
 # latent.
@@ -121,11 +122,11 @@ mag.plots.pictures(shown, "The picture that the U-Net foresees")
 noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)).to(z)
 
 def generate(text, steps):
-    z, times = noise, mag.model.schedule.timesteps(steps)
+    z, times = noise, net.schedule.timesteps(steps)
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
             eps = net.predict(z, t, text)
-        z = mag.model.schedule.move(z, eps, net.alpha(t), net.alpha(before))
+        z = mag.model.schedule.move(z, eps, net.level(t), net.level(before))
     return net.decode(z)
 
 # %% [markdown]
@@ -134,7 +135,7 @@ def generate(text, steps):
 # %%
 prompt = "a red ball and a blue box on a wooden table with a white wall"
 counts = [2, 5, lab.steps(10), lab.steps(20)]
-print("two steps stop at t =", mag.model.schedule.timesteps(2))
+print("two steps stop at t =", net.schedule.timesteps(2))
 made = {f"{n} steps": generate(net.embed(prompt), n) for n in counts}
 mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 
@@ -149,15 +150,16 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 # prompt and with the empty prompt $\varnothing$, and goes further in the direction in which the words point:
 # $\hat\epsilon = \epsilon_\varnothing + s\,(\epsilon_\text{prompt} - \epsilon_\varnothing)$.
 #
-# **In code** (`ddim.py`): `return base + scale * (told - base)`
+# **In code** (`model/schedule.py`): `return uncond + scale * (cond - uncond)`
 
 # %%
 def guided(text, scale, steps):
-    z, times, empty = noise, mag.model.schedule.timesteps(steps), net.embed("")
+    z, times, empty = noise, net.schedule.timesteps(steps), net.embed("")
     for t, before in zip(times, [*times[1:], -1]):
         with torch.no_grad():
-            base, words = net.predict(z, t, empty), net.predict(z, t, text)
-        z = mag.model.schedule.move(z, base + scale * (words - base), net.alpha(t), net.alpha(before))
+            uncond, cond = net.predict(z, t, empty), net.predict(z, t, text)
+        eps = uncond + scale * (cond - uncond)
+        z = mag.model.schedule.move(z, eps, net.level(t), net.level(before))
     return net.decode(z)
 
 # %% [markdown]
@@ -185,8 +187,8 @@ print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
 # %% [markdown]
 # ## Exercise 1 · Half and half
 #
-# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? `net.schedule.alphas`
-# is a tensor of all $\bar\alpha$.
+# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$?
+# `net.schedule.alphas` is a tensor of all $\bar\alpha$.
 #
 # <details><summary>Hint</summary><code>(net.schedule.alphas - 0.5).abs()</code> is smallest there.</details>
 
@@ -203,7 +205,8 @@ check_timestep(half, net)
 # ## Exercise 2 · Your own DDIM step
 #
 # Difficulty ●●○ · 10 minutes. Write `step(z, eps, here, there)` from the formulas of sections 3 and 4: first the
-# foreseen $\hat z_0$, then noise at the level of `there`. `here` and `there` are values of $\bar\alpha$, as tensors.
+# foreseen $\hat z_0$, then noise at the level of `there`. `here` and `there` are noise levels, as `net.level(t)` gives
+# them: each has a `signal`, $\sqrt{\bar\alpha}$, and a `noise`, $\sqrt{1-\bar\alpha}$.
 #
 # <details><summary>Hint</summary>The second line has the form of <code>add_noise</code>, with the same
 # <code>eps</code>.</details>
@@ -214,8 +217,8 @@ def step(z, eps, here, there):
 
 # %% tags=["solution"]
 def step(z, eps, here, there):
-    z0 = (z - (1 - here).sqrt() * eps) / here.sqrt()
-    return there.sqrt() * z0 + (1 - there).sqrt() * eps
+    z0 = (z - here.noise * eps) / here.signal
+    return there.signal * z0 + there.noise * eps
 
 # %%
 check_step(step)

@@ -29,7 +29,7 @@ net = lab.net
 # token. A column, put back into its grid, is the word's map. (A *token* is a word or a sign; `</w>` marks its end. A
 # prompt is filled up to 32 tokens, the *padding*.)
 #
-# **In code** (`attention.py`): `scores = (q * attn.scale) @ k.transpose(-1, -2)`
+# **In code** (`model/attention.py`): `scores = (q * attn.scale) @ k.transpose(-1, -2)`
 #
 # To have something to look at, take the task of notebook 00, find its noise (`mag.Direct` is the quickest way; notebook
 # 03 explains it), and denoise under the target prompt, with the layout kept as Prompt-to-Prompt does (notebook 04). A
@@ -77,17 +77,17 @@ for site in mag.model.attention.guided(sites):
     print(f"{site.height}x{site.width}  {site.name}")
 
 # %% [markdown]
-# A *tap* reads, or replaces, what a named module puts out, for one forward of the U-Net. Every method in this course
+# A *hook* reads, or replaces, what a named module puts out, for one forward of the U-Net. Every method in this course
 # takes its maps this way. `path.latents[5:6]` is the latent at step 5, `path.times[5]` its timestep. A layer has
 # several *heads*, which look for different things at the same time; what we plot is their mean.
 
 # %%
 site = mag.model.attention.guided(sites)[0]
-seen = {}
+maps = {}
 with torch.no_grad():
-    taps = {site.name: mag.model.hooks.recorder(seen, site.name)}
-    net.predict(path.latents[5:6], path.times[5], net.embed(task.target), taps)
-probs = seen[site.name][0]
+    hooks = {site.name: mag.model.hooks.recorder(maps, site.name)}
+    net.predict(path.latents[5:6], path.times[5], net.embed(task.target), hooks)
+probs = maps[site.name][0]
 print("heads, cells, tokens:", tuple(probs.shape))
 
 # %% [markdown]

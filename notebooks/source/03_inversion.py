@@ -27,8 +27,8 @@ net = lab.net
 # from a picture's latent up, a little noisier each time, along the noise that the U-Net sees in it. The list of latents
 # is the picture's *path*.
 #
-# **In code** (`inversion.py`): `up = step(z)`, where `step(seen)` is
-# `ddim.move(z, net.predict(seen, t, cond), net.alpha(here), net.alpha(t))`
+# **In code** (`inversion/base.py`): `up = step(z)`, where `step(at)` is
+# `schedule.move(z, net.predict(at, t, cond), net.level(here), net.level(t))`
 #
 # Each step up uses the noise seen a little too early, a small error. Without guidance (scale 1) the way back nearly
 # retraces it. To *edit*, we need guidance (here scale 4), which multiplies the errors. The other three ways mend that;
@@ -37,7 +37,7 @@ net = lab.net
 # %%
 task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed)
 steps = lab.steps(20)
-ways = {
+inversions = {
     "DDIM, scale 1": mag.DDIM(steps, 1.0),
     "DDIM, scale 4": mag.DDIM(steps, 4.0),
     "null-text": mag.NullText(steps, 4.0, inner=5, rate=0.03),
@@ -53,7 +53,7 @@ ways = {
 # **Predict:** which of the five will not give the picture back?
 
 # %%
-paths = {name: lab.invert(task, way) for name, way in ways.items()}
+paths = {name: lab.invert(task, inversion) for name, inversion in inversions.items()}
 keep = mag.Keep(previews=False)
 same = {name: lab.run(task, path, mag.METHODS["plain"], keep) for name, path in paths.items()}
 
@@ -78,7 +78,7 @@ mag.plots.pictures(near, "The masked object in the picture, and in each reconstr
 # PSNR measures how near two pictures are: 10 dB more is a tenth of the squared error. The autoencoder alone already
 # loses something, and nothing can come back better than that.
 #
-# **In code** (`metrics.py`): `return float("inf") if error == 0 else float(-10 * np.log10(error))`
+# **In code** (`bench/metrics.py`): `return float("inf") if error == 0 else float(-10 * np.log10(error))`
 
 # %%
 picture = metrics.unit(lab.fit(task).image)
@@ -102,7 +102,7 @@ for name, value in psnr.items():
 # - **Direct** (Ju et al. 2024) puts the source branch back on its recorded latents at every step, and leaves the target
 #   alone.
 #
-# **In code** (`inversion.py`): `loss = F.mse_loss(moved(uncond), goal)`
+# **In code** (`inversion/null_text.py`): `loss = F.mse_loss(moved(uncond), goal)`
 #
 # A `Path` is what each returns: all latents, the empty prompt of every step, and whether the source branch simply
 # *replays* the latents instead of asking the model.
@@ -124,7 +124,7 @@ for name, path in paths.items():
 # $z_t = \text{step}(z_{t-1}, \epsilon_\theta(z_t))$ is a *fixed point*, and from there the step down comes back exactly
 # (Pan et al. 2023).
 #
-# **In code** (`inversion.py`): `anew = step(up)`
+# **In code** (`inversion/base.py`): `anew = step(up)`
 #
 # **Predict:** at scale 1, how much of the gap to the autoencoder's decibels does that close? And at scale 4?
 
@@ -153,7 +153,7 @@ print(f"20 times, then down with guidance at scale 4: {value:.1f} dB")
 
 # %%
 method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True, blend="mask")
-edits = {name: lab.run(task, paths[name], method, keep) for name in list(ways)[1:]}
+edits = {name: lab.run(task, paths[name], method, keep) for name in list(inversions)[1:]}
 mag.plots.comparison(edits)
 
 # %% [markdown]

@@ -27,7 +27,7 @@ net, demo = lab.net, mag.bench.demo.Demo()
 # the source's maps, $A^*_t$ the target's, and $\hat A_t = \text{Inject}(A_t, A^*_t)$ is what the target uses. Early on
 # self attention, which holds the shapes, is taken from the source as well.
 #
-# **In code** (`methods/injection.py`): `probs = torch.where(rows, source @ self.mapper.to(source.dtype), probs)`
+# **In code** (`methods/injection.py`): `probs = torch.where(taken, source, probs)`
 
 # %% tags=["title"]
 easy = mag.bench.applications.example_sequence()[0]
@@ -61,8 +61,8 @@ mag.plots.comparison(runs)
 # so; a token that repeats none is new.
 
 # %% tags=["nbval-check-output"]
-found = mag.prompts.checks.words.refinement(net.tokenizer, easy.source, easy.target)
-for token, origin in zip(mag.prompts.checks.words.tokens(net.tokenizer, easy.target), found.tolist()):
+found = mag.prompts.alignment.refinement(net.tokenizer, easy.source, easy.target)
+for token, origin in zip(mag.prompts.words.tokens(net.tokenizer, easy.target), found.tolist()):
     print(f"{token:<16} {'new' if origin < 0 else f'from {origin}'}")
 
 # %% [markdown]

@@ -36,9 +36,9 @@ mag.plots.task(task)
 # get?*
 # $\mathcal L_{TR} = \Big(1 - \frac{1}{|\mathcal M|}\sum_{x \in \mathcal M} \frac{\hat A_x^w}{\sum_k \hat A_x^k}\Big)^2$
 #
-# **In code** (`losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
+# **In code** (`methods/losses.py`): `inside = (ratio * mask).sum(-1) / mask.sum()`
 #
-# **In code** (`losses.py`): `return (1 - inside).square().mean()`
+# **In code** (`methods/losses.py`): `return (1 - inside).square().mean()`
 #
 # The first step of a run has the maps (`nudges[0].maps`, heads x cells x tokens at each site). A loss is a plain
 # function of them. Here is one of the five sites; the loss of a run is the mean of all.
@@ -54,9 +54,9 @@ print(f"token ratio {mag.methods.losses.token_ratio(probs, mask, word):.3f}  (1:
 # **Spatial ratio** (Eq. 2): *how much of the word's attention lies inside the mask?*
 # $\mathcal L_{SR} = \lambda(1 - a) - a$ with $\lambda = 3$ and $a = \sum_{x \in \mathcal M} \hat A_x^w / \sum_x \hat A_x^w$.
 #
-# **In code** (`losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
+# **In code** (`methods/losses.py`): `return (a * mask).sum(-1) / a.sum(-1)`
 #
-# **In code** (`losses.py`): `return (lam * (1 - inside) - inside).mean()`
+# **In code** (`methods/losses.py`): `return (lam * (1 - inside) - inside).mean()`
 
 # %%
 print(f"spatial ratio {mag.methods.losses.spatial_ratio(probs, mask, word):.3f}  (3: nothing inside, -1: all)")
@@ -165,17 +165,18 @@ print("equal to the base method:", runs["no guidance"].result.tobytes() == base.
 # The printed equations and the released code differ, in step size, denominator, heads and blending. Both are presets.
 
 # %% tags=["nbval-check-output"]
-official, paper = mag.MagEdit.official(), mag.MagEdit.paper()
-for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations"):
-    print(f"{name:<12} official {getattr(official, name)!s:<6} paper {getattr(paper, name)}")
-print(f"{'blend':<12} official {official.base.blend}, paper {paper.base.blend!r}")
+released, paper = mag.MagEdit.released(), mag.MagEdit.paper()
+for name in ("by_sigma", "all_tokens", "per_head", "step_size", "iterations", "cells", "columns"):
+    print(f"{name:<12} released {getattr(released, name)!s:<9} paper {getattr(paper, name)}")
+print(f"{'blend':<12} released {released.base.blend}, paper {paper.base.blend!r}")
 
 # %% [markdown]
 # `by_sigma`: the step size times $\sigma_t$ (`None`: for the token ratio only). The paper prints no step size; its
 # preset borrows the code's. `all_tokens`: the denominator runs over all columns, start and padding included, as above
 # and in the code; or, as the paper prints Eq. 1, over the edit word and the common words. `per_head`: a loss for each
 # head, not one of their mean. `MaskBlend(start=0.7, grow=1)`: blending in the last 30 % of the steps, with a mask one
-# cell wider.
+# cell wider. `cells`, `columns`: what the released code does with a mask's rim and with a word that stands twice; the
+# library's own choice, in both `MagEdit()` and `paper()`, keeps the smallest object and guides the new word only.
 #
 # ## Exercise 1 · The token ratio
 #

@@ -94,7 +94,7 @@ editor
 from magedit_lab.prompts import checks
 from magedit_lab.plots import prompt_pair
 
-asked, common = (net.tokenizer, task.source, task.target), mag.prompts.checks.words.split(task.source)[1]
+asked, common = (net.tokenizer, task.source, task.target), mag.prompts.words.split(task.source)[1]
 print(checks.refusals(*asked, ["zebra"])[0])
 print(checks.unguided(*asked, [common])[0])
 print("as it stands:", checks.refusals(*asked, task.words) + checks.unguided(*asked, task.words))
@@ -243,7 +243,7 @@ ablate
 mag.plots.sweep({value: ablate.runs[value] for value in values}, "iterations")
 
 # %% [markdown]
-# *The same by a plain function.* `magedit_lab.ablations.sweep` makes the runs without a widget. Without nudges there is
+# *The same by a plain function.* `mag.bench.ablations.sweep` makes the runs without a widget. Without nudges there is
 # no loss to draw, with one there is a dot a step. See what the nudges change: the colour, how much of the object takes
 # it, its surface, or its shape.
 #

@@ -24,7 +24,7 @@ lab = start()
 # scene, drawn with the other colour. So each result can be judged by its error inside the mask: 0 for perfect, and
 # differences of 0.01 cannot be seen here. It does not see what spills over the mask's edge: look at the handle too.
 #
-# **In code** (`metrics.py`): `return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))`
+# **In code** (`bench/metrics.py`): `return float(np.sqrt(np.square(unit(result)[inside] - unit(ideal)[inside]).mean()))`
 
 # %%
 demo = mag.bench.demo.Demo()
@@ -110,7 +110,7 @@ for name, trace in by_stop.items():
 # $\delta$ in Eq. 4. The paper gives no number; the released code takes $2.5\,\sigma_t$, where $\sigma_t$ is the ratio
 # of noise to signal, so that early nudges are large.
 #
-# **In code** (`methods/mag_edit.py`): `return self.step_size * (ddim.sigma(now.run.net.alpha(now.t)).item() if by_sigma else 1.0)`
+# **In code** (`methods/mag_edit.py`): `return self.step_size * (now.run.net.schedule.sigma(now.t) if by_sigma else 1.0)`
 #
 # **Predict:** do many small nudges do what one large one does?
 
@@ -147,7 +147,7 @@ mag.plots.comparison(by_loss)
 # of that name). Its word's loss is subtracted, so the nudges lower that word's attention.
 # $\mathcal L_{total} = \lambda_p\,\mathcal L - \lambda_{ng}\,\mathcal L_{ng}$
 #
-# **In code** (`losses.py`): `return lambda_p * positive - lambda_ng * negative`
+# **In code** (`methods/losses.py`): `return lambda_p * positive - lambda_ng * negative`
 
 # %%
 scene, new = mag.bench.demo.complex_scene(demo.seed), task.words[0]
@@ -178,7 +178,7 @@ print({name: round(error(trace.result), 3) for name, trace in pushed.items()})
 # Each word $i$ has its own loss $\mathcal L^i$, and weights $\lambda_i$ that sum to 1 share out the nudge.
 # $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla \sum_i \lambda_i \mathcal L^i$
 #
-# **In code** (`losses.py`): `return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()`
+# **In code** (`methods/losses.py`): `return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()`
 #
 # **Predict:** with weights 1 and 0, does the second word still come true?
 
@@ -202,8 +202,8 @@ mag.plots.comparison(balanced)
 
 # %%
 part = applications.example_part()
-way = lab.invert(part, mag.Direct(lab.steps(demo.steps), demo.guidance_scale))
-mag.plots.comparison({part.words[0]: lab.run(part, way, demo.guided, KEEP)})
+part_path = lab.invert(part, mag.Direct(lab.steps(demo.steps), demo.guidance_scale))
+mag.plots.comparison({part.words[0]: lab.run(part, part_path, demo.guided, KEEP)})
 
 # %% [markdown]
 # *Only the shade of the lamp is in the mask.* See whether the colour stops where the mask does: attention has 16x16

@@ -34,17 +34,18 @@ mag.plots.task(task)
 #
 # All these methods do one of three things. They *take* something from the source branch: attention maps, features, keys
 # and values. They *nudge* the latent by a gradient. They *blend* the latent with the source's outside a mask. In the
-# library each is a small file whose `bind` returns `Hooks` with just that.
+# library each is a small file whose `bind` returns a `Plan` with just that.
 #
-# **In code** (`edit.py`): `guide: Callable[[Now, Maps], Iterator[Nudge]] = lambda now, seen: iter(())`
+# **In code** (`methods/base.py`): `guide: Callable[[Now], Iterator[Nudge]] = lambda now: iter(())`
 #
 # What does each take from the source, at a quarter of the way? Modules, counted, and the last part of their names:
 
 # %% tags=["nbval-check-output"]
 i, z = path.steps // 4, path.latents[:1]
-now = mag.Now(net, task, path, i, path.times[i], z, z)
+edit = mag.Run(net, task, path)
+now = mag.Now(edit, i, path.times[i], z, z)
 for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-edit"):
-    taken = sorted(METHODS[name].bind(net, task, path).source_sites(now))
+    taken = sorted(METHODS[name].bind(edit).record(now))
     ends = sorted({n.split(".")[-1] for n in taken})
     print(f"{name:<13} {len(taken):>2} modules: {', '.join(ends) or '-'}")
 
@@ -67,8 +68,8 @@ for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-
 from PIL import Image
 
 own = METHODS["diffedit"].own_mask(net, task, path).cpu().numpy()
-seen = {"the task's mask": task.region.numpy(), "DiffEdit's own": own}
-grey = {name: Image.fromarray((m * 255).astype("uint8")) for name, m in seen.items()}
+regions = {"the task's mask": task.region.numpy(), "DiffEdit's own": own}
+grey = {name: Image.fromarray((m * 255).astype("uint8")) for name, m in regions.items()}
 shown = {name: picture.convert("RGB") for name, picture in grey.items()}
 mag.plots.pictures(shown, "The mask of the task, and the one that DiffEdit finds")
 
@@ -111,7 +112,7 @@ mag.plots.comparison(kept)
 # MAG-Edit nudges the latent, so any method can go on from there. `base` says which. All three put the outside back in
 # the last steps, so first look what that does by itself: `iterations=0` is the base without a nudge.
 #
-# **In code** (`methods/mag_edit.py`): `hooks = self._exempt(task).bind(net, task, path)`
+# **In code** (`methods/mag_edit.py`): `base = self.base.without_injection(run.task.words)`
 
 # %%
 names = {"P2P": "p2p", "PnP": "pnp", "MasaCtrl": "masactrl"}
@@ -142,9 +143,10 @@ mag.plots.comparison(guided)
 # map and $a$ the share inside: $\mathcal L = 1 - \max m$ (Attend-and-Excite), $(1 - a)^2$ (layout guidance),
 # $\lVert \hat A^* - A \rVert^2$ (pix2pix-zero).
 #
-# **In code** (`losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
+# **In code** (`methods/losses.py`): `return torch.stack([1 - m.max() for m in maps]).max().clamp(min=0)`
 #
-# **In code** (`losses.py`): `return (1 - share_inside(probs, mask, word)).square().mean()`
+# **In code** (`methods/losses.py`):
+# `return torch.stack([(1 - share_inside(probs, mask, [token])).square().mean() for token in word]).mean()`
 #
 # **Predict:** which of the four know nothing of the mask?
 
@@ -227,24 +229,23 @@ check_base(method)
 # ## Exercise 3 · A method of your own
 #
 # Difficulty ●●● · 20 minutes. Write the simplest blend: denoise under the target prompt, and after every step put the
-# source's latent back outside the mask. `Hooks(blend=…)` takes a function of `now` and `step`; `step.source` and
-# `step.target` are the latents after the step, and `to_cells` brings the mask to their grid.
+# source's latent back outside the mask. `Plan(blend=…)` takes a function of `now` and `step`; `step.source` and
+# `step.target` are the latents after the step, and `run.latent_mask` is the mask in their cells.
 #
-# <details><summary>Hint</summary>In <code>bind</code>, <code>mask = mag.masks.to_cells(task.region,
-# *path.latents.shape[-2:]).to(path.latents)</code>. The blend gives back <code>step.source + mask * (step.target -
-# step.source)</code>.</details>
+# <details><summary>Hint</summary>In <code>bind</code>, <code>mask = run.latent_mask</code>. The blend gives back
+# <code>step.source + mask * (step.target - step.source)</code>.</details>
 
 # %% tags=["exercise"]
 @dataclass(frozen=True)
-class Paste:
-    def bind(self, net, task, path):
+class Paste(mag.Method):
+    def bind(self, run):
         return mag.Plan()  # your turn
 
 # %% tags=["solution"]
 @dataclass(frozen=True)
-class Paste:
-    def bind(self, net, task, path):
-        mask = mag.masks.to_cells(task.region, *path.latents.shape[-2:]).to(path.latents)
+class Paste(mag.Method):
+    def bind(self, run):
+        mask = run.latent_mask
         return mag.Plan(blend=lambda now, step: step.source + mask * (step.target - step.source))
 
 # %%
@@ -255,5 +256,5 @@ check_paste(Paste(), net, task, path)
 #
 # - *`expected noise 'fresh' or 'pure'`* and the like: settings are checked when a method is made.
 # - *A method tears the picture:* most have a share of steps in which they act; `replace(METHODS["pnp"], features=0.5)`.
-# - *Your method changes nothing:* `bind` must return the `Hooks`.
+# - *Your method changes nothing:* `bind` must return the `Plan`.
 # - *How each differs from its paper or code:* [methods](../docs/methods.md).

@@ -68,7 +68,8 @@ mag.plots.pictures(pictures, f"Six pictures that claim to be {case.phrase}: {', 
 # - **error to the ideal ↓** and **success ↑**: only where the ideal edit is known. Success: the masked object's colour
 #   is the one asked for (texture and kind: by CLIP's choice among all there are).
 #
-# **In code** (`metrics.py`): `return float((self._table(a) - self._table(b)).square().mean())`
+# **In code** (`bench/metrics.py`):
+# `return float((self._table(a, as_pie_bench) - self._table(b, as_pie_bench)).square().mean())`
 
 # %%
 found = {name: judges.scores(case, case.task, picture) for name, picture in pictures.items()}
@@ -115,8 +116,8 @@ methods["P2P+MAG-Edit"] = mag.bench.demo.Demo().guided
 import tempfile
 from pathlib import Path
 
-way = mag.Direct(lab.steps(8), mag.bench.demo.Demo().guidance_scale)
-settings = [run.Setting(name, method, way) for name, method in methods.items()]
+inversion = mag.Direct(lab.steps(8), mag.bench.demo.Demo().guidance_scale)
+settings = [run.Setting(name, method, inversion) for name, method in methods.items()]
 out = Path(tempfile.mkdtemp(prefix="table1-"))
 
 # %%
@@ -140,7 +141,7 @@ mag.plots.pictures(shown, f"{hard.task.target}: the source, the ideal edit, and 
 # The brackets below are 95 % *bootstrap* intervals: draw as many cases as there are, with replacement, take the mean,
 # do so 2,000 times, and leave 2.5 % of the means out at either end.
 #
-# **In code** (`benchmark.py`): `low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])`
+# **In code** (`bench/run.py`): `low, high = np.quantile(array[drawn].mean(1), [0.025, 0.975])`
 #
 # **Predict:** with eight cases, will the intervals of two methods overlap?
 

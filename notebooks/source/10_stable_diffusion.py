@@ -32,7 +32,7 @@ import json, tempfile, time, torch
 # - The source prompt describes the photograph as it is; the target prompt differs by the words that shall come true.
 
 # %%
-MODEL = str(mag.model.backbone.SHIPPED / "tabletop")  # "./stable-diffusion-v1-4"
+MODEL = str(mag.model.loading.SHIPPED / "tabletop")  # "./stable-diffusion-v1-4"
 PHOTO, MASK = None, None  # "room.jpg", "pillow.png"
 SOURCE = None  # "a sofa with a pillow and a pillow"
 TARGET, WORDS = None, None  # "a sofa with a green pillow and a pillow", "green"
@@ -49,7 +49,7 @@ net = lab.net
 # of them it runs.
 
 # %% tags=["nbval-check-output"]
-folder = Path(MODEL) if Path(MODEL).exists() else mag.model.backbone.SHIPPED / "tabletop"
+folder = Path(MODEL) if Path(MODEL).exists() else mag.model.loading.SHIPPED / "tabletop"
 for part, kind in json.loads((folder / "model_index.json").read_text()).items():
     if isinstance(kind, list) and kind[1]:
         print(f"{part:<13} {kind[0]:<13} {kind[1]}")
@@ -59,7 +59,7 @@ cells = net.size // net.factor
 print(f"pictures of {net.size} x {net.size}, latents of {cells} x {cells}")
 guided = mag.model.attention.guided(net.sites(torch.zeros(1, 4, cells, cells)))
 size = f"{guided[0].height} x {guided[0].width}"
-print(f"{len(guided)} guided sites of {size}; the model predicts {net.prediction}")
+print(f"{len(guided)} guided sites of {size}; the model predicts {net.schedule.prediction}")
 
 # %% [markdown]
 # **Look:** Stable Diffusion 1.4 would say 512, 64 x 64, five sites of 16 x 16, and epsilon, the noise itself; the
@@ -91,8 +91,8 @@ if PHOTO is None:
 # %%
 task = mag.Task(mag.masks.open_image(PHOTO), mag.masks.open_mask(MASK), SOURCE, TARGET, WORDS)
 small, frame = task.fit(net.size, net.size)
-own, seen = (f"{p.width}x{p.height}" for p in (task.image, small.image))
-print(f"{own}, cut at {frame.box}, seen as {seen}")
+own, cut = (f"{p.width}x{p.height}" for p in (task.image, small.image))
+print(f"{own}, cut at {frame.box}, read as {cut}")
 mag.plots.task(task)
 
 # %% [markdown]
@@ -101,7 +101,7 @@ mag.plots.task(task)
 #
 # ## 4 · What will it cost?
 #
-# Settings first: the course's for a small model, the paper's for one of Stable Diffusion's size. `rehearse` refuses in
+# Settings first: the course's for a small model, the paper's for one of Stable Diffusion's size. `validate` refuses in
 # a second what would fail after minutes.
 
 # %%

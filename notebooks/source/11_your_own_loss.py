@@ -34,7 +34,7 @@ demo = mag.bench.demo.Demo()
 #
 # It returns one number, as a tensor that gradients can flow through. Less must mean better.
 #
-# **In code** (`losses.py`): `found = loss(probs, mask, word)`
+# **In code** (`methods/losses.py`): `found = loss(probs, mask, word)`
 #
 # Here is a small map to try things on. The word has 2 % of the attention outside the mask, and inside as much as we
 # say.
@@ -177,9 +177,9 @@ my_entry = replace(fast, loss=my_loss, by_sigma=True, step_size=my_step)
 # %%
 entries["my loss"] = my_entry
 tasks = leaderboard.tasks(20 if lab.profile == "lesson" else 4)
-way = mag.Direct(lab.steps(4), demo.guidance_scale)
+inversion = mag.Direct(lab.steps(4), demo.guidance_scale)
 with lab.progress("tasks x entries") as after:
-    rows = list(leaderboard.measure(lab.net, entries, tasks, way, progress=after))
+    rows = list(leaderboard.measure(lab.net, entries, tasks, inversion, progress=after))
 table = leaderboard.ranked(rows)
 
 # %% tags=["title"]
@@ -204,7 +204,7 @@ check_entry(rows, "my loss", len(tasks), "token ratio")
 #
 # Your function, its step size, the board, and a page: what the loss asks for, in which scenes it fails, and what the
 # board cannot see. Then measure it once, and once only, on tasks that you did not tune on:
-# `from magedit_lab import tabletop`, then `list(tabletop.cases(40))` instead of `leaderboard.tasks()`. Does your place hold?
+# `from magedit_lab.bench import tabletop`, then `list(tabletop.cases(40))` instead of `leaderboard.tasks()`. Does your place hold?
 #
 # ## If something goes wrong
 #

@@ -18,7 +18,7 @@ def test_each_value_is_the_method_with_that_setting():
     ("setting", "values", "words"),
     [
         ("iterations", (), "expected values of iterations"), ("iterations", (1, 1), "each once"),
-        ("iterations", (-1,), "0 or more iterations"), ("loss", ("charm",), "expected loss"),
+        ("iterations", (-1,), "expected iterations of 0 or more, got -1"), ("loss", ("charm",), "expected loss"),
         ("volume", (1,), "expected settings"), ("lam", (1.0,), "expected loss='spatial_ratio' to move lam"),
     ],
 )  # fmt: skip

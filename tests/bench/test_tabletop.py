@@ -58,8 +58,8 @@ def test_a_negative_prompt_is_what_the_object_has_now_and_the_source_prompt_does
         assert case.change in ("object", "removal")
         return
     prompt, word = case.negative
-    assert word in mag.prompts.checks.words.split(prompt)
-    assert word not in mag.prompts.checks.words.split(case.task.source)
+    assert word in mag.prompts.words.split(prompt)
+    assert word not in mag.prompts.words.split(case.task.source)
     task = mag.Task(case.task.image, case.task.mask, case.task.source, case.task.target, case.task.words,
                     negative=prompt, negative_words=word)  # fmt: skip
     assert task.negative_words == (word,)

@@ -50,19 +50,29 @@ def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, caps
     [
         (["--words", "green"], "word 'green' is not in the target prompt"),
         (["--target", "a ball on a table"], "got equal ones"),
-        (["--target", "a red " + "ball " * 40], "the model reads 32; shorten"),
-        (["--steps", "-1"], "expected 1 to 1000 steps"),
+        (["--target", "a red " + "ball " * 80], "the model reads 77; shorten"),
+        (["--steps", "-1"], "expected steps of 1 to 100, got -1"),
         (["--stop-step", "9"], "stop step of 0 to 2, got 9"),
-        (["--iterations", "-1"], "0 or more iterations"),
+        (["--iterations", "-1"], "expected iterations of 0 or more, got -1"),
         (["--image", "nowhere.png"], "no such file: 'nowhere.png'"),
         (["--model", "/nowhere"], "cannot load model '/nowhere'"),
-        (["--guidance-scale", "nan"], "expected a finite guidance scale, got nan"),
+        (["--guidance-scale", "nan"], "expected a number for guidance_scale, got nan; type one"),
         (["--weights", "nan"], "weights of at least 0 that sum to 1, got [nan]"),
         (["--target", "a red \ud800 ball"], "expected a prompt in Unicode"),
         (["--negative", "a ball"], "a word that the target lacks, got none"),
         (["--words", "ball"], "stands in both prompts"),
         (["--device", "nowhere"], "cannot use device 'nowhere'"),
-        (["--method", "pnp", "--iterations", "1"], "for MAG-Edit only (…+mag-edit), got method 'pnp'"),
+        (
+            ["--method", "pnp", "--iterations", "1"],
+            "--iterations: for methods with this setting, got method 'pnp'; leave it out",
+        ),
+        (["--set", "zeal=1"], "expected settings base.mode, "),
+        (["--set", "iterations"], "expected --set NAME=VALUE, got 'iterations'"),
+        (["--set", "step_size=wide"], "expected a number for step_size, got 'wide'"),
+        (["--set", "per_head=maybe"], "expected true or false for per_head, got 'maybe'"),
+        (["--set", "base.mode=burn"], "expected base.mode of refine, swap, got 'burn'"),
+        (["--set", "iterations=1.5"], "expected a whole number for iterations, got 1.5"),
+        (["--method", "pnp", "--preset", "paper"], "expected a preset of this method (none), got 'paper'"),
         (["--seed", "1"], "--seed: for methods that draw noise, got method 'p2p+mag-edit'"),
         (["--step-size", "1e30"], "expected finite latents, got NaN or infinity at step 0"),
     ],
@@ -78,21 +88,47 @@ def test_bad_input_is_one_line_and_status_2(files, model, more, message, capsys)
 @pytest.mark.parametrize("name", [n for n, m in mag.METHODS.items() if isinstance(m, mag.MagEdit)])
 def test_mag_edit_on_another_base_keeps_it(files, model, name, monkeypatch):
     asked = []
-    monkeypatch.setattr(command, "rehearse", lambda net, task, way, method: asked.append(method))
+    monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
     monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert cli.main(arguments(files, model, "--method", name)) == 130
     assert asked[0] == replace(mag.METHODS[name], iterations=1)
 
 
+def test_any_setting_of_a_method_is_set_by_its_name(files, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
+    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    pairs = ["base.blend.grow=3", "base.mode=swap", "stop_step=none", "by_sigma=yes", "per_head=no", "lam=0.5"]
+    assert cli.main(arguments(files, model, "--preset", "paper", "--set", "base.self_replace=0.25")) == 130
+    assert cli.main(arguments(files, model, "--stop-step", "1", "--set", *pairs[:3], "--set", *pairs[3:])) == 130
+    paper, base = mag.MagEdit.paper(), mag.METHODS["p2p+mag-edit"].base
+    assert asked[0] == replace(paper, iterations=1, base=replace(paper.base, self_replace=0.25))
+    blend = replace(base.blend, grow=3)
+    assert asked[1] == mag.MagEdit(
+        base=replace(base, mode="swap", blend=blend), iterations=1, by_sigma=True, per_head=False, lam=0.5
+    )
+
+
+def test_whether_the_outside_is_kept_follows_from_the_methods_settings(files, model, monkeypatch):
+    pasted = []
+    monkeypatch.setattr(mag.task.Frame, "paste", lambda frame, image, part, mask=None: pasted.append(mask) or part)
+    given = [a for a in arguments(files, model) if a not in ("--iterations", "1")]
+    for blend in ("none", "mask"):
+        assert cli.main([*given, "--inversion", "direct", "--method", "p2p", "--set", f"blend={blend}"]) == 0
+    assert pasted[0] is None
+    assert pasted[1] is not None
+
+
 def test_only_the_mask_is_pasted_where_the_method_keeps_the_outside(files, model):
     for name in ("blended", "diffedit+mask", "p2p+mask", "pnp+mag-edit"):
-        assert command._keeps_outside(mag.METHODS[name])
+        assert mag.METHODS[name].keeps_outside
     for name in ("plain", "diffedit", "pnp", "p2p", "attend-and-excite"):
-        assert not command._keeps_outside(mag.METHODS[name])
+        assert not mag.METHODS[name].keeps_outside
 
 
 def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model):
-    given = cli._parser().parse_args(arguments(files, model, "--negative", "a Blue ball, on a table"))
+    words = arguments(files, model, "--negative", "a Blue ball, on a table")
+    given = cli._parser(words).parse_args(words)
     assert command._task(given).negative_words == ("blue",)
 
 
@@ -173,7 +209,7 @@ def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypat
 
 def test_the_seed_is_the_methods_own(files, model, monkeypatch):
     asked = []
-    monkeypatch.setattr(command, "rehearse", lambda net, task, way, method: asked.append(method))
+    monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
     monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     given = [a for a in arguments(files, model) if a not in ("--iterations", "1")]
     for more in ([], ["--seed", "7"]):
@@ -181,7 +217,7 @@ def test_the_seed_is_the_methods_own(files, model, monkeypatch):
     assert asked == [mag.METHODS["blended"], replace(mag.METHODS["blended"], seed=7)]
 
 
-EVERY = [[], ["demo"], ["edit"], ["train"], ["doctor"], ["applications"], ["bench"], ["bench", "table1"],
+EVERY = [[], ["demo"], ["edit"], ["methods"], ["train"], ["doctor"], ["applications"], ["bench"], ["bench", "table1"],
          ["bench", "ablations"], ["bench", "model"], ["study"], ["study-report"]]  # fmt: skip
 
 

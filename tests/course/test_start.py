@@ -26,7 +26,7 @@ def test_an_unknown_profile_is_refused(monkeypatch):
 
 
 def test_a_model_is_named_without_the_folders_that_lead_to_it(capsys):
-    lab = start(str(mag.model.backbone.SHIPPED / "tabletop"))
+    lab = start(str(mag.model.loading.SHIPPED / "tabletop"))
     assert capsys.readouterr().out == f"tabletop on {lab.net.device}, profile {lab.profile}\n"
 
 

@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 
 import magedit_lab as mag
-from magedit_lab import inversion
 from magedit_lab.bench import metrics
+from magedit_lab.inversion import base
 from magedit_lab.model import schedule
 
 
@@ -13,30 +13,30 @@ def guided_step(net, path, z, i):
     t, uncond = path.times[i], path.uncond[i : i + 1]
     after = path.times[i + 1] if i + 1 < path.steps else -1
     base, text = net.predict(z, t, uncond), net.predict(z, t, path.cond)
-    return schedule.move(z, base + path.guidance_scale * (text - base), net.alpha(t), net.alpha(after))
+    return schedule.move(z, base + path.guidance_scale * (text - base), net.level(t), net.level(after))
 
 
 def test_ddim_inversion_is_ddim_run_backwards(net, task):
     path = mag.invert(net, task, mag.DDIM(steps=4))
     z, before = net.encode(task.image), -1
     with torch.no_grad():
-        for i, t in enumerate([0, 250, 500, 750]):
-            z = schedule.move(z, net.predict(z, t, path.cond), net.alpha(before), net.alpha(t))
+        for i, t in enumerate([1, 251, 501, 751]):
+            z = schedule.move(z, net.predict(z, t, path.cond), net.level(before), net.level(t))
             before = t
             assert torch.equal(path.latents[3 - i], z[0])
-    assert path.times == (750, 500, 250, 0)
+    assert path.times == (751, 501, 251, 1)
     assert torch.equal(path.latents[-1:], net.encode(task.image))
 
 
 def step_up(net, z, seen, cond, before, t):
     with torch.no_grad():
-        return schedule.move(z, net.predict(seen, t, cond), net.alpha(before), net.alpha(t))
+        return schedule.move(z, net.predict(seen, t, cond), net.level(before), net.level(t))
 
 
 def test_one_fixed_point_iteration_is_the_step_along_its_own_ends_noise(net, task):
     path = mag.invert(net, task, mag.DDIM(steps=4, fixed_point=1))
     z, before = net.encode(task.image), -1
-    for i, t in enumerate([0, 250, 500, 750]):
+    for i, t in enumerate([1, 251, 501, 751]):
         z = step_up(net, z, step_up(net, z, z, path.cond, before, t), path.cond, before, t)
         before = t
         assert torch.equal(path.latents[3 - i], z[0])
@@ -49,7 +49,7 @@ def test_fixed_point_iterations_never_end_farther_from_a_fixed_point(exact, task
     for t, before, z, up in places:
         plain = step_up(exact, z, z, path.cond, before, t)
         gap, once = (F.mse_loss(step_up(exact, z, end, path.cond, before, t), end) for end in (up, plain))
-        assert gap <= max(once.item(), inversion.STILL)
+        assert gap <= max(once.item(), base.STILL)
 
 
 def test_with_fixed_points_the_shipped_model_loses_no_more_than_its_autoencoder():
@@ -91,7 +91,7 @@ def test_null_text_equals_its_literal_transcription(net, task):
     route = mag.invert(net, task, mag.DDIM(steps=3)).latents
     z, uncond, times = route[:1], net.embed("").embedding, path.times
     for i, t in enumerate(times):
-        here, there = net.alpha(t), net.alpha(times[i + 1] if i < 2 else -1)
+        here, there = net.level(t), net.level(times[i + 1] if i < 2 else -1)
         uncond = uncond.clone().detach().requires_grad_(True)
         adam = torch.optim.Adam([uncond], lr=1e-2 * (1 - i / 100.0))
         for _ in range(3):

@@ -136,7 +136,7 @@ def test_a_negative_prompt_lacks_the_words_that_the_base_names(net, task, path):
 def test_a_common_word_with_a_map_of_its_own_is_guided(net, task, path):
     common = replace(task, words="box")
     with pytest.raises(ValueError, match="stands in both prompts"):
-        mag.MagEdit().bind(net, common, path)
+        mag.MagEdit().bind(mag.Run(net, common, path))
     method = mag.MagEdit(base=mag.PromptToPrompt(own_maps=("box",)), iterations=1)
     assert next(mag.edit(net, common, path, method)).nudges[0].gradient.abs().max() > 0
 
@@ -174,7 +174,7 @@ def test_the_attention_of_the_word_rises_inside_the_mask(net, task, path):
     ("settings", "message"),
     [
         ({"loss": "other"}, "expected loss"),
-        ({"iterations": -1}, "0 or more iterations"),
+        ({"iterations": -1}, "expected iterations of 0 or more, got -1"),
         ({"base": mag.MagEdit()}, "not MagEdit itself"),
     ],
 )
@@ -203,14 +203,16 @@ def test_settings_of_words_that_the_negative_prompt_lacks_are_left_out_there(net
 
 
 def test_a_swapping_base_leaves_the_edit_word_its_own_map_and_still_weighs_it(net, task):
-    swapped = mag.Task(task.image, task.mask, SOURCE, SOURCE.replace("a box", "a cone"), "cone")
+    swapped = mag.Task(task.image, task.mask, SOURCE, SOURCE.replace("a box", "a vase"), "vase")
     path = mag.invert(net, swapped, mag.DDIM(3))
     method = mag.MagEdit(base=mag.PromptToPrompt(mode="swap", reweight=10.0))
-    now = mag.Now(net, swapped, path, 0, path.times[0], path.latents[:1], path.latents[:1])
+    run = mag.Run(net, swapped, path)
     site = next(s for s in net.sites(path.latents) if s.cross)
-    source, own = torch.rand(2, 1, 2, site.cells, 32).softmax(-1)
-    found = method.bind(net, swapped, path).taps(now, {site.name: source})[site.name](own)
-    (column,) = net.positions(swapped.target, "cone")
+    source, own = torch.rand(2, 1, 2, site.cells, net.tokenizer.model_max_length).softmax(-1)
+    maps = {s.name: source for s in run.sites}
+    now = mag.Now(run, 0, path.times[0], path.latents[:1], path.latents[:1], source_maps=maps)
+    found = method.bind(run).hooks(now)[site.name](own)
+    (column,) = net.positions(swapped.target, "vase")
     expected = torch.cat([source[..., :column], 10 * own[..., [column]], source[..., column + 1 :]], -1)
     assert torch.allclose(found, expected)
 
@@ -222,5 +224,5 @@ def test_a_loss_without_gradient_is_told(net, task, path):
 
 @pytest.mark.parametrize("size", [-1.0, float("nan"), float("inf")])
 def test_a_step_size_that_is_none_is_refused(size):
-    with pytest.raises(ValueError, match="expected a finite step size of 0 or more"):
+    with pytest.raises(ValueError, match="expected step_size of 0 or more"):
         mag.MagEdit(step_size=size)

@@ -4,9 +4,12 @@ import pytest
 import torch
 from conftest import pipeline
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor2_0
 
 import magedit_lab as mag
 from magedit_lab.model import attention
+from magedit_lab.model.hooks import HookError
+from magedit_lab.model.layout import measure
 
 
 @pytest.mark.parametrize("upcast", [False, True])
@@ -42,8 +45,7 @@ def test_stable_diffusion_1_is_guided_at_the_five_16x16_sites():
     unet = UNet2DConditionModel(
         sample_size=64, block_out_channels=(8, 8, 8, 8), cross_attention_dim=8, norm_num_groups=4, attention_head_dim=2
     )
-    attention.install(unet)
-    found = attention.guided(attention.sites(unet, 64, 64))
+    found = attention.guided(measure(unet, 64, 64).sites)
     blocks = ["down_blocks.2.attentions.0", "down_blocks.2.attentions.1"]
     blocks += [f"up_blocks.1.attentions.{i}" for i in range(3)]
     assert [s.name for s in found] == [f"{b}.transformer_blocks.0.attn2.probs" for b in blocks]
@@ -70,3 +72,75 @@ def test_added_projections_are_refused():
     )  # fmt: skip
     with pytest.raises(ValueError, match="expected plain attention"):
         attention.install(unet)
+
+
+def test_the_layout_has_the_order_in_which_a_real_forward_runs_its_modules(net):
+    z, text = torch.randn(1, 4, 32, 32), net.embed("a ball")
+    layout, fired = net.layout(z), []
+    names = [name for name in layout.order if name]
+    with torch.no_grad():
+        net.predict(z, 10, text, {name: (lambda output, n=name: fired.append(n)) for name in names})
+    assert list(dict.fromkeys(fired)) == sorted(names, key=layout.order.__getitem__)
+
+
+@pytest.mark.parametrize("change", ["enable_attention_slicing", "set_attn_processor", "fuse_qkv_projections"])
+def test_processors_that_were_changed_afterwards_are_an_error_and_not_another_method(pipe, task, change):
+    lent = copy.deepcopy(pipe)
+    net = mag.Backbone.of(lent)
+    path = mag.invert(net, task, mag.DDIM(2))
+    if change == "set_attn_processor":
+        lent.unet.set_attn_processor(AttnProcessor2_0())
+    elif change == "enable_attention_slicing":
+        lent.enable_attention_slicing()
+    else:
+        lent.unet.fuse_qkv_projections()
+    with pytest.raises(HookError, match="the attention processors were changed"):
+        list(mag.edit(net, task, path, "p2p"))
+
+
+def test_processors_of_others_are_refused_and_nothing_is_changed(pipe):
+    lent = copy.deepcopy(pipe)
+    lent.enable_attention_slicing()
+    before = dict(lent.unet.attn_processors)
+    with pytest.raises(ValueError, match=r"expected diffusers' own attention processors, got SlicedAttnProcessor"):
+        mag.Backbone.of(lent)
+    assert lent.unet.attn_processors == before
+    assert all(p.requires_grad for p in lent.unet.parameters())
+
+
+def test_a_compiled_wrapper_is_unwrapped_and_one_compiled_in_place_refused(pipe, task):
+    plain, lent = copy.deepcopy(pipe), copy.deepcopy(pipe)
+    lent.unet = torch.compile(lent.unet, backend="eager")
+    nets = [mag.Backbone.of(p) for p in (plain, lent)]
+    assert nets[0].sites(torch.zeros(1, 4, 32, 32)) == nets[1].sites(torch.zeros(1, 4, 32, 32))
+    paths = [mag.invert(net, task, mag.DDIM(2)) for net in nets]
+    assert torch.equal(paths[0].latents, paths[1].latents)
+    plain.unet.compile(backend="eager")
+    with pytest.raises(ValueError, match="not compiled in place"):
+        mag.Backbone.of(plain)
+
+
+def test_a_pipeline_that_was_lent_is_given_back_as_it_was(pipe, task):
+    lent = copy.deepcopy(pipe)
+    lent.unet.train()
+    modes = [m.training for part in (lent.unet, lent.vae, lent.text_encoder) for m in part.modules()]
+    lent.unet.conv_in.requires_grad_(False)
+    processors = dict(lent.unet.attn_processors)
+    grads = [p.requires_grad for p in lent.unet.parameters()]
+    with mag.inspect(lent) as net:
+        list(mag.edit(net, task, mag.invert(net, task, "direct", steps=2), "p2p+mag-edit"))
+        assert not any(p.requires_grad for p in lent.unet.parameters())
+    assert lent.unet.attn_processors == processors
+    assert [p.requires_grad for p in lent.unet.parameters()] == grads
+    assert [m.training for part in (lent.unet, lent.vae, lent.text_encoder) for m in part.modules()] == modes
+    assert not any(m._forward_hooks for m in lent.unet.modules())
+    assert not any(hasattr(m, "probs") for m in lent.unet.modules())
+
+
+def test_gradient_checkpointing_is_refused_where_it_would_drop_hooks(pipe, task):
+    lent = copy.deepcopy(pipe)
+    net = mag.Backbone.of(lent)
+    lent.unet.enable_gradient_checkpointing()
+    path = mag.invert(net, task, mag.DDIM(2))
+    with pytest.raises(ValueError, match="without gradient checkpointing"):
+        list(mag.edit(net, task, path, mag.MagEdit(iterations=1)))

@@ -8,7 +8,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab.model import backbone
+from magedit_lab.model import loading
 
 
 def test_a_saved_folder_loads_and_predicts_the_same(tmp_path, pipe, net):
@@ -93,7 +93,7 @@ def test_pictures_that_are_not_square_are_edited(net):
 
 
 def test_diffusers_loads_the_shipped_folder_unchanged_and_generates():
-    pipe = StableDiffusionPipeline.from_pretrained(backbone.SHIPPED / "tabletop", safety_checker=None)
+    pipe = StableDiffusionPipeline.from_pretrained(loading.SHIPPED / "tabletop", safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     image = pipe(
         "a red ball on a wooden table", num_inference_steps=2, generator=torch.Generator().manual_seed(0)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMInverseScheduler, DDIMScheduler
 
-from magedit_lab.model.schedule import Level, Schedule, move, previous, to_eps
+from magedit_lab.model.schedule import FINAL, Level, Schedule, move, previous, to_eps
 
 CONFIG = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False,
@@ -19,15 +19,16 @@ def level(alpha):
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-@pytest.mark.parametrize("steps", [1, 10, 50])
-def test_a_whole_run_equals_diffusers_ddim(prediction, steps):
-    scheduler = DDIMScheduler(**CONFIG, prediction_type=prediction)
+@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("steps", [1, 7, 10, 50, 999])
+def test_a_whole_run_equals_diffusers_ddim(prediction, offset, steps):
+    scheduler = DDIMScheduler(**CONFIG, prediction_type=prediction, steps_offset=offset)
     scheduler.set_timesteps(steps)
     own = Schedule.of(scheduler, torch.float32)
     assert own.timesteps(steps) == scheduler.timesteps.tolist()
     generator = torch.Generator().manual_seed(0)
     ours = theirs = torch.randn(1, 4, 8, 8, generator=generator)
-    for i, t in enumerate(times := tuple(own.timesteps(steps))):
+    for i, t in list(enumerate(times := tuple(own.timesteps(steps))))[-50:]:
         out = torch.randn(1, 4, 8, 8, generator=generator)
         here, there = own.at(t), own.at(previous(times, i))
         ours = move(ours, to_eps(out, ours, here, prediction), here, there)
@@ -58,10 +59,26 @@ def test_sigma_is_noise_over_signal():
     assert own.sigma(300) == pytest.approx((here.noise / here.signal).item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("steps", [0, -3, 1001])
-def test_impossible_step_counts_are_refused(steps):
-    with pytest.raises(ValueError, match=f"expected 1 to 1000 steps, got {steps}"):
-        schedule().timesteps(steps)
+@pytest.mark.parametrize(("offset", "most"), [(0, 1000), (1, 999)])
+def test_impossible_step_counts_are_refused(offset, most):
+    own = schedule(steps_offset=offset)
+    assert own.timesteps(most)[0] == 999
+    for steps in (0, -3, most + 1):
+        with pytest.raises(ValueError, match=f"expected 1 to {most} steps, got {steps}"):
+            own.timesteps(steps)
+
+
+def test_a_config_without_an_offset_has_the_pipelines_own():
+    scheduler = DDIMScheduler(**CONFIG)
+    scheduler._internal_dict = {k: v for k, v in scheduler.config.items() if k != "steps_offset"}
+    assert Schedule.of(scheduler, torch.float32).timesteps(50)[-1] == 1
+
+
+def test_the_last_step_moves_to_the_final_alpha():
+    own = schedule(steps_offset=1)
+    times = tuple(own.timesteps(50))
+    assert previous(times, 49) == FINAL
+    assert own.at(previous(times, 49)).signal > own.at(times[49]).signal
 
 
 def test_an_unknown_prediction_type_is_refused():

@@ -20,7 +20,7 @@ def test_a_text_of_any_letters_is_drawn(text):
 def test_a_prompt_of_any_letters_is_drawn_with_its_word_in_bold(text):
     mask = np.zeros((64, 64), np.float32)
     mask[10:30, 10:30] = 1
-    for words in (["red"], [text] if mag.prompts.checks.words.split(text) else ["red"]):
+    for words in (["red"], [text] if mag.prompts.words.split(text) else ["red"]):
         task = mag.Task(Image.new("RGB", (64, 64), "navy"), mask, f"a {text} ball", f"a {text} red ball", words)
         assert mag.plots.task(task).png()
 

@@ -15,9 +15,9 @@ def tokenizer():
 
 def test_each_token_knows_its_word(tokenizer):
     found = checks.tokens(tokenizer, TARGET + ", zebra")
-    assert [t.text for t in found] == mag.prompts.checks.words.tokens(tokenizer, TARGET + ", zebra")
+    assert [t.text for t in found] == mag.prompts.words.tokens(tokenizer, TARGET + ", zebra")
     for word in ("red", "zebra", "a"):
-        columns = mag.prompts.checks.words.positions(tokenizer, TARGET + ", zebra", word)
+        columns = mag.prompts.words.positions(tokenizer, TARGET + ", zebra", word)
         assert [i for i, t in enumerate(found) if t.word == word] == columns
     assert found[0].word == found[-1].word == ""
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from magedit_lab import training
-from magedit_lab.prompts import words
+from magedit_lab.prompts import alignment, words
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def test_a_missing_word_names_those_that_there_are(tokenizer):
 
 
 def test_a_prompt_that_is_too_long_is_refused(tokenizer):
-    with pytest.raises(ValueError, match="prompt has 42 tokens, the model reads 32"):
-        words.encode(tokenizer, "ball " * 40)
+    with pytest.raises(ValueError, match="prompt has 82 tokens, the model reads 77"):
+        words.encode(tokenizer, "ball " * 80)
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "🦄 <img src=x onerror=alert(1)>", "a\x00b", "…!!", "ÄÖÜ ß"])
@@ -61,22 +61,22 @@ def test_hostile_prompts_are_read(tokenizer, prompt):
     ],
 )
 def test_alignment_finds_what_is_common(source, target, expected):
-    assert words.align(source, target) == expected
+    assert alignment.align(source, target) == expected
 
 
 def test_padding_corresponds_to_padding(tokenizer):
-    found = words.refinement(tokenizer, "a ball", "a red ball")
+    found = alignment.refinement(tokenizer, "a ball", "a red ball")
     assert found[:5].tolist() == [0, 1, -1, 2, 3]
-    assert found[5:].tolist() == [*range(4, 31)]
+    assert found[5:].tolist() == [*range(4, 76)]
 
 
 def test_word_swap_puts_each_word_in_its_place(tokenizer):
-    matrix = words.swap(tokenizer, "a red ball", "a red box")
-    assert torch.equal(matrix, torch.eye(32))
+    matrix = alignment.swap(tokenizer, "a red ball", "a red box")
+    assert torch.equal(matrix, torch.eye(training.TOKENS))
 
 
 def test_a_swapped_word_shares_its_map_among_its_tokens(tokenizer):
-    matrix = words.swap(tokenizer, "a ball here", "a zebra here")
+    matrix = alignment.swap(tokenizer, "a ball here", "a zebra here")
     pieces = words.positions(tokenizer, "a zebra here", "zebra")
     assert matrix[2, pieces].tolist() == pytest.approx([1 / len(pieces)] * len(pieces))
     assert matrix[3, pieces[-1] + 1] == 1
@@ -85,18 +85,18 @@ def test_a_swapped_word_shares_its_map_among_its_tokens(tokenizer):
 
 def test_word_swap_needs_as_many_words(tokenizer):
     with pytest.raises(ValueError, match="got 2 and 3 words and marks; use mode='refine'"):
-        words.swap(tokenizer, "a ball", "a red ball")
+        alignment.swap(tokenizer, "a ball", "a red ball")
 
 
 def test_a_word_of_both_prompts_is_refused_and_a_new_one_found(tokenizer):
     source, target = "a ball on a table", "a red ball on a table"
-    assert words.require_new(tokenizer, source, target, "red") == words.positions(tokenizer, target, "red")
+    assert alignment.require_new(tokenizer, source, target, "red") == words.positions(tokenizer, target, "red")
     with pytest.raises(ValueError, match=r"word 'ball' stands in both prompts"):
-        words.require_new(tokenizer, source, target, "ball")
-    assert words.common(tokenizer, source, target) == [1, 3, 4, 5, 6]
+        alignment.require_new(tokenizer, source, target, "ball")
+    assert alignment.common(tokenizer, source, target) == [1, 3, 4, 5, 6]
 
 
 def test_of_a_word_that_stands_twice_only_the_new_one_counts(tokenizer):
     source, target = "a red ball and a box", "a red ball and a red box"
     assert words.positions(tokenizer, target, "red") == [2, 6]
-    assert words.require_new(tokenizer, source, target, "red") == [6]
+    assert alignment.require_new(tokenizer, source, target, "red") == [6]

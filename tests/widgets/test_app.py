@@ -64,7 +64,7 @@ def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
     name = app._examples.value
     drawn = io.BytesIO()
     Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
-    app._uploaded([{"name": "room.png", "content": memoryview(drawn.getvalue())}])
+    app._upload._asked(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
     assert (app._examples.value, app.status) == (None, "")
     app._examples.value = name
     assert app.painter.image.size == (256, 256)
@@ -72,7 +72,7 @@ def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
 
 
 def test_a_run_without_nudges_says_why_there_is_no_gradient(app):
-    app.live.set_state({"way": "p2p"})
+    app.live.set_state({"method_name": "p2p"})
     app.live.run()
     assert app.live.wait() == "done"
     assert app.inside.inspector is app.inside.ablate is None
@@ -138,12 +138,11 @@ def test_several_regions_need_a_word_each(app):
 def test_a_picture_of_ones_own_is_opened_and_fitted_to_the_model(app):
     drawn = io.BytesIO()
     Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
-    app._uploaded([{"name": "room.png", "content": memoryview(drawn.getvalue())}])
+    app._upload._asked(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
     app.painter.add(BOX)
     assert app.task.image.size == (app.net.size, app.net.size)
-    app._told(lambda change: app._uploaded(change))([{"name": "room.txt", "content": memoryview(b"no picture")}])
-    assert "cannot read 'room.txt' as a picture" in app.status
-    assert app._line.value == app.status
+    app._upload._asked(app._upload, {"name": "room.txt"}, [memoryview(b"no picture")])
+    assert "cannot read 'room.txt' as a picture" in app._upload.status
 
 
 def test_the_painter_offers_the_edit_words(app):

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 import time
 
@@ -6,7 +7,6 @@ import pytest
 import torch
 from magedit_lab.widgets.live_run import LiveRun
 from magedit_lab.widgets.shared import images
-from magedit_lab.widgets.shared.explained import EXPLAINED, explained
 from magedit_lab.widgets.shared.job import BUSY, Job
 from magedit_lab.widgets.shared.runner import units
 from waiting import until
@@ -126,31 +126,31 @@ def test_a_run_is_asked_for_together_with_the_settings_that_it_shall_have(live):
 
 def test_choosing_a_method_shows_its_own_settings_and_keeps_the_inversions(live):
     live.settings = {**live.settings, "steps": 3}
-    live.set_state({"way": "p2p+re-weight"})
+    live.set_state({"method_name": "p2p+re-weight"})
     assert live.method == mag.METHODS["p2p+re-weight"]
     assert {s["name"] for s in live._form["method"]} == {s.name for s in settings.table(live.method)}
     assert "iterations" not in live.settings
     assert live.settings["steps"] == 3
     assert live._form["presets"] == []
-    live.set_state({"inversion_way": "direct"})
+    live.set_state({"inversion_name": "direct"})
     assert live._chosen() == (mag.METHODS["p2p+re-weight"], mag.Direct(3, live.inversion.guidance_scale))
     live.run()
     assert live.wait() == "done"
     assert len(live.trace.times) == 3
-    live.set_state({"way": "as given", "inversion_way": "as given"})
+    live.set_state({"method_name": "as given", "inversion_name": "as given"})
     assert live._chosen() == (mag.MagEdit(iterations=3), mag.NullText(steps=3, inner=1))
-    live.set_state({"way": "laser"})
-    assert live.way == "as given"
+    live.set_state({"method_name": "laser"})
+    assert live.method_name == "as given"
     assert live.status
 
 
 def test_a_preset_is_the_librarys(live):
     live.set_state({"preset": "paper"})
     assert live._chosen()[0] == mag.MagEdit.paper()
-    live.set_state({"way": "pnp+mag-edit"})
+    live.set_state({"method_name": "pnp+mag-edit"})
     assert live._chosen()[0] == mag.MagEdit.paper(base=mag.METHODS["pnp+mag-edit"].base)
-    live.set_state({"preset": "official", "way": "p2p+mag-edit"})
-    assert live._chosen()[0] == mag.MagEdit.official()
+    live.set_state({"preset": "released", "method_name": "p2p+mag-edit"})
+    assert live._chosen()[0] == mag.MagEdit.released()
 
 
 def test_nested_settings_of_the_form_reach_the_method(live):
@@ -311,9 +311,24 @@ def test_without_a_browser_there_is_a_picture_and_a_sentence(live):
     assert data["image/png"]
 
 
-def test_every_setting_of_every_method_and_inversion_is_explained():
-    names = {s.name for made in (*mag.METHODS.values(), *mag.INVERSIONS.values()) for s in settings.table(made)}
-    assert [name for name in sorted(names) if not explained(name)] == []
-    assert explained("base.blend.grow") == EXPLAINED["blend.grow"] != explained("proximal.grow")
-    parts = {".".join(name.split(".")[i:]) for name in names for i in range(name.count(".") + 1)}
-    assert set(EXPLAINED) <= parts  # and nothing that no method has
+def texts(value):
+    """Every text among the settings, and how deep it lies."""
+    for f in dataclasses.fields(value):
+        inner, name = getattr(value, f.name), f.name
+        if dataclasses.is_dataclass(inner):
+            yield from (f"{name}.{more}" for more in texts(inner))
+        elif isinstance(inner, str):
+            yield name
+
+
+@pytest.mark.parametrize("name", [*mag.METHODS, *mag.INVERSIONS])
+def test_every_setting_of_the_form_says_what_it_does_and_every_text_is_in_it(live, name):
+    part = "method" if name in mag.METHODS else "inversion"
+    live.set_state({f"{part}_name": name})
+    form = {field["name"]: field for field in live._form[part]}
+    rows = settings.table({**mag.METHODS, **mag.INVERSIONS}[name])
+    assert [(field["name"], field["about"]) for field in form.values()] == [(row.name, row.help) for row in rows]
+    assert all(len(field["about"].split()) > 2 for field in form.values())
+    for text in texts({**mag.METHODS, **mag.INVERSIONS}[name]):
+        assert form[text]["kind"] == "choice"
+        assert len(form[text]["choices"]) > 1

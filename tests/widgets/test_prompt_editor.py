@@ -26,7 +26,7 @@ def editor(tokenizer):
 
 def test_what_is_shown_is_the_librarys(editor, tokenizer):
     for name, prompt in (("source", SOURCE), ("target", TARGET)):
-        assert [t["text"] for t in editor._tokens[name]] == mag.prompts.checks.words.tokens(tokenizer, prompt)
+        assert [t["text"] for t in editor._tokens[name]] == mag.prompts.words.tokens(tokenizer, prompt)
     assert [tuple(p) for p in editor._pairs] == checks.pairs(tokenizer, SOURCE, TARGET)
     assert editor._tokens["negative"] == []
 

@@ -80,7 +80,8 @@ export function listen(model, watched) {
 
 /** A wide slider with what it says beside it: {row, input, show(value, max, text)}. */
 export function slider(text, action) {
-  const input = element("input", { type: "range", min: 0, step: 1, className: "wide" }), words = element("output");
+  const input = element("input", { type: "range", min: 0, step: 1, className: "wide" }),
+    words = element("output");
   input.setAttribute("aria-label", text); // the label's text would have the value in it
   input.addEventListener("input", () => action(Number(input.value)));
   const show = (value, max, said) => {
@@ -90,13 +91,18 @@ export function slider(text, action) {
     input.setAttribute("aria-valuetext", said);
     words.textContent = said;
   };
-  return { row: element("label", { className: "slider" }, element("span", { textContent: text }), input, words), input, show };
+  return {
+    row: element("label", { className: "slider" }, element("span", { textContent: text }), input, words),
+    input,
+    show,
+  };
 }
 
 /** Addresses of pictures that came as bytes, by name; `free` gives them back. */
 export function addresses(pictures) {
-  const urls = Object.fromEntries(Object.entries(pictures).map(([name, data]) =>
-    [name, URL.createObjectURL(new Blob([data]))]));
+  const urls = Object.fromEntries(
+    Object.entries(pictures).map(([name, data]) => [name, URL.createObjectURL(new Blob([data]))]),
+  );
   return { urls, free: () => Object.values(urls).forEach((url) => URL.revokeObjectURL(url)) };
 }
 

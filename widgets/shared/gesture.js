@@ -9,11 +9,24 @@ const NEAR = 0.002; // of the picture's side: half a pixel of 256
 export function makeGesture(model, parts, truth, erases, say) {
   const { width, height, paint, scroll, stage } = parts;
   const patches = new Map();
-  let points = [], cursor = [0.5, 0.5], drawing = false, keys = false, erase = false;
+  let points = [],
+    cursor = [0.5, 0.5],
+    drawing = false,
+    keys = false,
+    erase = false;
   const tool = () => model.get("tool");
   const round = () => ["brush", "eraser"].includes(tool());
-  const made = () => strokeOf({ tool: tool(), radius: model.get("radius"), tolerance: model.get("tolerance"),
-    region: model.get("active"), erase }, points);
+  const made = () =>
+    strokeOf(
+      {
+        tool: tool(),
+        radius: model.get("radius"),
+        tolerance: model.get("tolerance"),
+        region: model.get("active"),
+        erase,
+      },
+      points,
+    );
   const onCanvas = ([x, y]) => [x * width, y * height];
 
   function redraw() {
@@ -25,7 +38,8 @@ export function makeGesture(model, parts, truth, erases, say) {
     if (keys || drawing) drawCross(context, onCanvas(cursor), round() && model.get("radius") * Math.min(width, height));
   }
   function finish() {
-    const stroke = made(), begun = points.length;
+    const stroke = made(),
+      begun = points.length;
     points = [];
     drawing = false;
     if (stroke) truth.append(stroke);
@@ -63,25 +77,43 @@ export function makeGesture(model, parts, truth, erases, say) {
     keys = true;
     say(`cursor at ${cursor.map((c) => c.toFixed(3)).join(", ")}`);
     const [x, y] = [cursor[0] * stage.clientWidth, cursor[1] * stage.clientHeight];
-    if (x < scroll.scrollLeft || x > scroll.scrollLeft + scroll.clientWidth) scroll.scrollLeft = x - scroll.clientWidth / 2;
-    if (y < scroll.scrollTop || y > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = y - scroll.clientHeight / 2;
+    if (x < scroll.scrollLeft || x > scroll.scrollLeft + scroll.clientWidth)
+      scroll.scrollLeft = x - scroll.clientWidth / 2;
+    if (y < scroll.scrollTop || y > scroll.scrollTop + scroll.clientHeight)
+      scroll.scrollTop = y - scroll.clientHeight / 2;
     redraw();
   }
   async function fetchPatches() {
-    const grown = model.get("strokes").filter((stroke) => stroke.tool === "grow"), bytes = model.get("_grown");
+    const grown = model.get("strokes").filter((stroke) => stroke.tool === "grow"),
+      bytes = model.get("_grown");
     if (grown.length !== bytes.length) return; // the kernel's answer is still on its way
     const images = await Promise.all(bytes.map((one) => createImageBitmap(new Blob([one], { type: "image/png" }))));
     patches.clear();
     grown.forEach((stroke, i) => patches.set(seed(stroke), images[i]));
     redraw();
   }
-  const focus = (seen) => { keys = seen; redraw(); };
-  return { redraw, finish, drop, begin, follow, space, step, fetchPatches, focus, up: () => drawing && finish(),
-    cancel: () => drawing && drop(), twiceClicked: () => {
+  const focus = (seen) => {
+    keys = seen;
+    redraw();
+  };
+  return {
+    redraw,
+    finish,
+    drop,
+    begin,
+    follow,
+    space,
+    step,
+    fetchPatches,
+    focus,
+    up: () => drawing && finish(),
+    cancel: () => drawing && drop(),
+    twiceClicked: () => {
       if (tool() !== "polygon") return;
       points = points.slice(0, -1); // the second click of the two set the same corner again
       finish();
-    } };
+    },
+  };
 }
 
 /** Points with one more, where it is far enough from the last to be seen. */
@@ -124,15 +156,26 @@ export function point(paint, gesture) {
 /** The keys: cursor and corners on the canvas, undo and redo anywhere in the widget. */
 export function type(paint, root, gesture, truth, resize) {
   const move = (x, y) => (event) => gesture.step(x, y, event.shiftKey);
-  const actions = { ArrowLeft: move(-1, 0), ArrowRight: move(1, 0), ArrowUp: move(0, -1), ArrowDown: move(0, 1),
-    " ": gesture.space, Enter: gesture.finish, Escape: gesture.drop, "[": () => resize(1 / 1.25), "]": () => resize(1.25) };
+  const actions = {
+    ArrowLeft: move(-1, 0),
+    ArrowRight: move(1, 0),
+    ArrowUp: move(0, -1),
+    ArrowDown: move(0, 1),
+    " ": gesture.space,
+    Enter: gesture.finish,
+    Escape: gesture.drop,
+    "[": () => resize(1 / 1.25),
+    "]": () => resize(1.25),
+  };
   const taken = (event) => {
     event.preventDefault();
     event.stopPropagation(); // else Jupyter takes arrows and brackets for its own
   };
   paint.addEventListener("keydown", (event) => {
     const action = event.ctrlKey || event.metaKey ? null : actions[event.key];
-    if (action) taken(event), action(event);
+    if (!action) return;
+    taken(event);
+    action(event);
   });
   root.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || !["z", "Z", "y"].includes(event.key)) return;

@@ -13,10 +13,10 @@ def small(picture: Image.Image, longest: int = 512) -> bytes:
     """A picture for looking at: as it is where it is little, else as a JPEG."""
     if max(picture.size) <= 256:
         return png(picture)
-    shown = picture.convert("RGB")
-    shown.thumbnail((longest, longest))
+    reduced = picture.convert("RGB")
+    reduced.thumbnail((longest, longest))
     out = io.BytesIO()
-    shown.save(out, "JPEG", quality=88)
+    reduced.save(out, "JPEG", quality=88)
     return out.getvalue()
 
 

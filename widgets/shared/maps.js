@@ -50,7 +50,10 @@ export function outlineCanvas(width, height) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.lineCap = "square";
-    for (const [colour, line] of [["#202020", 9], ["#ffffff", 4.5]]) {
+    for (const [colour, line] of [
+      ["#202020", 9],
+      ["#ffffff", 4.5],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = line;
       context.beginPath();
@@ -66,12 +69,16 @@ export function outlineCanvas(width, height) {
 
 /** A picture under a map of cells under the mask's outline: {figure, show}. */
 export function mapStage(width, height, table, caption = "") {
-  const picture = element("img", { alt: "" }), map = element("canvas", { width, height, className: "pixels" });
+  const picture = element("img", { alt: "" }),
+    map = element("canvas", { width, height, className: "pixels" });
   map.setAttribute("aria-hidden", "true");
-  const outline = outlineCanvas(width, height), stage = element("div", { className: "stage" }, picture, map, outline.canvas);
+  const outline = outlineCanvas(width, height),
+    stage = element("div", { className: "stage" }, picture, map, outline.canvas);
   stage.setAttribute("role", "img");
   stage.style.aspectRatio = `${width} / ${height}`;
-  picture.addEventListener("load", () => { stage.style.aspectRatio = `${picture.naturalWidth} / ${picture.naturalHeight}`; });
+  picture.addEventListener("load", () => {
+    stage.style.aspectRatio = `${picture.naturalWidth} / ${picture.naturalHeight}`;
+  });
   const words = element("figcaption", { textContent: caption });
   const figure = element("figure", { className: "mapped" }, stage, words);
 
@@ -93,8 +100,14 @@ export function mapStage(width, height, table, caption = "") {
 export function colourBar(table) {
   const canvas = element("canvas", { width: 256, height: 1, className: "pixels bar" });
   canvas.setAttribute("aria-hidden", "true");
-  const ramp = Uint8Array.from({ length: 256 }, (_, i) => i), words = element("span");
+  const ramp = Uint8Array.from({ length: 256 }, (_, i) => i),
+    words = element("span");
   canvas.getContext("2d").putImageData(new ImageData(colourise(ramp, table), 256, 1), 0, 0);
   const bar = element("div", { className: "row scale" }, element("span", { textContent: "0" }), canvas, words);
-  return { bar, say: (text) => { words.textContent = text; } };
+  return {
+    bar,
+    say: (text) => {
+      words.textContent = text;
+    },
+  };
 }

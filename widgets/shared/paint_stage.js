@@ -3,8 +3,9 @@
 import { element } from "./dom.js";
 import { draw, ofRegion } from "./strokes.js";
 
-const HELP = "Mask: arrow keys move the cursor (shift: finer), space paints or sets a corner, enter closes a shape, "
-  + "escape drops it, brackets change the brush, control z undoes";
+const HELP =
+  "Mask: arrow keys move the cursor (shift: finer), space paints or sets a corner, enter closes a shape, " +
+  "escape drops it, brackets change the brush, control z undoes";
 
 const TALLEST = 600; // pixels, the sheet's max-height of .scroll less its border
 
@@ -16,7 +17,8 @@ export function makeStage(model) {
   const url = URL.createObjectURL(new Blob([model.get("_picture")], { type: "image/png" }));
   const picture = element("img", { src: url, alt: "the picture to paint a mask on" });
   const shown = element("canvas", { ...size, className: "mask" });
-  const layer = element("canvas", size), rim = element("canvas", { ...size, className: "rim" });
+  const layer = element("canvas", size),
+    rim = element("canvas", { ...size, className: "rim" });
   const paint = element("canvas", { ...size, className: "paint", tabIndex: 0 });
   for (const canvas of [shown, rim]) canvas.setAttribute("aria-hidden", "true");
   paint.setAttribute("role", "application");
@@ -32,7 +34,9 @@ export function makeStage(model) {
  * the active one. */
 export function drawMasks(model, { width, height, shown, layer, rim }, made, patches) {
   rim.getContext("2d").clearRect(0, 0, width, height);
-  const context = shown.getContext("2d"), own = layer.getContext("2d"), tints = model.get("_tints");
+  const context = shown.getContext("2d"),
+    own = layer.getContext("2d"),
+    tints = model.get("_tints");
   const strokes = made ? [...model.get("strokes"), made] : model.get("strokes");
   context.clearRect(0, 0, width, height);
   model.get("regions").forEach(({ name }, i) => {
@@ -51,7 +55,10 @@ export function drawMasks(model, { width, height, shown, layer, rim }, made, pat
 /** A white line with a dark one around it, outside of what a layer covers. */
 function drawRim(context, layer, own, width, height) {
   own.globalCompositeOperation = "source-in";
-  for (const [colour, far] of [["#202020", 4], ["#ffffff", 2.5]]) {
+  for (const [colour, far] of [
+    ["#202020", 4],
+    ["#ffffff", 2.5],
+  ]) {
     own.fillStyle = colour;
     own.fillRect(0, 0, width, height);
     for (let i = 0; i < 12; i++) {
@@ -66,7 +73,10 @@ function drawRim(context, layer, own, width, height) {
 
 /** Lines in white with a dark rim, seen on any ground. */
 function twice(context, path) {
-  for (const [colour, line] of [["#202020", 4], ["#ffffff", 2]]) {
+  for (const [colour, line] of [
+    ["#202020", 4],
+    ["#ffffff", 2],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = line;
     context.beginPath();
@@ -77,13 +87,19 @@ function twice(context, path) {
 
 export function drawCross(context, [x, y], radius) {
   twice(context, () => {
-    context.moveTo(x - 8, y), context.lineTo(x + 8, y), context.moveTo(x, y - 8), context.lineTo(x, y + 8);
-    if (radius) context.moveTo(x + radius, y), context.arc(x, y, radius, 0, 7);
+    context.moveTo(x - 8, y);
+    context.lineTo(x + 8, y);
+    context.moveTo(x, y - 8);
+    context.lineTo(x, y + 8);
+    if (!radius) return;
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 7);
   });
 }
 
 export function drawOutline(context, tool, ends) {
-  const [x0, y0] = ends[0], [x1, y1] = ends.at(-1);
+  const [x0, y0] = ends[0],
+    [x1, y1] = ends.at(-1);
   twice(context, () => {
     if (tool === "box") context.rect(x0, y0, x1 - x0, y1 - y0);
     else ends.forEach(([x, y]) => context.lineTo(x, y));

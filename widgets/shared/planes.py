@@ -37,8 +37,8 @@ def top(*maps: np.ndarray) -> float:
     return max((float(m[np.isfinite(m)].max()) for m in maps if np.isfinite(m).any()), default=0.0)
 
 
-def rounded(values: np.ndarray) -> Any:
+def rounded(values: np.ndarray | np.floating) -> Any:
     """Nested lists of numbers in six digits, None for NaN and infinity, as JSON has neither."""
-    if values.ndim:
+    if isinstance(values, np.ndarray) and values.ndim:
         return [rounded(value) for value in values]
     return float(f"{values:.6g}") if np.isfinite(values) else None

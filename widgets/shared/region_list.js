@@ -26,8 +26,13 @@ export function regionList(model, put) {
     name.value = "";
   };
   name.addEventListener("keydown", (event) => event.key === "Enter" && add());
-  const field = element("fieldset", {}, element("legend", { textContent: "regions: paint one for each edit word" }),
-    list, row(name, button("add region", add)));
+  const field = element(
+    "fieldset",
+    {},
+    element("legend", { textContent: "regions: paint one for each edit word" }),
+    list,
+    row(name, button("add region", add)),
+  );
   const refresh = () => {
     const held = list.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     list.replaceChildren(...model.get("regions").map((region, i) => line(model, put, region, i)));
@@ -42,7 +47,10 @@ function line(model, put, region, index) {
     return made;
   };
   const change = (values) => put({ regions: changed(model.get("regions"), index, values) });
-  const pick = keyed(button(region.name, () => put({ active: region.name }), `paint region ${region.name}`), "pick");
+  const pick = keyed(
+    button(region.name, () => put({ active: region.name }), `paint region ${region.name}`),
+    "pick",
+  );
   pick.setAttribute("aria-pressed", String(model.get("active") === region.name));
   const tints = model.get("_tints");
   const swatch = element("span", { className: "swatch" });
@@ -54,18 +62,28 @@ function line(model, put, region, index) {
   weight.addEventListener("change", () => change({ weight: weight.valueAsNumber || 0 }));
   const lambda = element("span", { textContent: `λ ${(model.get("_lambdas")[index] ?? 0).toFixed(2)}` });
   const own = ofRegion(model.get("strokes"), region.name).length;
-  const remove = keyed(button("remove", () => {
-    if (!own || remove.textContent !== "remove") return drop(model, put, region.name);
-    remove.textContent = `remove ${own} ${own === 1 ? "stroke" : "strokes"} too?`; // undo brings no region back
-  }, `remove region ${region.name}`), "drop");
+  const remove = keyed(
+    button(
+      "remove",
+      () => {
+        if (!own || remove.textContent !== "remove") return drop(model, put, region.name);
+        remove.textContent = `remove ${own} ${own === 1 ? "stroke" : "strokes"} too?`; // undo brings no region back
+      },
+      `remove region ${region.name}`,
+    ),
+    "drop",
+  );
   remove.disabled = model.get("regions").length < 2;
   return row(swatch, pick, word, element("label", {}, "weight", weight), lambda, remove);
 }
 
 function wordInput(words, own) {
   if (!words.length) return element("input", { type: "text", value: own, placeholder: "edit word", size: 12 });
-  const made = element("select", {}, ...choices(words, own).map(([value, shown]) =>
-    element("option", { value, textContent: shown })));
+  const made = element(
+    "select",
+    {},
+    ...choices(words, own).map(([value, shown]) => element("option", { value, textContent: shown })),
+  );
   made.value = own;
   return made;
 }

@@ -123,17 +123,17 @@ class Runner(Validated, Still, anywidget.AnyWidget):
 
     def _steps(
         self, job: Job, path: mag.Path, method: mag.Method, trace: mag.Trace,
-        seen: Callable[[mag.Now, mag.Nudge], object], before: int = 0, of: int | None = None, what: str = "",
+        record: Callable[[mag.Now, mag.Nudge], object], before: int = 0, of: int | None = None, what: str = "",
     ) -> Iterator[mag.Step]:  # fmt: skip
-        """Each step of an edit once it is in the trace; `seen` gets each nudge. Progress counts from `before`, in units
-        of a nudge."""
+        """Each step of an edit once it is in the trace; `record` gets each nudge. Progress counts from `before`, in
+        units of a nudge."""
         ends = np.cumsum([0, *units(method, path.steps)]).tolist()
         of, nudges = (ends[-1] if of is None else of), 0
 
         def watch(now: mag.Now, nudge: mag.Nudge) -> None:
             nonlocal nudges
             job.check()
-            seen(now, nudge)
+            record(now, nudge)
             nudges += 1
             done = min(ends[now.i] + nudges, ends[now.i + 1])
             self._show("running", f"{what}step {now.i + 1} of {path.steps}", before + done, of)
@@ -172,10 +172,10 @@ class Runner(Validated, Still, anywidget.AnyWidget):
             return
         self._sent = now
         done, of = (self.done if done is None else done), (self.of if of is None else of)
-        made = done - self._start
+        worked = done - self._start
         with self._one, self.hold_sync():
             self.status, self.refused, self.done, self.of = words, False, done, of
-            self.left = self._spent / made * (of - done) if made > 0 and done <= of else None
+            self.left = self._spent / worked * (of - done) if worked > 0 and done <= of else None
             self._shown()
             self.state = "paused" if state == "running" and self.job.state == "paused" else state
 

@@ -13,7 +13,8 @@ export function toggled(words, word) {
 
 /** The picked words that none of the tokens is of, so that they can't be clicked away there. */
 export function lost(words, tokens) {
-  return words.filter((one) => !tokens.some(({ word }) => word === one.toLowerCase()));
+  const key = (text) => text.normalize("NFC").toLowerCase().replaceAll("’", "'");
+  return words.filter((one) => !tokens.some(({ word }) => word === key(one)));
 }
 
 /** A token as people read it: the end of a word is shown by the gap, a token that goes on by a dash. */

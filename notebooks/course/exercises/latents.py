@@ -3,6 +3,7 @@
 import torch
 
 import magedit_lab as mag
+from magedit_lab.model.schedule import Level
 
 from .verdict import Verdict, called, number, right, wrong
 
@@ -23,11 +24,11 @@ def check_step(answer: object) -> Verdict:
     """A DDIM step, against the library's on random numbers."""
     generator = torch.Generator().manual_seed(0)
     z, eps = torch.randn(2, 3, generator=generator), torch.randn(2, 3, generator=generator)
-    here, there = torch.tensor(0.3), torch.tensor(0.6)
-    found, failed = called(answer, z, eps, here, there)
+    here, there = (Level(torch.tensor(a).sqrt(), torch.tensor(1 - a).sqrt()) for a in (0.3, 0.6))
+    result, failed = called(answer, z, eps, here, there)
     if failed:
         return failed
-    if not isinstance(found, torch.Tensor) or found.shape != z.shape:
+    if not isinstance(result, torch.Tensor) or result.shape != z.shape:
         return wrong(f"step should return a latent of shape {tuple(z.shape)}")
     z0 = mag.model.schedule.to_x0(z, eps, here)
     slips = {
@@ -36,11 +37,13 @@ def check_step(answer: object) -> Verdict:
         "noise was added to z, which is noisy already; add it to the foreseen latent": mag.model.schedule.add_noise(
             z, eps, there
         ),
-        "alpha-bar stands where its square root belongs": there * z0 + (1 - there) * eps,
+        "signal and noise are square roots of alpha-bar already; take no more of them": (
+            there.signal.sqrt() * z0 + there.noise.sqrt() * eps
+        ),
     }
-    if torch.allclose(found, mag.model.schedule.move(z, eps, here, there), atol=1e-5):
-        return right("that is DDIM, as in ddim.move")
+    if torch.allclose(result, mag.model.schedule.move(z, eps, here, there), atol=1e-5):
+        return right("that is DDIM, as in schedule.move")
     for why, slip in slips.items():
-        if torch.allclose(found, slip, atol=1e-5):
+        if torch.allclose(result, slip, atol=1e-5):
             return wrong(why)
-    return wrong("not equal to a DDIM step; check which alpha-bar stands where")
+    return wrong("not equal to a DDIM step; check which level stands where")

@@ -13,13 +13,13 @@ def check_token_ratio(answer: object) -> Verdict:
         torch.rand(6, 4, generator=torch.Generator().manual_seed(0)).softmax(1) * torch.linspace(0.5, 1.5, 6)[:, None]
     )
     mask = torch.tensor([1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
-    found, failed = called(answer, probs, mask, 2)
+    result, failed = called(answer, probs, mask, 2)
     if failed:
         return failed
     expected = mag.methods.losses.token_ratio(probs[None], mask, [2]).item()
     column, inside = probs[:, 2] / probs.sum(1), mask > 0
     return number(
-        found, expected, "the loss", 1e-5, f"{expected:.4f}, as losses.token_ratio says",
+        result, expected, "the loss", 1e-5, f"{expected:.4f}, as losses.token_ratio says",
         f"on the test's map the loss is {expected:.4f}",
         {1 - expected**0.5: "that is the mean ratio; the loss is the square of what is missing to 1",
          expected**0.5: "that is what is missing to 1; the loss is its square",
@@ -35,10 +35,10 @@ def check_nudge(answer: object) -> Verdict:
     generator = torch.Generator().manual_seed(0)
     z, gradient = (torch.randn(1, 4, 3, 3, generator=generator) for _ in range(2))
     mask = torch.tensor([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    found, failed = called(answer, z, gradient, mask, 2.0)
+    result, failed = called(answer, z, gradient, mask, 2.0)
     if failed:
         return failed
-    if not isinstance(found, torch.Tensor) or found.shape != z.shape:
+    if not isinstance(result, torch.Tensor) or result.shape != z.shape:
         return wrong(f"nudged should return a latent of shape {tuple(z.shape)}")
     slips = {
         "the latent goes up the gradient, so the loss would grow; subtract": z + mask * 2.0 * gradient,
@@ -47,10 +47,10 @@ def check_nudge(answer: object) -> Verdict:
         "the step size delta is missing": z - mask * gradient,
         "that is the update alone; subtract it from z": mask * 2.0 * gradient,
     }
-    if torch.allclose(found, z - mask * 2.0 * gradient, atol=1e-6):
+    if torch.allclose(result, z - mask * 2.0 * gradient, atol=1e-6):
         return right("inside the mask the latent moves, outside not by a bit: Eq. 4")
     for why, slip in slips.items():
-        if torch.allclose(found, slip, atol=1e-6):
+        if torch.allclose(result, slip, atol=1e-6):
             return wrong(why)
     return wrong("not equal to z - mask * delta * gradient on the test's latent")
 

@@ -17,12 +17,12 @@ def check_psnr(answer: object) -> Verdict:
     rng = np.random.default_rng(0)
     a = rng.random((8, 8, 3))
     b = (a + 0.1 * rng.standard_normal(a.shape)).clip(0, 1)
-    found, failed = called(answer, a, b)
+    result, failed = called(answer, a, b)
     if failed:
         return failed
     expected, error = metrics.psnr(a, b), metrics.mse(a, b)
     return number(
-        found, expected, "psnr", 1e-3, f"{expected:.2f} dB on two test pictures, as metrics.psnr says",
+        result, expected, "psnr", 1e-3, f"{expected:.2f} dB on two test pictures, as metrics.psnr says",
         f"on the test's pictures it is {expected:.2f} dB",
         {-expected: "the sign: less error is more decibels",
          2 * expected: "a factor of 20 belongs to the root of the error; the mean square takes 10",
@@ -34,11 +34,11 @@ def check_psnr(answer: object) -> Verdict:
 def check_interval(answer: object) -> Verdict:
     """A bootstrap interval of the mean, against the library's on a dozen successes and failures."""
     values = np.array(VALUES)
-    found, failed = called(answer, values)
+    result, failed = called(answer, values)
     if failed:
         return failed
     try:
-        low, high = (float(x) for x in found)
+        low, high = (float(x) for x in result)
     except (TypeError, ValueError):
         return wrong("interval should return two numbers, the low and the high end")
     mean, least, most = run.interval(list(values))

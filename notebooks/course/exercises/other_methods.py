@@ -50,7 +50,7 @@ def check_base(answer: object) -> Verdict:
 def check_paste(answer: object, net: mag.Backbone, task: mag.Task, path: mag.Path) -> Verdict:
     """A method of one's own that puts the source back outside the mask after every step."""
     if not isinstance(answer, mag.Method):
-        return wrong(f"expected a method with bind(net, task, path), got {type(answer).__name__}; make one: Paste()")
+        return wrong(f"expected a method with bind(run), got {type(answer).__name__}; make one: Paste()")
     try:
         steps = list(mag.edit(net, task, path, answer))
     except Exception as error:  # whatever a first try raises, it is shown as a reason

@@ -16,23 +16,23 @@ def check_loss(answer: object) -> Verdict:
     """Whether a function can guide: one number, a gradient, and a way down that leads into the mask."""
     probs, mask = _maps(), torch.zeros(64)
     mask[:16] = 1
-    found, failed = called(answer, probs, mask, WORD)
+    result, failed = called(answer, probs, mask, WORD)
     if failed:
         return failed
     assert callable(answer)
-    if not isinstance(found, torch.Tensor):
-        return wrong(f"the loss should be a tensor, so that it has a gradient, not {type(found).__name__}")
-    if found.ndim:
-        return wrong(f"the loss should be one number, got shape {tuple(found.shape)}; average over heads and cells")
-    if not found.isfinite():
-        return wrong(f"the loss is {found.item()}; is something divided by 0, or a logarithm taken of it?")
-    if not found.requires_grad:
+    if not isinstance(result, torch.Tensor):
+        return wrong(f"the loss should be a tensor, so that it has a gradient, not {type(result).__name__}")
+    if result.ndim:
+        return wrong(f"the loss should be one number, got shape {tuple(result.shape)}; average over heads and cells")
+    if not result.isfinite():
+        return wrong(f"the loss is {result.item()}; is something divided by 0, or a logarithm taken of it?")
+    if not result.requires_grad:
         return wrong("no gradient flows from the maps to the loss; leave out .item(), .detach() and torch.tensor(…)")
-    if abs(found - mag.methods.losses.token_ratio(probs, mask, WORD)) < 1e-7:
+    if abs(result - mag.methods.losses.token_ratio(probs, mask, WORD)) < 1e-7:
         return wrong("that is still Eq. 1; change it")
-    if not answer(_raised(probs, mask), mask, WORD) < found:
+    if not answer(_raised(probs, mask), mask, WORD) < result:
         return wrong("more of the word's attention inside the mask should make the loss smaller, and does not")
-    (slope,) = torch.autograd.grad(found, probs)
+    (slope,) = torch.autograd.grad(result, probs)
     return right(f"it falls where the word gains attention in the mask; steepest slope {slope.abs().max():.2g}")
 
 

@@ -24,13 +24,13 @@ def check_total(answer: object) -> Verdict:
     """Eq. 5 inside Eq. 3: weighted words, less the negative."""
     terms, weights = [torch.tensor(0.8), torch.tensor(0.5)], [0.75, 0.25]
     negative, much = torch.tensor(0.4), 0.5
-    found, failed = called(answer, terms, weights, negative, much)
+    result, failed = called(answer, terms, weights, negative, much)
     if failed:
         return failed
     words = mag.methods.losses.weighted(terms, weights)
     expected = mag.methods.losses.with_negative(words, negative, 1.0, much).item()
     return number(
-        found, expected, "the total", 1e-5, f"{expected:.3f}, as losses.weighted and losses.with_negative say",
+        result, expected, "the total", 1e-5, f"{expected:.3f}, as losses.weighted and losses.with_negative say",
         f"on the test's terms the total is {expected:.3f}",
         {(words + much * negative).item(): "the negative's term is subtracted: the way down drives its word out",
          words.item(): "the negative's term is missing",

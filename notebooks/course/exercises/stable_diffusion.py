@@ -7,7 +7,7 @@ from .verdict import Verdict, number, right, wrong
 
 def check_memory(answer: object, net: mag.Backbone) -> Verdict:
     """Gigabytes of all weights in float32."""
-    counts = {name: _count(getattr(net, name)) for name in ("unet", "vae", "text_encoder")}
+    counts = {name: _count(getattr(net, name)) for name in ("denoiser", "vae", "text_encoder")}
     expected = 4 * sum(counts.values()) / 1e9
     return number(
         answer, expected, "gigabytes", 0.02 * expected,
@@ -15,7 +15,7 @@ def check_memory(answer: object, net: mag.Backbone) -> Verdict:
         "four bytes for each parameter of the three parts, in billions",
         {expected / 4: "that is the number of parameters; float32 takes four bytes for each",
          expected / 2: "that is float16; the library computes in float32",
-         4 * counts["unet"] / 1e9: "that is the U-Net alone; autoencoder and text encoder are on the GPU too",
+         4 * counts["denoiser"] / 1e9: "that is the U-Net alone; autoencoder and text encoder are on the GPU too",
          expected * 1e9: "those are bytes; divide by 1e9"},
     )  # fmt: skip
 

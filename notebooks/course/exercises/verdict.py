@@ -25,8 +25,8 @@ def wrong(words: str) -> Verdict:
 
 
 def number(
-    answer: object, expected: float, name: str, tolerance: float, good: str, bad: str,
-    slips: Mapping[float, str] | None = None,
+    answer: object, expected: float | int, name: str, tolerance: float | int, good: str, bad: str,
+    slips: Mapping[float | int, str] | None = None,
 ) -> Verdict:  # fmt: skip
     """A number within `tolerance` of the expected one. slips: wrong values that are easily got, and how."""
     if answer is None:
@@ -49,9 +49,9 @@ def called(function: object, *arguments: Any) -> tuple[Any, Verdict | None]:
         return None, wrong(f"expected a function, got {type(function).__name__}; write `def …`")
     name = getattr(function, "__name__", "your function")
     try:
-        found = function(*arguments)  # type: ignore[operator]
+        result = function(*arguments)  # type: ignore[operator]
     except Exception as error:  # whatever a first try raises, it is shown as a reason
         return None, wrong(f"{name} raised {type(error).__name__}: {' '.join(str(error).split())[:160]}")
-    if found is None:
+    if result is None:
         return None, wrong(f"{name} returns None; end it with `return …`")
-    return found, None
+    return result, None

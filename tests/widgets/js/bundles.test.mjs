@@ -1,6 +1,6 @@
 // Every widget's script stands as the one module that anywidget takes.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 const folder = new URL("../../../widgets/", import.meta.url);

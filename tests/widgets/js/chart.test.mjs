@@ -3,7 +3,13 @@ import test from "node:test";
 import { digits, extent, inWords, needed, placeAt, runs, share } from "../../../widgets/shared/chart.js";
 
 test("a curve with gaps is drawn in unbroken runs", () => {
-  assert.deepEqual(runs([1, null, 2, 3, null]), [[[0, 1]], [[2, 2], [3, 3]]]);
+  assert.deepEqual(runs([1, null, 2, 3, null]), [
+    [[0, 1]],
+    [
+      [2, 2],
+      [3, 3],
+    ],
+  ]);
   assert.deepEqual(runs([null]), []);
 });
 
@@ -29,19 +35,31 @@ test("a value lies between the ends, by ratio on a logarithmic axis", () => {
 });
 
 test("numbers are read in three digits", () => {
-  assert.deepEqual([0, 0.98713, 123.4, 0.00004321, 2.5e7].map((v) => digits(v)), ["0", "0.987", "123", "4.3e−5", "2.5e7"]);
+  assert.deepEqual(
+    [0, 0.98713, 123.4, 0.00004321, 2.5e7].map((v) => digits(v)),
+    ["0", "0.987", "123", "4.3e−5", "2.5e7"],
+  );
   const narrow = { low: 0.98685, high: 0.98981 };
-  assert.deepEqual([narrow.low, narrow.high].map((v) => digits(v, needed(narrow))), ["0.9869", "0.9898"]);
+  assert.deepEqual(
+    [narrow.low, narrow.high].map((v) => digits(v, needed(narrow))),
+    ["0.9869", "0.9898"],
+  );
   assert.equal(needed({ low: 0, high: 5 }), 3);
 });
 
 test("a click goes to the nearest place, and to the ends beyond them", () => {
-  assert.deepEqual([0, 62, 226, 390, 999].map((x) => placeAt(x, 400, 3)), [0, 0, 1, 2, 2]);
+  assert.deepEqual(
+    [0, 62, 226, 390, 999].map((x) => placeAt(x, 400, 3)),
+    [0, 0, 1, 2, 2],
+  );
   assert.equal(placeAt(200, 400, 1), 0);
 });
 
 test("a chart is told by the values at its place, or by the last ones", () => {
-  const lines = [{ name: "inside", values: [1, 2, null] }, { name: "outside", values: [null, 5, 4] }];
+  const lines = [
+    { name: "inside", values: [1, 2, null] },
+    { name: "outside", values: [null, 5, 4] },
+  ];
   const format = String;
   assert.equal(inWords("Loss", lines, 0, format), "Loss: here inside 1");
   assert.equal(inWords("Loss", lines, undefined, format), "Loss: at the end inside 2, outside 4");

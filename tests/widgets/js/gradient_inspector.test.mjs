@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { borders, nearest, placeOf, sizes } from "../../../widgets/gradient_inspector.js";
 
-const places = [[0, 0], [0, 1], [0, 2], [4, 0], [4, 1]];
+const places = [
+  [0, 0],
+  [0, 1],
+  [0, 2],
+  [4, 0],
+  [4, 1],
+];
 
 test("a step and its nudge have one place among all nudges", () => {
   assert.equal(placeOf(places, 4, 0), 3);

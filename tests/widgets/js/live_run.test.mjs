@@ -20,5 +20,9 @@ test("time left is said in seconds, then in minutes", () => {
 });
 
 test("a field is called by its setting, without the base that it is of", () => {
-  assert.deepEqual(["base.blend.grow", "stop_step", "seed"].map(labelled), ["blend grow", "stop step", "method's seed"]);
+  assert.deepEqual(["base.blend.grow", "stop_step", "seed"].map(labelled), [
+    "blend grow",
+    "stop step",
+    "method's seed",
+  ]);
 });

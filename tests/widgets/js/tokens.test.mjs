@@ -3,7 +3,10 @@ import test from "node:test";
 import { curve, lost, shown, states, toggled } from "../../../widgets/shared/tokens.js";
 
 test("what is in no pair is new in the target and dropped in the source", () => {
-  const pairs = [[0, 0], [2, 3]];
+  const pairs = [
+    [0, 0],
+    [2, 3],
+  ];
   assert.deepEqual(states(3, pairs, 0), ["common", "dropped", "common"]);
   assert.deepEqual(states(4, pairs, 1), ["common", "new", "new", "common"]);
 });

@@ -1,0 +1,11 @@
+from . import pixels as pixels
+from . import reader as reader
+from .pixels import PictureError as PictureError
+from .reader import FORMATS as FORMATS
+from .reader import MOST as MOST
+from .reader import Given as Given
+from .reader import Picture as Picture
+from .reader import named as named
+from .reader import one_line as one_line
+from .reader import opened as opened
+from .reader import read as read
