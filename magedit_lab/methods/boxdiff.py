@@ -11,9 +11,8 @@ from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now, Nudge
 from . import losses
-from .base import Method, Plan
+from .base import Method, Plain, Plan
 from .guidance import attention, guiding, nudge, require_start
-from .plain import Plain
 
 
 @dataclass(frozen=True)
