@@ -100,3 +100,11 @@ class Method(Settings):
     def replaces_common(self, word: str) -> bool:
         """Whether a word that both prompts have takes the source's map, so that it can't be guided."""
         return False
+
+
+@dataclass(frozen=True)
+class Plain(Method):
+    """No method: denoise under the target prompt, from the inverted latent. What every other method improves on."""
+
+    def bind(self, run: Run) -> Plan:
+        return Plan()

@@ -10,8 +10,7 @@ from torch import Tensor
 from ..runs import Run
 from ..settings import setting
 from ..steps import Maps, Now, Nudge
-from .base import Method, Plan
-from .plain import Plain
+from .base import Method, Plain, Plan
 from .shared import losses
 from .shared.guidance import attention, guiding, nudge
 

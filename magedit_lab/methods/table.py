@@ -4,19 +4,18 @@ from collections import ChainMap
 from collections.abc import Mapping
 
 from .attend_and_excite import AttendAndExcite
-from .base import Method
+from .base import Method, Plain
 from .blended import BlendedLatentDiffusion
 from .boxdiff import BoxDiff
 from .diffedit import DiffEdit
-from .flowedit import FlowEdit
+from .flows.flowedit import FlowEdit
+from .flows.rf_edit import RFEdit
 from .layout_guidance import LayoutGuidance
 from .mag_edit import MagEdit
 from .masactrl import MasaCtrl
 from .pix2pix_zero import Pix2PixZero
-from .plain import Plain
 from .plug_and_play import PlugAndPlay
 from .prompt_to_prompt import PromptToPrompt
-from .rf_edit import RFEdit
 from .shared.blend import LATE
 
 METHODS: dict[str, Method] = {

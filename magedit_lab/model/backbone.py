@@ -16,7 +16,7 @@ from . import attention
 from .families import family_of
 from .family import Family, Latent
 from .hooks import Hooks, call, detach
-from .layout import Layout
+from .layout import Layout, measure
 from .loading import load_pipeline
 from .schedule import Level, Schedule, Time, to_eps
 from .text import Reader, Text
@@ -231,7 +231,7 @@ class Backbone:
         """The order of the denoiser's modules, and its attention sites with their sizes for this latent."""
         shape = (z.shape[-2], z.shape[-1])
         if shape not in self._layouts:
-            self._layouts[shape] = self.family.layout(*shape)
+            self._layouts[shape] = measure(self.family, *shape)
         return self._layouts[shape]
 
     def sites(self, z: Latent) -> tuple[attention.Site, ...]:

@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import Site
-from .layout import Layout, measure
 from .schedule import Time
 from .text import Reader, Text
 
@@ -86,10 +85,6 @@ class Family(ABC):
     def image_cells(self, z: Latent) -> int:
         """How many image tokens a latent has."""
         return z.shape[-2] * z.shape[-1] // self.unit**2
-
-    def layout(self, height: int, width: int) -> Layout:
-        """The order of the denoiser's modules, and its attention sites for latents of this size."""
-        return measure(self, height, width)
 
 
 def require_side(value: Any, where: str) -> int:

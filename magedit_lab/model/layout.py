@@ -8,6 +8,7 @@ import torch
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 
 from .attention import Site
+from .family import Family
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Layout:
 
 
 @torch.no_grad()
-def measure(family: Any, height: int, width: int) -> Layout:
-    """The layout of a `Family` for latents of this size, read off a twin without weights (on torch's meta device), so
-    that the model itself is not run and gets no hooks."""
+def measure(family: Family, height: int, width: int) -> Layout:
+    """The layout for latents of this size, read off a twin without weights (on torch's meta device), so that the model
+    itself is not run and gets no hooks."""
     with torch.device("meta"):
         twin = type(family.denoiser).from_config(family.denoiser.config).eval()
         family.install(twin)

@@ -10,7 +10,7 @@ from PIL import Image
 import magedit_lab as mag
 from magedit_lab.bench import ablations, tabletop
 from magedit_lab.bench import run as benchmark
-from magedit_lab.methods.plain import Plain
+from magedit_lab.methods.base import Plain
 from magedit_lab.model.hooks import count_forwards
 
 SHOWN = [benchmark.Setting(n, m, mag.DDIM(steps=2)) for n, m in (("plain", Plain()), ("p2p", mag.PromptToPrompt()))]

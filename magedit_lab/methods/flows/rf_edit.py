@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..inversion.rf_inversion import require_flow
-from ..model.backbone import Latent
-from ..runs import Run
-from ..settings import setting
-from ..steps import Now, Step
-from .base import Method, Plan
+from ...inversion.rf_inversion import require_flow
+from ...model.backbone import Latent
+from ...runs import Run
+from ...settings import setting
+from ...steps import Now, Step
+from ..base import Method, Plan
 
 
 @dataclass(frozen=True)

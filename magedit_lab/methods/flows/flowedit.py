@@ -6,15 +6,15 @@ from typing import ClassVar
 
 import torch
 
-from ..inversion.rf_inversion import drawn, require_flow
-from ..model import schedule
-from ..model.backbone import Latent
-from ..model.hooks import recorder
-from ..model.text import Text
-from ..runs import Run
-from ..settings import setting
-from ..steps import Branch, Listener, Maps, Now, Step
-from .base import Method, Plan
+from ...inversion.rf_inversion import drawn, require_flow
+from ...model import schedule
+from ...model.backbone import Latent
+from ...model.hooks import recorder
+from ...model.text import Text
+from ...runs import Run
+from ...settings import setting
+from ...steps import Branch, Listener, Maps, Now, Step
+from ..base import Method, Plan
 
 
 @dataclass(frozen=True)

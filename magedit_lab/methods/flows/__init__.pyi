@@ -1,0 +1,2 @@
+from . import flowedit as flowedit
+from . import rf_edit as rf_edit
