@@ -9,7 +9,6 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 import magedit_lab as mag
 from magedit_lab.model import attention
 from magedit_lab.model.hooks import HookError
-from magedit_lab.model.layout import measure
 
 
 @pytest.mark.parametrize("upcast", [False, True])
@@ -43,9 +42,11 @@ def test_sites_know_their_size_on_pictures_that_are_not_square(net):
 
 def test_stable_diffusion_1_is_guided_at_the_five_16x16_sites():
     unet = UNet2DConditionModel(
-        sample_size=64, block_out_channels=(8, 8, 8, 8), cross_attention_dim=8, norm_num_groups=4, attention_head_dim=2
+        sample_size=64, block_out_channels=(8, 8, 8, 8), cross_attention_dim=32, norm_num_groups=4, attention_head_dim=2
     )
-    found = attention.guided(measure(unet, 64, 64).sites)
+    pipe = pipeline()
+    pipe.unet = unet
+    found = mag.Backbone.of(pipe).guided(torch.zeros(1, 4, 64, 64))
     blocks = ["down_blocks.2.attentions.0", "down_blocks.2.attentions.1"]
     blocks += [f"up_blocks.1.attentions.{i}" for i in range(3)]
     assert [s.name for s in found] == [f"{b}.transformer_blocks.0.attn2.probs" for b in blocks]
