@@ -67,7 +67,7 @@ for name in ("plain", "blended", "diffedit", "pnp", "masactrl", "p2p", "p2p+mag-
 # %%
 from PIL import Image
 
-own = METHODS["diffedit"].own_mask(net, task, path).cpu().numpy()
+own = METHODS["diffedit"].own_mask(mag.Run(net, task, path)).cpu().numpy()
 regions = {"the task's mask": task.region.numpy(), "DiffEdit's own": own}
 grey = {name: Image.fromarray((m * 255).astype("uint8")) for name, m in regions.items()}
 shown = {name: picture.convert("RGB") for name, picture in grey.items()}

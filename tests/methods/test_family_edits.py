@@ -54,7 +54,8 @@ def test_every_method_edits_or_is_refused_in_one_line(net, name, path, method):
     step = last(net, path, quick(mag.METHODS[method]))
     assert step.target.shape == (1, 4, 16, 16)
     assert step.target.isfinite().all()
-    assert not torch.equal(step.target, step.source)
+    own = method == "diffedit" and not mag.METHODS[method].own_mask(step.now.run).any()  # it found no difference
+    assert torch.equal(step.target, step.source) == own
 
 
 @pytest.mark.parametrize("inversion", ["ddim", "negative-prompt", "null-text"])
@@ -115,7 +116,7 @@ def test_injection_gives_common_tokens_the_source_columns(net, path):
     step = next(mag.edit(net, task(), path, mag.PromptToPrompt(self_replace=0.0)))
     run = step.now.run
     for site in run.guided:
-        for j, i in enumerate(run.aligned.tolist()):
+        for j, i in enumerate(run.aligned().tolist()):
             ours, theirs = step.target_maps[site.name][..., j], step.source_maps[site.name]
             if i >= 0:
                 assert torch.equal(ours, theirs[..., i])

@@ -13,6 +13,7 @@ import magedit_lab as mag
 from magedit_lab.methods.shared import losses
 from magedit_lab.model import joint
 from magedit_lab.model.hooks import Listen, recorder
+from magedit_lab.training import TOKENS
 
 T = {"sdxl": 481, "sd3": 481.25, "flux": 481.25}
 
@@ -111,7 +112,7 @@ def test_pictures_are_read_and_shown_as_the_pipeline_does(pipe, net):
 def test_a_map_has_a_row_for_each_cell_and_a_column_for_each_token(net, name, z):
     maps = {}
     own(net, name, z, SOURCE, {s.name: recorder(maps, s.name) for s in net.sites(z)})
-    columns = {"sdxl": 32, "sd3": 32 + T5_TOKENS, "flux": T5_TOKENS}[name]
+    columns = {"sdxl": TOKENS, "sd3": TOKENS + T5_TOKENS, "flux": T5_TOKENS}[name]
     for site in net.sites(z):
         assert maps[site.name].shape[2:] == (site.cells, columns if site.cross else site.cells)
 
@@ -145,7 +146,7 @@ def test_rows_of_a_map_are_the_cells_of_the_picture_row_by_row(name, z):
 def test_a_word_has_columns_wherever_its_tokens_are_read(net, name):
     run = mag.Run(net, task(), mag.invert(net, task(), mag.DDIM(steps=1)))
     clip, t5 = [2], [1]  # after a start token; T5 has none
-    assert run.columns("yellow") == {"sdxl": clip, "sd3": clip + [32 + c for c in t5], "flux": t5}[name]
+    assert run.columns("yellow") == {"sdxl": clip, "sd3": clip + [TOKENS + c for c in t5], "flux": t5}[name]
     texts = run.tokens(TARGET)
     assert all("yellow" in texts[c] for c in run.columns("yellow"))
 

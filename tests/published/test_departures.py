@@ -28,7 +28,7 @@ def short(net, zebra):
 
 def of_length(path, steps):
     """The same path, counted as one of so many steps."""
-    return replace(path, times=tuple(range(steps))[::-1], uncond=path.uncond[:1].expand(steps, -1, -1))
+    return replace(path, times=tuple(range(steps))[::-1], uncond=path.uncond[:1].expand(steps))
 
 
 @pytest.mark.parametrize(("steps", "first"), [(8, 5), (50, 35), (7, 4), (20, 14)])
