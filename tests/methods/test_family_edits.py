@@ -120,7 +120,7 @@ def test_injection_gives_common_tokens_the_source_columns(net, path):
             ours, theirs = step.target_maps[site.name][..., j], step.source_maps[site.name]
             if i >= 0:
                 assert torch.equal(ours, theirs[..., i])
-    new = [j for j, i in enumerate(run.aligned.tolist()) if i < 0]
+    new = [j for j, i in enumerate(run.aligned().tolist()) if i < 0]
     assert new == run.columns("yellow")
 
 
