@@ -7,7 +7,18 @@ import numpy as np
 
 from ...prompts import words
 from ...scenes.room import (
-    COLOURS, FINISHES, HELD_OUT, KINDS, Scene, Thing, edited, part_edited, phrase, removed, sample, sentence,
+    COLOURS,
+    FINISHES,
+    HELD_OUT,
+    KINDS,
+    Scene,
+    Thing,
+    edited,
+    part_edited,
+    phrase,
+    removed,
+    sample,
+    sentence,
 )  # fmt: skip
 from ...task import Task
 from ..cases import Case

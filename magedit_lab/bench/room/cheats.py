@@ -1,11 +1,12 @@
 """A zoo of cheats: pictures that please a judge of colour means or of words, and are no edit."""
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
-from ...scenes.room import KINDS, edited, part_edited, removed
+from ...scenes.room import KINDS, Scene, edited, part_edited, removed
 from .edit import Edit, grown, pixels
 
 Picture = np.ndarray
@@ -84,7 +85,7 @@ def wrong_one(edit: Edit) -> Picture:
     return pixels(edit.source.image)
 
 
-def _same(edit: Edit, other: int):  # type: ignore[no-untyped-def]
+def _same(edit: Edit, other: int) -> Scene:
     """The edit's change on another thing; ValueError where it can't be made or changes nothing."""
     if edit.change == "removal":
         return removed(edit.source, other)
@@ -109,8 +110,6 @@ WRONG: dict[str, Callable[[Edit], Picture]] = {"source": lambda edit: pixels(edi
 
 
 def _jpeg(image: Image.Image) -> Picture:
-    import io
-
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=60)
     return pixels(Image.open(buffer))

@@ -4,15 +4,17 @@ All comparisons are in CIELAB (Delta E 1976). What a thing can be is known exact
 finish. So a colour or finish is right where none of the others is nearer, under the scene's own light and shadow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from PIL import Image
 
 from . import colour as c
-from .edit import Area, Edit, candidates, grown, pixels
+from .edit import Area, Edit, candidates, pixels
 from .structure import structure
 
+Numbers = Callable[[np.ndarray, Area], np.ndarray]
 FAR = 20.0  # Delta E of a pixel that is another colour to anyone
 CLOSER = 0.5  # an edit's distance to the ideal over its distance to the source, at most: more than half of it is done
 ALTERED = 0.3  # share of another thing's pixels that may be far off
@@ -67,7 +69,7 @@ class Judge:
     def __call__(self, result: Image.Image | np.ndarray) -> Verdict:
         """The verdict on a result, 256x256."""
         image = pixels(result)
-        if image.shape != self.ideal[..., :].shape:
+        if image.shape != self.ideal.shape:
             raise ValueError(f"expected a picture of {self.ideal.shape[:2]}, got {image.shape[:2]}; resize it")
         found, edit = c.lab(image), self.edit
         far = c.apart(found, self.ideal) > FAR
@@ -88,7 +90,7 @@ class Judge:
         return dict(thing.part_colours).get(self.edit.part, thing.colour)
 
     @staticmethod
-    def _is(found: np.ndarray, known: dict[str, np.ndarray], area: Area, asked: str, what) -> bool:  # type: ignore[no-untyped-def]
+    def _is(found: np.ndarray, known: dict[str, np.ndarray], area: Area, asked: str, what: Numbers) -> bool:
         """Whether the asked candidate is the nearest by some numbers of the area; True where there are none."""
         if not known:
             return True
@@ -121,6 +123,3 @@ class Judge:
         """Another thing's own colour is the nearest, and most of its pixels are as before."""
         own = self.edit.ideal.things[index].colour
         return bool(far[area].mean() <= ALTERED) and self._is(found, colours, area, own, c.spread)
-
-
-__all__ = ["Judge", "Verdict", "grown"]

@@ -1,7 +1,7 @@
 """The judges judged: ideal edits, untouched sources and cheats, as shares with intervals."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,7 +12,6 @@ from .intervals import wilson
 from .structure import structure
 from .success import Judge, Verdict
 
-Progress = Callable[[int], None]
 Row = tuple[RoomCase, dict[str, Verdict], dict[str, float]]
 TITLE = 18  # pixels
 
@@ -22,7 +21,8 @@ def judged(cases: Iterable[RoomCase]) -> Iterator[Row]:
     for case in cases:
         judge = Judge(case.edit)
         made = {name: make(case.edit) for name, make in (RIGHT | WRONG).items()}
-        yield case, {k: judge(v) for k, v in made.items()}, {k: structure(case.edit, v)["structure"] for k, v in made.items()}
+        distances = {k: structure(case.edit, v)["structure"] for k, v in made.items()}
+        yield case, {k: judge(v) for k, v in made.items()}, distances
 
 
 def markdown(rows: list[Row]) -> str:
