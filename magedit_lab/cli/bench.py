@@ -22,6 +22,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
+from . import judges
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
@@ -46,9 +47,7 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--bars", nargs="+", help="some of them only; several processes can share the work in one --out")
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
-    fooled = command(which, "judges", judges, "RoomBench's judges on ideal edits, untouched sources and cheats")
-    fooled.add_argument("--cases", type=int, default=100, help="cases of RoomBench's tuning set; no model is needed")
-    fooled.add_argument("--out", type=Path, default=Path("out/judges"), help="folder for the table and the picture")
+    judges.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
     sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
@@ -210,21 +209,3 @@ def model(arguments: argparse.Namespace) -> None:
         model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
         files.write(folder / "contact-sheet.png", lambda p: shutil.copyfile(arguments.out / "contact-sheet.png", p))
     print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")
-
-
-def judges(arguments: argparse.Namespace) -> None:
-    """Print the shares, and write them beside a picture of the cheats."""
-    from ..bench.room import cases, table
-
-    if arguments.cases < 1:
-        raise ValueError(f"expected at least 1 case, got {arguments.cases}; raise --cases")
-    claim(arguments.out, "judges.md", "cheats.jpg")
-    rows = []
-    with Bar("cases") as bar:
-        for row in table.judged(cases.cases(arguments.cases, "tuning")):
-            rows.append(row)
-            bar(len(rows), arguments.cases)
-    text = table.markdown(rows)
-    files.write(arguments.out / "judges.md", lambda p: p.write_text(text + "\n"))
-    files.write(arguments.out / "cheats.jpg", lambda p: table.zoo([case for case, *_ in rows[:5]]).save(p, quality=88))
-    print(text)

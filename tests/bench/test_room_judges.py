@@ -1,6 +1,6 @@
 """RoomBench's cases, and its judges: the ideal edit passes, cheats do not."""
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_sets_share_no_seed():
     spans = {k: range(v, v + bench.COUNT * bench.STRIDE) for k, v in bench.SETS.items()}
     assert min(chain.from_iterable((s.start,) for s in spans.values())) >= HELD_OUT
     ordered = sorted(spans.values(), key=lambda s: s.start)
-    assert all(a.stop <= b.start for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a.stop <= b.start for a, b in pairwise(ordered))
     with pytest.raises(ValueError, match="choose from"):
         next(bench.cases(1, "nosuch"))
 
