@@ -20,6 +20,11 @@ def apart(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, "h w"]:
     return np.asarray(np.linalg.norm(a - b, axis=-1))
 
 
+def blurred(image: np.ndarray, sigma: float = 2.0) -> Float[np.ndarray, "h w 3"]:
+    """A Lab picture as seen from a little farther away: what JPEG or a VAE does to a fine pattern is no change."""
+    return np.asarray(ndimage.gaussian_filter(image, (sigma, sigma, 0)))
+
+
 def spread(image: np.ndarray, area: Area) -> Float[np.ndarray, "9 3"]:
     """Nine quantiles of each channel of a Lab picture in an area: robust, and the same wherever a stripe begins."""
     return np.asarray(np.quantile(image[area], SHARES, axis=0))

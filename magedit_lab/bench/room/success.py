@@ -72,7 +72,7 @@ class Judge:
         if image.shape != self.ideal.shape:
             raise ValueError(f"expected a picture of {self.ideal.shape[:2]}, got {image.shape[:2]}; resize it")
         found, edit = c.lab(image), self.edit
-        far = c.apart(found, self.ideal) > FAR
+        far = c.apart(c.blurred(found), c.blurred(self.ideal)) > FAR
         return Verdict(
             done=self._done(found),
             colour=self._is(found, self.colours, edit.worn, self._colour(), c.spread),
