@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from magedit_lab.course.start import start
 from magedit_lab.course.exercises import check_base, check_mask_readers, check_paste
 from magedit_lab import METHODS
-from magedit_lab.bench import run, metrics
+from magedit_lab.bench import metrics
 import magedit_lab as mag
 
 lab = start()
@@ -180,9 +180,9 @@ for name, trace in everything.items():
 
 # %% tags=["nbval-check-output"]
 for name in ("p2p", "pnp", "p2p+mag-edit"):
-    with run.Calls(net) as calls:
+    with mag.model.hooks.count_forwards() as calls:
         next(mag.edit(net, task, path, METHODS[name]))
-    print(f"{name:<13} {calls.count} U-Net calls in the first step")
+    print(f"{name:<13} {calls.forwards} U-Net calls in the first step")
 
 # %% [markdown]
 # **Look:** `METHODS["p2p+mag-edit"]` has the paper's 15 nudges: MAG-Edit pays one more call for each (half a U-Net
