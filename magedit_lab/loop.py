@@ -14,7 +14,7 @@ from .model.backbone import Backbone, Latent, Text
 from .model.hooks import chain, recorder
 from .runs import Run
 from .settings import named
-from .steps import Branch, Listener, Maps, Now, Nudge, Step, read
+from .steps import Branch, Listener, Maps, Now, Nudge, Since, Step, read
 from .task import Task
 
 Watch = Callable[[Now, Nudge], object]
@@ -23,25 +23,32 @@ Watch = Callable[[Now, Nudge], object]
 @torch.no_grad()
 def edit(
     net: Backbone, task: Task, path: Path, method: Method | str, watch: Watch | None = None,
-    listen: Mapping[str, Listener] | None = None,
+    listen: Mapping[str, Listener] | None = None, since: Since | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Yield each Step of an edit.
 
     method: a Method, or a name of METHODS. watch: sees each nudge as it happens; raising there, or stopping, harms
     nothing. listen: functions f(output, where) by module name, such as "mid_block.resnets.0", that get what the module
     puts out in each pass, nudges too (there nothing above the last guided site is run); no bit of the run changes.
+    since: where the run is taken up, `step.after` of an earlier one; by default at its beginning.
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
     run = Run(net, task, path)
     plan = named(METHODS, method, "method").bind(run)
-    source = path.latents[plan.first : plan.first + 1]
-    target = plan.start(source)
-    for i, t in list(enumerate(path.times))[plan.first :]:
+    since = since or _beginning(run, plan)
+    plan.memory.update(since.memory)
+    source, target = since.source, since.target
+    for i, t in list(enumerate(path.times))[since.i :]:
         now = Now(run, i, t, source, target, listen=listen or {})
         step = _step(now, plan, watch)
         source, target = step.source, step.target
         yield step
+
+
+def _beginning(run: Run, plan: Plan) -> Since:
+    source = run.path.latents[plan.first : plan.first + 1]
+    return Since(plan.first, source, plan.start(source))
 
 
 def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
@@ -61,7 +68,8 @@ def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
         {name: source_maps[name] for name in sites}, maps, nudges,
     )  # fmt: skip
     _require_finite(now, nudges, target)
-    return replace(step, target=plan.blend(now, step))
+    blended = plan.blend(now, step)
+    return replace(step, target=blended, memory=dict(plan.memory))
 
 
 def _source_pass(now: Now, text: Text, conditional: bool, sites: frozenset[str]) -> tuple[Latent | None, Maps]:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .. import plots, scenes
+from ..inversion.base import Path as Route
 from ..inversion.base import Progress
 from ..inversion.null_text import NullText
 from ..inversion.table import invert
@@ -17,7 +18,9 @@ from ..methods.prompt_to_prompt import PromptToPrompt
 from ..methods.table import METHODS
 from ..model.backbone import Backbone
 from ..task import Task
-from ..trace.trace import Trace, run
+from ..trace.folder import holds_run
+from ..trace.runner import noted, path_of, resume, run
+from ..trace.trace import Trace
 
 GUIDED = "P2P+MAG-Edit"
 VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
@@ -97,16 +100,40 @@ def colour_of(trace: Trace) -> str:
     return scenes.nearest_colour(trace.result, trace.task.region.numpy())
 
 
-def play(net: Backbone, demo: Demo, progress: Progress) -> dict[str, Trace]:
-    """Invert once, edit with each method; `progress(done, of)` counts the steps of all of it."""
+def play(
+    net: Backbone, demo: Demo, progress: Progress, out: Path | None = None, again: bool = False
+) -> dict[str, Trace]:  # fmt: skip
+    """Invert once, edit with each method; `progress(done, of)` counts the steps of all of it.
+
+    out: each method's run grows in a folder of its own in there; an earlier demo's are given up, or, with `again`, gone
+    on with: ValueError where they are of other settings.
+    """
     task, of = complex_task(demo.seed), demo.steps * (2 + len(demo.methods))
 
     def after(steps: int) -> Progress:
         return lambda done, _: progress(steps + done, of)
 
-    path = invert(net, task, demo.inversion, after(0))
-    methods = enumerate(demo.methods.items(), 2)
-    return {name: run(net, task, path, m, progress=after(i * demo.steps)) for i, (name, m) in methods}
+    path: Route | None = None
+    traces = {}
+    for i, (name, method) in enumerate(demo.methods.items(), 2):
+        steps, folder = after(i * demo.steps), out / name if out else None
+        if folder and again and holds_run(folder):
+            _require_own(folder, demo)
+            traces[name] = resume(folder, net, method, steps, after(0))
+        else:
+            path = path or (None if folder else invert(net, task, demo.inversion, after(0)))
+            way, notes = path or demo.inversion, vars(demo)
+            traces[name] = run(
+                net, task, way, method, None, steps, inverting=after(0), out=folder, force=True, notes=notes
+            )
+        path = path or path_of(folder, net)
+    return traces
+
+
+def _require_own(folder: Path, demo: Demo) -> None:
+    notes, _ = noted(folder)
+    if notes != vars(demo):
+        raise ValueError(f"expected the demo with {vars(demo)} in {str(folder)!r}, got {notes}; leave out --resume")
 
 
 def write(traces: Mapping[str, Trace], out: Path) -> Iterator[tuple[Path, str]]:

@@ -19,7 +19,7 @@ from ..methods.base import Method
 from ..model.backbone import Backbone
 from ..model.hooks import count_forwards
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from .cases import Case
 from .judges import Judges
 

@@ -16,12 +16,13 @@ def add(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for figures and trace")
+    parser.add_argument("--resume", action="store_true", help="go on with a demo that was broken off, in that folder")
 
 
 def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
     net = load(arguments.model)
-    traces = _play(net, arguments.seed)
+    traces = _play(net, arguments.seed, arguments.out / "runs", arguments.resume)
     report(first.write(traces, arguments.out))
     hits = dict.fromkeys(traces, 0)
     for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
@@ -31,11 +32,11 @@ def demo(arguments: argparse.Namespace) -> None:
         print(f"of {arguments.more} further scenes the masked object took its colour in: {hits}")
 
 
-def _play(net: Backbone, seed: int) -> dict[str, Trace]:
+def _play(net: Backbone, seed: int, out: Path | None = None, again: bool = False) -> dict[str, Trace]:
     """Run the demo on one scene and say what became of the masked object."""
     print(f"{net.name} on {net.device}, scene {seed}: {first.complex_task(seed).target}")
     with Bar("invert and edit") as bar:
-        traces = first.play(net, first.Demo(seed=seed), bar)
+        traces = first.play(net, first.Demo(seed=seed), bar, out, again)
     for name, trace in traces.items():
         share, word = trace.share(trace.task.words[0]), trace.task.words[0]
         print(

@@ -3,30 +3,40 @@
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
+
 from .. import files, masks, plots
-from ..inversion.base import Path as Route
-from ..inversion.table import INVERSIONS, invert
+from ..inversion.table import INVERSIONS
 from ..methods.base import Method
 from ..methods.losses import LOSSES
 from ..methods.mag_edit import MagEdit
 from ..methods.table import METHODS
 from ..methods.validate import validate
-from ..model.backbone import Backbone
 from ..prompts import words
 from ..settings import change, parsed, table
+from ..stopped import Stopped
 from ..task import Frame, Task
-from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, command, inversion, load, report
+from ..trace import storage
+from ..trace.runner import noted, resume, run
+from ..trace.trace import Trace
+from .common import Bar, command, inversion, load, report
 
+REQUIRED = ("image", "mask", "source", "target", "words", "out")
+NEEDED: dict[str, Any] = {"default": argparse.SUPPRESS}  # by a new run
+MODEL = "tabletop"
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
 
 def add(commands: Any) -> None:
     parser = command(commands, "edit", edit, "edit a picture of your own")
     option = parser.add_argument
+    option("--resume", type=Path, metavar="DIR", help="go on with the run in the --out of an earlier call")
     option("--image", type=Path, help="PNG or JPEG of any size", **NEEDED)
     more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}
     option("--mask", type=Path, help="of the image's size, white where to edit; one, or one a word", **more)
@@ -37,7 +47,8 @@ def add(commands: Any) -> None:
     option("--negative", help="a prompt for what is to fade (Eq. 3)")
     option("--negative-words", nargs="+", default=(), help="its words that count; else all that --target lacks")
     option("--out", type=Path, help="folder for result, figures and trace", **NEEDED)
-    option("--model", default="tabletop", help="shipped model, folder or hub name")
+    option("--force", action="store_true", help="give up another run in that folder")
+    option("--model", default=MODEL, help="shipped model, folder or hub name")
     option("--device", help="cpu or cuda; else cuda where there is one")
     option("--inversion", default="null-text", choices=INVERSIONS, help="how the image's noise is found")
     option("--steps", type=int, default=50, help="DDIM steps")
@@ -61,18 +72,59 @@ def _guidance_options(add: Callable) -> None:
 
 
 def edit(arguments: argparse.Namespace) -> None:
-    """Check, invert, edit, and paste the result back at the picture's own size."""
+    """Check, invert, edit, and paste the result back at the picture's own size; or go on with such a run."""
+    if arguments.resume:
+        return _resume(arguments.resume, arguments)
+    _require_options(arguments)
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
     net = load(arguments.model, arguments.device)
     small, frame = task.fit(net.size, net.size)
     way = inversion(arguments)
     validate(net, small, way, method)
     _claim(arguments.out)
-    with Bar("invert") as bar:
-        path = invert(net, small, way, bar)
-    with Bar("edit") as bar:
-        trace = _run(net, small, path, method, bar, arguments.out / "trace")
-    report(_write(trace, task, frame, arguments.method, arguments.out))
+    notes = {"method": arguments.method, "frame": list(frame.box)}
+    also = {"image": torch.from_numpy(np.array(task.image)), "region": task.region}
+    with Bar("invert") as inverting, Bar("edit") as bar:
+        out = {"out": arguments.out / "trace", "force": arguments.force, "notes": notes, "also": also}
+        trace = _told(arguments.out, partial(run, net, small, way, method, None, bar, inverting=inverting, **out))
+    report(_write(trace, arguments.out))
+
+
+def _resume(out: Path, arguments: argparse.Namespace) -> None:
+    """Go on from the last whole step, and write what the whole run would have written."""
+    _claim(out)
+    net = load(_model_of(out / "trace", arguments.model), arguments.device)
+    with Bar("invert") as inverting, Bar("edit") as bar:
+        trace = _told(out, partial(resume, out / "trace", net, None, bar, inverting))
+    report(_write(trace, out))
+
+
+def _model_of(folder: Path, given: str) -> str:
+    """The name of a run's model; of one in a folder of the user's, whose place a run does not keep, the one given."""
+    meta, _ = storage.read_run(folder)
+    own = meta.get("model", {"name": "", "local": True})
+    if own["local"] and given == MODEL:
+        raise ValueError(f"expected --model with the folder of this run's model, called {own['name']!r}, got none")
+    return given if own["local"] else own["name"]
+
+
+def _told(out: Path, work: Callable[[], Trace]) -> Trace:
+    """What the work gives; where it was broken off, the line also says what is kept, and how to go on."""
+    advice = f"magedit-lab edit --resume {out} goes on"
+    try:
+        return work()
+    except Stopped as stop:
+        raise KeyboardInterrupt(f"{stop.where}; {advice}") from None
+    except FloatingPointError as error:
+        kept = len(getattr(error, "trace", None).times)  # type: ignore[union-attr]
+        raise FloatingPointError(f"{error}; the {kept} steps before it are in {out / 'trace'}") from None
+
+
+def _require_options(arguments: argparse.Namespace) -> None:
+    """ValueError that names what is missing of a new run."""
+    missing = [f"--{name}" for name in REQUIRED if getattr(arguments, name, None) is None]
+    if missing:
+        raise ValueError(f"expected {', '.join(missing)}, got none; or go on with an earlier run: --resume DIR")
 
 
 def _task(arguments: argparse.Namespace) -> Task:
@@ -112,31 +164,17 @@ def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
 
 def _claim(out: Path) -> None:
     """An error now, and not after the run, where its results could not be written."""
-    out.mkdir(parents=True, exist_ok=True)
     for name in ("result.png", "comparison.png", "loss.png"):
         if (out / name).is_dir():
             raise ValueError(f"expected a file or nothing at {str(out / name)!r}, got a folder; take another --out")
-    (out / "trace").mkdir(exist_ok=True)
-    files.write(out / "trace" / "probe", lambda path: path.write_bytes(b""))
-    (out / "trace" / "probe").unlink()
 
 
-def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
-    """The edit's trace; the steps before an interrupt, or before something was not finite, are saved beside it."""
-    try:
-        return run(net, task, path, method, progress=bar)
-    except (FloatingPointError, KeyboardInterrupt) as error:
-        trace: Trace = error.trace  # type: ignore[union-attr]
-        if not trace.times:
-            raise
-        where = trace.save(out.with_name("trace-unfinished"))
-        raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
-
-
-def _write(trace: Trace, task: Task, frame: Frame, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+def _write(trace: Trace, out: Path) -> Iterator[tuple[Path, str]]:
     assert trace.result is not None
-    yield trace.save(out / "trace"), "the whole run, for Trace.load"
-    result = frame.paste(task.image, trace.result, task.region if METHODS[name].keeps_outside else None)
+    notes, also = noted(out / "trace")
+    image, frame, name = Image.fromarray(also["image"].numpy()), Frame(*notes["frame"]), notes["method"]
+    yield out / "trace", "the whole run, for mag.load"
+    result = frame.paste(image, trace.result, also["region"] if METHODS[name].keeps_outside else None)
     files.write(out / "result.png", result.save)
     yield out / "result.png", f"the edit, {result.width}x{result.height} like the image"
     plots.comparison({name: trace}).save(out / "comparison.png")

@@ -1,8 +1,10 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
+
+from torch import Tensor
 
 from ..model.backbone import Latent
 from ..model.hooks import Hooks
@@ -22,6 +24,8 @@ class Plan:
     guide: nudges of the target latent before the step.
     blend: the target latent after the step, given both branches.
     first: the step that the run begins with, and start: the target's latent there, given the source's.
+    memory: tensors that are carried from step to step, such as LocalBlend's sums; saved with each step, and put back
+        where a run is taken up again. A tensor in it is replaced, never written into.
     """
 
     record: Callable[[Now], frozenset[str]] = lambda now: frozenset()
@@ -32,6 +36,7 @@ class Plan:
     blend: Callable[[Now, Step], Latent] = lambda now, step: step.target
     first: int = 0
     start: Callable[[Latent], Latent] = lambda source: source
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Method(Settings):
     presets: ClassVar[tuple[str, ...]] = ()
 
     def bind(self, run: Run) -> Plan:
-        """Prepare once what a run needs. The plan belongs to that run and keeps no state between steps."""
+        """Prepare once what a run needs. The plan belongs to that run; between steps it has its `memory`."""
         raise NotImplementedError(f"expected {type(self).__name__} with a method `bind(run)`, got none; write one")
 
     @property

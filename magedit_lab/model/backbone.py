@@ -133,7 +133,8 @@ class Backbone:
     @torch.no_grad()
     def decode(self, z: Latent) -> Image.Image:
         """The picture of a latent; FloatingPointError where the autoencoder overflows."""
-        x = self.vae.decode((z / self.vae.config.scaling_factor + self._shift).to(self.vae.dtype)).sample[0]
+        z = z.to(self.device) / self.vae.config.scaling_factor + self._shift
+        x = self.vae.decode(z.to(self.vae.dtype)).sample[0]
         if not x.isfinite().all():
             raise FloatingPointError(
                 f"expected a finite picture, got NaN or infinity from an autoencoder in {self.vae.dtype}; "

@@ -2,6 +2,10 @@ from . import record as record
 from . import storage as storage
 from . import trace as trace
 from .record import Keep as Keep
-from .trace import SCHEMA as SCHEMA
+from .runner import load as load
+from .runner import resume as resume
+from .runner import run as run
+from .storage import SCHEMA as SCHEMA
+from .trace import END as END
+from .trace import START as START
 from .trace import Trace as Trace
-from .trace import run as run

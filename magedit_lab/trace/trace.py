@@ -1,7 +1,7 @@
 """What an edit did, kept small and on the CPU: all that plots, widgets and the benchmark read."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,19 +11,16 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from ..inversion.base import Path
-from ..loop import edit
 from ..masks.raster import to_cells
-from ..methods.base import Method
-from ..model.backbone import Backbone
+from ..model.backbone import Backbone, Latent
 from ..prompts import words as w
 from ..runs import Run
 from ..steps import Listener, Step, Where
 from ..task import Task
-from . import storage
+from . import storage, writing
+from .folder import RunFolder
 from .record import Keep, row
 
-SCHEMA = 2  # 1: no heads, no padding, and the edit words' maps not at every nudge
 START, END = "<start>", "<end>"
 
 
@@ -31,7 +28,8 @@ START, END = "<start>", "<end>"
 class Trace:
     """Collects the steps of one run; the properties below name what was kept, stacked over steps.
 
-    sites: names of the guided sites, whose maps are averaged where nothing else is said.
+    sites: names of the guided sites, whose maps are averaged where nothing else is said. ended: of a trace in a folder,
+    done, stopped, failed or saved; "" for one that was killed, or goes on.
     """
 
     task: Task
@@ -48,6 +46,7 @@ class Trace:
     _cells: tuple[int, int] = (0, 0)
     _heard: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
     _decode: Callable[[Tensor], Image.Image] | None = field(default=None, repr=False)
+    ended: str = ""
 
     def __repr__(self) -> str:
         nudges = sum(len(x) for x in self.terms)
@@ -55,18 +54,33 @@ class Trace:
 
     def add(self, step: Step) -> None:
         """Keep a step; the last one also decodes the result."""
-        run = step.now.run
-        if not self.tokens:
-            self._start(run)
-        tokens = {"target": len(self.tokens), "source": len(self.source_tokens)}
-        kept = row(run, step, self.keep, tokens, self._edited)  # an interrupt in here leaves the steps before whole
-        self.times.append(step.now.t)
-        self.terms.append([n.terms for n in step.nudges])
-        self._rows.append(kept | self._heard)
-        self._heard = {}
+        self.keep_step(step)
         if step.last:
-            self.result = run.net.decode(step.target)
-            self.reconstruction = run.net.decode(step.source) if self.keep.reconstruction else None
+            self.finish(step.now.run.net, step.source, step.target)
+
+    def keep_step(self, step: Step) -> None:
+        """Keep a step, and decode nothing; an interrupt in here leaves the steps before it whole."""
+        self.trim()
+        if not self.tokens:
+            self.begin(step.now.run)
+        tokens = {"target": len(self.tokens), "source": len(self.source_tokens)}
+        kept = row(step.now.run, step, self.keep, tokens, self._edited) | self._heard
+        terms = [n.terms for n in step.nudges]
+        self._heard = {}
+        self.times.append(step.now.t)
+        self.terms.append(terms)
+        self._rows.append(kept)
+
+    def trim(self) -> None:
+        """Drop what an interrupt left of a step that was being kept."""
+        whole = min(len(self.times), len(self.terms), len(self._rows))
+        for parts in (self.times, self.terms, self._rows):
+            del parts[whole:]  # type: ignore[attr-defined]
+
+    def finish(self, net: Backbone, source: Latent, target: Latent) -> None:
+        """Decode the result, and the source branch's where that is kept."""
+        reconstruction = net.decode(source) if self.keep.reconstruction else None
+        self.result, self.reconstruction = net.decode(target), reconstruction
 
     @property
     def listeners(self) -> dict[str, Listener]:
@@ -81,18 +95,20 @@ class Trace:
 
         return {site: listener(site) for site in self.keep.sites}
 
-    def _start(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
+        """What can be known before the first step: tokens, their columns, sites."""
         self.sites, self._cells = [s.name for s in run.guided], (run.guided[0].height, run.guided[0].width)
         self._decode = run.net.decode
-        self.tokens = w.tokens(run.net.tokenizer, self.task.target)
+        tokens = w.tokens(run.net.tokenizer, self.task.target)
         self.source_tokens = w.tokens(run.net.tokenizer, self.task.source)
         columns = {
             "target": {word: run.columns(word) for word in (*w.split(self.task.target), *self.task.words)},
             "source": {word: run.source_columns(word) for word in w.split(self.task.source)},
         }
-        for branch, tokens in (("target", self.tokens), ("source", self.source_tokens)):
-            ends = {START: [0], END: [len(tokens) - 1, len(tokens)]}
+        for branch, own in (("target", tokens), ("source", self.source_tokens)):
+            ends = {START: [0], END: [len(own) - 1, len(own)]}
             self._columns |= {(branch, word): places for word, places in (columns[branch] | ends).items()}
+        self.tokens = tokens  # last: with it, all is there
 
     # ------------------------------------------------------------ what there is to see
 
@@ -227,8 +243,9 @@ class Trace:
         """
         r = self._rows[step]
         if "preview" not in r:
-            if "x0" not in r or self._decode is None:
-                raise ValueError(f"expected a trace that keeps previews, got {self}; run it with Keep(previews=True)")
+            if self._decode is None or "x0" not in r:
+                more = "load it with net=" if "x0" in r else "run it with Keep(previews=True)"
+                raise ValueError(f"expected a trace that keeps previews, got {self}; {more}")
             r["preview"] = np.asarray(self._decode(torch.from_numpy(r["x0"])[None]))
         return Image.fromarray(r["preview"])
 
@@ -241,75 +258,55 @@ class Trace:
 
     # ------------------------------------------------------------ on disk
 
-    def save(self, folder: str | FilePath) -> FilePath:
-        """Write JSON, safetensors and PNG into a folder; an earlier run in it stays until all is written."""
-        _ = self.previews  # decoded now: without the model they could not be looked at later
-        pictures = {"image": self.task.image, "result": self.result, "reconstruction": self.reconstruction}
-        masks = [g.mask.numpy() for g in self.task.goals]
-        storage.write(FilePath(folder), self._meta(), self._rows, masks, pictures)
-        return FilePath(folder)
-
-    def _meta(self) -> dict[str, Any]:
-        t = self.task
+    @property
+    def layout(self) -> dict[str, Any]:
+        """Tokens, their columns, and where the maps come from, as JSON."""
         return {
-            "schema": SCHEMA, "keep": asdict(self.keep), "tokens": self.tokens, "source_tokens": self.source_tokens,
-            "times": self.times, "terms": self.terms, "cells": list(self._cells), "sites": self.sites,
+            "tokens": self.tokens, "source_tokens": self.source_tokens, "sites": self.sites, "cells": list(self._cells),
             "columns": [[b, x, c] for (b, x), c in self._columns.items()],
-            "task": {"source": t.source, "target": t.target, "words": list(t.words), "negative": t.negative,
-                     "weights": [g.weight for g in t.goals], "negative_words": list(t.negative_words)},
         }  # fmt: skip
 
-    def _read_once(self) -> None:
-        """Whatever a harmed file spoils fails here, and not when it is looked at."""
-        _ = (repr(self), self.losses, self.gradients, self.gradient_maps, self.previews, self.term_words)
-        for branch in ("target", "source"):
-            for word in self.words(branch):
-                self.attention(word, branch)
-        for name in ("term_sizes", "term_maps"):
-            if self.keeps(name):
-                _ = [self._of_term(word, name) for word in self.term_words]
-        if not len(self.times) == len(self.terms) == len(self._rows):
-            raise ValueError(f"expected {len(self.times)} steps, got {len(self.terms)} and {len(self._rows)}")
+    def pictures(self, first: int | None = None) -> dict[str, Image.Image | None]:
+        """Result, reconstruction, and the preview of each step, by the names that they have in a folder.
+
+        first: the number of the first step.
+        """
+        steps = enumerate(self._rows, first or 0)
+        previews = {f"preview.{i}": self.preview(i - (first or 0)) for i, r in steps if "preview" in r or self._can(r)}
+        return {"result": self.result, "reconstruction": self.reconstruction, **previews}
+
+    def _can(self, row: dict[str, np.ndarray]) -> bool:
+        return "x0" in row and self._decode is not None
+
+    def save(self, folder: str | FilePath) -> FilePath:
+        """Write the trace into a folder; an earlier run in it stays until all is written, and is then gone."""
+        pictures = self.pictures()  # decoded now: without the model they could not be looked at later
+        with RunFolder.create(FilePath(folder), force=True) as store:
+            writing.put_inputs(store, self.task)
+            store.put_json("layout", self.layout)
+            for i, (t, terms, row) in enumerate(zip(self.times, self.terms, self._rows, strict=True)):
+                writing.put_step(store, i, t, terms, row)
+            writing.put_pictures(store, pictures)
+            store.end("saved", steps=len(self.times))
+            store.commit(writing.task_meta(self.task, self.keep))
+        return FilePath(folder)
 
     @classmethod
-    def load(cls, folder: str | FilePath) -> "Trace":
-        """Read what `save` wrote; ValueError in one line where that can't be done."""
-        folder = FilePath(folder)
+    def load(cls, folder: str | FilePath, net: Backbone | None = None) -> "Trace":
+        """Read what `save` or `run(out=...)` wrote, of any schema; ValueError in one line where that can't be done.
+
+        A run that is still going, or was killed, has all its whole steps. net: decodes previews that are latents yet.
+        """
+        stored = storage.read(FilePath(folder))
+        parts = stored.parts
         try:
-            meta = storage.read_meta(folder, SCHEMA)
-            rows, masks = storage.read_arrays(folder, len(meta["times"]))
-            image = storage.read_picture(folder / "image.png")
-            if image is None:
-                raise FileNotFoundError("no image.png")
-            task = Task(image=image, mask=masks, **meta["task"])
-            result, reconstruction = (storage.read_picture(folder / f"{x}.png") for x in ("result", "reconstruction"))
-            trace = cls(
-                task, Keep(**{"heads": False, **meta["keep"]}), meta["tokens"], meta["source_tokens"], meta["times"],
-                meta["terms"], result, reconstruction, meta.get("sites", []), rows,
-                {(b, x): c for b, x, c in meta["columns"]}, (meta["cells"][0], meta["cells"][1]),
-            )  # fmt: skip
-            trace._read_once()
-            return trace
-        except Exception as error:  # a harmed file fails in many ways
-            reason = " ".join(str(error).split())[:300]
-            raise ValueError(f"cannot read a trace from {str(folder)!r}: {type(error).__name__}: {reason}") from None
-
-
-def run(
-    net: Backbone, task: Task, path: Path, method: Method | str, keep: Keep | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> Trace:  # fmt: skip
-    """The whole edit in one call; `progress(done, of)` is called after each step.
-
-    A FloatingPointError, where a step is not finite, and a KeyboardInterrupt have the trace so far as their `trace`.
-    """
-    trace = Trace(task, keep or Keep())
-    try:
-        for step in edit(net, task, path, method, listen=trace.listeners):
-            trace.add(step)
-            if progress:
-                progress(step.now.i + 1, path.steps)
-    except (FloatingPointError, KeyboardInterrupt) as error:
-        error.trace = trace  # type: ignore[union-attr]
-        raise
-    return trace
+            task = Task(image=stored.image, mask=stored.masks, **parts.prompts)
+        except Exception as error:
+            raise ValueError(
+                f"cannot read a trace from {str(folder)!r}: {' '.join(str(error).split())[:300]}"
+            ) from None
+        return cls(
+            task, parts.keep, parts.tokens, parts.source_tokens, parts.times, parts.terms, stored.result,
+            stored.reconstruction, parts.sites, parts.rows, parts.columns, parts.cells,
+            _decode=net.decode if net else None, ended=stored.ended,
+        )  # fmt: skip
