@@ -126,7 +126,8 @@ def play(
             traces[name] = run(
                 net, task, way, method, None, steps, inverting=after(0), out=folder, force=True, notes=notes
             )
-        path = path or path_of(folder, net)
+        if path is None and folder:
+            path = path_of(folder, net)
     return traces
 
 
