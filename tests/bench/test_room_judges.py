@@ -13,12 +13,12 @@ from magedit_lab.bench.room.success import Judge
 from magedit_lab.bench.room.table import judged, markdown
 from magedit_lab.scenes.room import HELD_OUT
 
-COUNT = 10  # each change, simple and complex
+NUMBERS = (0, 6, 2, 8, 4)  # each change once, simple ones and complex ones
 
 
 @pytest.fixture(scope="module")
 def cases():
-    return list(bench.cases(COUNT, "tuning"))
+    return [bench.case(number, "tuning") for number in NUMBERS]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_sources_and_cheats_fail(rows, name):
 def test_the_table_counts_them(rows):
     lines = markdown(rows).splitlines()
     assert len(lines) == 2 + len(RIGHT) + len(WRONG)
-    assert lines[2].startswith("| ideal | 1.00 [0.72, 1.00] | 0.000 |")
+    assert lines[2].startswith("| ideal | 1.00 [0.57, 1.00] | 0.000 |")
 
 
 def test_a_destroyed_ring_costs(rows):
@@ -48,7 +48,7 @@ def test_a_destroyed_ring_costs(rows):
 
 
 def test_structure_of_the_ideal_is_0_and_of_a_warp_is_not(cases):
-    for case in cases[:4]:
+    for case in cases[:3]:
         ideal = np.asarray(case.ideal)
         rows, columns = np.indices(ideal.shape[:2])
         at = [rows + 6 * np.sin(columns / 12), columns + 6 * np.sin(rows / 12)]
@@ -65,9 +65,9 @@ def test_a_picture_of_another_size_is_refused(cases):
 
 
 def test_cases_repeat_and_are_balanced(cases):
-    assert bench.case(3, "tuning").digest == cases[3].digest
-    assert [c.change for c in cases] == [*bench.CHANGES] * 2
-    assert [c.complex for c in cases] == [False] * 5 + [True] * 5
+    assert bench.case(2, "tuning").digest == cases[2].digest
+    assert [c.change for c in cases] == [*bench.CHANGES]
+    assert [c.complex for c in cases] == [False, True, False, True, False]
     assert bench.COUNT % 20 == 0
 
 

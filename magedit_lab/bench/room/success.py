@@ -58,13 +58,14 @@ class Judge:
     def __init__(self, edit: Edit) -> None:
         self.edit = edit
         self.source, self.ideal = (c.lab(pixels(s.image)) for s in (edit.source, edit.ideal))
-        self.colours, self.finishes = ({}, {}) if edit.change == "removal" else self._drawn(edit.index, edit.part)
-        self.others = [(i, area, self._drawn(i)[0]) for i, area in edit.others()]
+        asked = edit.change != "removal"
+        self.colours = self._drawn(edit.index, "colour", edit.part) if asked else {}
+        self.finishes = self._drawn(edit.index, "finish") if asked else {}
+        self.others = [(i, area, self._drawn(i, "colour")) for i, area in edit.others()]
 
-    def _drawn(self, index: int, part: str = "") -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The ideal scene in Lab with each colour and each finish of a thing (for a part: the whole thing's finish)."""
-        colours, finishes = (candidates(self.edit.ideal, index, n, p) for n, p in (("colour", part), ("finish", "")))
-        return {k: c.lab(v) for k, v in colours.items()}, {k: c.lab(v) for k, v in finishes.items()}
+    def _drawn(self, index: int, name: str, part: str = "") -> dict[str, np.ndarray]:
+        """The ideal scene in Lab with each colour (of a part) or finish of a thing."""
+        return {k: c.lab(v) for k, v in candidates(self.edit.ideal, index, name, part).items()}
 
     def __call__(self, result: Image.Image | np.ndarray) -> Verdict:
         """The verdict on a result, 256x256."""
@@ -76,8 +77,7 @@ class Judge:
         return Verdict(
             done=self._done(found),
             colour=self._is(found, self.colours, edit.worn, self._colour(), c.spread),
-            finish=self._is(found, self.finishes, edit.worn, edit.ideal.things[edit.index].finish, c.spectrum)
-            if edit.change != "removal" else True,
+            finish=self._is(found, self.finishes, edit.worn, self._finish(), c.spectrum),
             shaded=self._shaded(found),
             shape=edit.change not in ("object", "removal") or structure(edit, image)["structure"] <= OUTLINE,
             others=all(self._kept(found, far, *other) for other in self.others),
@@ -88,6 +88,10 @@ class Judge:
     def _colour(self) -> str:
         thing = self.edit.ideal.things[min(self.edit.index, len(self.edit.ideal.things) - 1)]
         return dict(thing.part_colours).get(self.edit.part, thing.colour)
+
+    def _finish(self) -> str:
+        things = self.edit.ideal.things
+        return things[min(self.edit.index, len(things) - 1)].finish
 
     @staticmethod
     def _is(found: np.ndarray, known: dict[str, np.ndarray], area: Area, asked: str, what: Numbers) -> bool:
