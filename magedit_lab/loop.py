@@ -1,6 +1,6 @@
 """The one loop that every method runs in, and the stream of steps that it yields."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -14,7 +14,7 @@ from .model.backbone import Backbone, Latent, Text
 from .model.hooks import chain, recorder
 from .runs import Run
 from .settings import named
-from .steps import Branch, Listener, Maps, Now, Nudge, Step, read
+from .steps import Listener, Maps, Now, Nudge, Step, read
 from .task import Task
 
 Watch = Callable[[Now, Nudge], object]
@@ -29,7 +29,8 @@ def edit(
 
     method: a Method, or a name of ALL_METHODS. watch: sees each nudge as it happens; raising there, or stopping, harms
     nothing. listen: functions f(output, where) by module name, such as "mid_block.resnets.0", that get what the module
-    puts out in each pass, nudges too (there nothing above the last guided site is run); no bit of the run changes.
+    puts out in each pass, nudges too; no bit of the run changes. A nudge runs nothing above the last guided site, and
+    where the path replays the source, a source pass ends at the last site that is recorded, or there is none.
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
@@ -74,13 +75,12 @@ def _source_pass(now: Now, text: Text, conditional: bool, sites: frozenset[str])
     """The source branch for one prompt: its noise prediction and what its sites put out. Where the path replays its
     latents nobody needs the noise, so the pass ends at the last site, and without sites there is none."""
     maps: Maps = {}
-    branch: Branch = "source"
     hooks = {site: recorder(maps, site) for site in sites}
     if not now.run.path.pin:
-        return now.predict(branch, conditional, text, hooks), maps
+        return now.predict("source", conditional, text, hooks), maps
     if sites:
         order = now.run.net.layout(now.source).order
-        now.predict(branch, conditional, text, hooks, until=max(sites, key=lambda site: order[site]))
+        now.predict("source", conditional, text, hooks, until=max(sites, key=lambda site: order[site]))
     return None, maps
 
 
@@ -90,7 +90,7 @@ def _nudges(now: Now, plan: Plan, watch: Watch | None) -> tuple[Nudge, ...]:
     for nudge in plan.guide(now):
         nudges.append(nudge)
         if watch:
-            _require_finite(now, (nudge,), nudge.latent, len(nudges))
+            _require_finite(now, nudges, nudge.latent)
             watch(now, nudge)
     read(nudges)
     return tuple(nudges)
@@ -101,9 +101,8 @@ def _target_passes(now: Now, plan: Plan) -> tuple[Latent, Latent, Maps]:
     maps: Maps = {}
     hooks = dict(plan.hooks(now))
     hooks |= {s.name: chain(hooks.get(s.name), recorder(maps, s.name)) for s in now.run.guided}
-    branch: Branch = "target"
-    cond = now.predict(branch, True, now.run.cond, hooks)
-    uncond = now.predict(branch, False, now.uncond, plan.uncond_hooks(now))
+    cond = now.predict("target", True, now.run.cond, hooks)
+    uncond = now.predict("target", False, now.uncond, plan.uncond_hooks(now))
     assert cond is not None  # no `until`, so the forward went on to its end
     assert uncond is not None
     return cond, uncond, maps
@@ -129,12 +128,12 @@ def _source_after(now: Now, uncond: Latent | None, cond: Latent | None) -> Laten
     return schedule.move(now.source, eps, now.level, now.next_level)
 
 
-def _require_finite(now: Now, nudges: tuple[Nudge, ...], z: Tensor, iteration: int = 0) -> None:
+def _require_finite(now: Now, nudges: Sequence[Nudge], z: Tensor) -> None:
     """FloatingPointError that names the first nudge whose latent is not finite, or the step."""
     if z.isfinite().all():
         return
     bad = next((k for k, nudge in enumerate(nudges, 1) if not nudge.latent.isfinite().all()), 0)
-    where = f", iteration {iteration or bad}" if bad else ""
+    where = f", iteration {bad}" if bad else ""
     raise FloatingPointError(
         f"expected finite latents, got NaN or infinity at step {now.i}, timestep {now.t}{where}; "
         "take a smaller step size, or float32"

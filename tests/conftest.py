@@ -56,6 +56,14 @@ def pipe():
 
 
 @pytest.fixture(scope="session")
+def model(tmp_path_factory, pipe):
+    """A folder with the small model in it."""
+    folder = tmp_path_factory.mktemp("model")
+    pipe.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
 def net(pipe):
     return mag.Backbone.of(copy.deepcopy(pipe), "tiny")
 

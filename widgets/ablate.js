@@ -2,7 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { addresses, button, element, listen, panel, row, sender, slider, statusLine } from "./shared/dom.js";
-import { GONE, watchKernel } from "./shared/kernel.js";
+import { statusOf, watchKernel } from "./shared/kernel.js";
 
 /** The curves of all runs, the one shown last and bold: what the chart draws. */
 export function curvesOf(cells, texts, at) {
@@ -138,16 +138,12 @@ function render({ model, el }) {
 
   const refresh = () => {
     const at = model.get("at"),
-      cells = model.get("_cells"),
-      state = model.get("state"),
-      status = model.get("status");
+      cells = model.get("_cells");
     [values, buttons, pictures].forEach((part) => part.refresh(at, cells));
     const lines = curvesOf(cells, model.get("_texts"), at),
       last = Math.max(0, ...lines.flatMap(({ spots }) => spots));
     chart.draw({ lines, count: last + 1, ends: lines.length ? ["step 0", `step ${Math.floor(last)}`] : [] });
-    const refused = model.get("refused");
-    if (kernel.gone()) say(GONE, true);
-    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
+    say(...statusOf(model, kernel, waiting));
   };
   const kernel = watchKernel(model.widget_manager, refresh);
   const answered = () => {

@@ -2,7 +2,7 @@
 
 import { makeChart } from "./shared/chart.js";
 import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
-import { GONE, watchKernel } from "./shared/kernel.js";
+import { statusOf, watchKernel } from "./shared/kernel.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
 
@@ -161,7 +161,6 @@ function render({ model, el }) {
   let url;
   const show = () => {
     const state = model.get("state"),
-      status = model.get("status"),
       busy = state === "running" || state === "paused";
     const usable = { run: !busy, pause: state === "running", resume: state === "paused", cancel: busy };
     Object.entries(usable).forEach(([name, can]) => {
@@ -171,10 +170,8 @@ function render({ model, el }) {
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
     time.textContent = busy ? left(model.get("left")) : "";
-    const refused = model.get("refused");
     picture.alt = caption.textContent = model.get("_caption");
-    if (kernel.gone()) say(GONE, true);
-    else say(waiting || `${refused ? "refused" : state}: ${status}`, !waiting && (refused || state === "failed"));
+    say(...statusOf(model, kernel, waiting));
     charts.draw(model.get("_curves"));
   };
   const paint = () => {

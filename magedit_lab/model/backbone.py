@@ -176,7 +176,7 @@ class Backbone:
     @torch.no_grad()
     def decode(self, z: Latent) -> Image.Image:
         """The picture of a latent; FloatingPointError where the autoencoder overflows."""
-        z = z.to(self.device) if z.device != self.device else z  # a trace keeps its latents on the CPU
+        z = z.to(self.device)  # a trace keeps its latents on the CPU
         x = self.vae.decode((z / self.vae.config.scaling_factor + self._shift).to(self.vae.dtype)).sample[0]
         if not x.isfinite().all():
             raise FloatingPointError(

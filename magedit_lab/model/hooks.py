@@ -66,11 +66,8 @@ def call(
         counter.forwards += 1
     output = copy_context().run(_run, forward, model, inputs, more)
     places = order or {}
-    last = places.get(until, -1) if until else float("inf")
-    missing = [
-        name for name, site in sites.items()
-        if site not in forward.fired and (name == until or places.get(name, 0 if until is None else -1) <= last)
-    ]  # fmt: skip
+    due = [name for name in sites if until is None or places.get(name, -1) <= places.get(until, -1)]
+    missing = [name for name in due if sites[name] not in forward.fired]
     if missing:
         raise HookError(
             f"expected a hook at {missing[0]!r} to run, and {len(missing) - 1} more, got a forward without it; the "

@@ -13,13 +13,6 @@ from magedit_lab.cli import edit as command
 PROMPTS = ["--source", "a ball on a table", "--target", "a red ball on a table", "--words", "red"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory, pipe):
-    folder = tmp_path_factory.mktemp("model")
-    pipe.save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture
 def files(tmp_path):
     generator = np.random.default_rng(0)

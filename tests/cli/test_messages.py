@@ -20,13 +20,6 @@ FILES = {"result.png", "comparison.png", "loss.png", "trace"}
 PROMPTS = ["--source", "a ball", "--target", "a red ball", "--words", "red"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory, pipe):
-    folder = tmp_path_factory.mktemp("model")
-    pipe.save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture
 def files(tmp_path):
     folder = tmp_path / "Bälle 🎈"  # a name that ASCII and cp1252 lack

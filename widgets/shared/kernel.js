@@ -8,6 +8,16 @@ export function asked(manager) {
   return manager?.kernel?.status === "busy" ? "asked; the kernel is busy with a cell" : "asked";
 }
 
+/** The status line of a widget that runs a job, and whether it tells of something wrong. `waiting`: the line of a
+ * question that the kernel has not answered yet. */
+export function statusOf(model, kernel, waiting) {
+  if (kernel.gone()) return [GONE, true];
+  if (waiting) return [waiting, false];
+  const refused = model.get("refused"),
+    state = model.get("state");
+  return [`${refused ? "refused" : state}: ${model.get("status")}`, refused || state === "failed"];
+}
+
 /** Calls `changed` once the kernel that this widget was made by is lost, restarted, shut down or changed for another:
  * {gone(), asked(), stop()}. Where Jupyter tells nothing of its kernel, it counts as there. */
 export function watchKernel(manager, changed) {
