@@ -23,9 +23,9 @@ def demo(arguments: argparse.Namespace) -> None:
     claim(arguments.out)
     net = load(arguments.model)
     traces = _play(net, arguments.seed)
-    written = list(first.write(traces, arguments.out))
+    outputs = list(first.write(traces, arguments.out))
     _tell(net, arguments.seed, traces)
-    report(iter(written))
+    report(iter(outputs))
     hits = dict.fromkeys(traces, 0)
     for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
         more = _play(net, seed)

@@ -58,10 +58,10 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """What a notebook draws below a cell that ends with a trace: source, result, and the loss of each nudge."""
-        shown = [(self.task.image, "Source", self.task.source)]
+        panels = [(self.task.image, "Source", self.task.source)]
         if self.result is not None:
-            shown.append((self.result, "Result", self.task.target))
-        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in shown]
+            panels.append((self.result, "Result", self.task.target))
+        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in panels]
         steps = [values[np.isfinite(values)].tolist() for values in self.losses]
         if every := [v for values in steps for v in values]:
             words = f"Loss: {every[0]:.3g} at the first of {len(every)} nudges, {every[-1]:.3g} at the last"
@@ -74,10 +74,10 @@ class Trace:
         if not self.tokens:
             self._start(run)
         tokens = {"target": len(self.tokens), "source": len(self.source_tokens)}
-        kept = row(run, step, self.keep, tokens, self._edited)  # an interrupt in here leaves the steps before whole
+        arrays = row(run, step, self.keep, tokens, self._edited)  # an interrupt in here leaves the steps before whole
         self.times.append(step.now.t)
         self.terms.append([n.terms for n in step.nudges])
-        self._rows.append(kept | self._heard)
+        self._rows.append(arrays | self._heard)
         self._heard = {}
         if step.last:
             self.result = run.net.decode(step.target)
@@ -113,8 +113,8 @@ class Trace:
 
     def _stack(self, name: str) -> np.ndarray:
         """Steps x ..., NaN where a step has nothing of the kind, or less than others."""
-        found = [r[name].shape for r in self._rows if name in r]
-        stack = np.full((len(self._rows), *(np.max(found, 0) if found else (0,))), np.nan)
+        shapes = [r[name].shape for r in self._rows if name in r]
+        stack = np.full((len(self._rows), *(np.max(shapes, 0) if shapes else (0,))), np.nan)
         for plane, r in zip(stack, self._rows, strict=True):
             if name in r:
                 plane[tuple(map(slice, r[name].shape))] = r[name]
@@ -132,10 +132,10 @@ class Trace:
 
     def term(self, word: str) -> Float[np.ndarray, "steps iterations"]:
         """A word's own loss at each nudge, unweighted; NaN where it has none."""
-        found = np.full((len(self.terms), max(map(len, self.terms), default=0)), np.nan)
+        losses = np.full((len(self.terms), max(map(len, self.terms), default=0)), np.nan)
         for i, nudges in enumerate(self.terms):
-            found[i, : len(nudges)] = [terms.get(word, np.nan) for terms in nudges]
-        return found
+            losses[i, : len(nudges)] = [terms.get(word, np.nan) for terms in nudges]
+        return losses
 
     @property
     def gradients(self) -> dict[str, Float[np.ndarray, "steps iterations"]]:
@@ -224,11 +224,11 @@ class Trace:
     def columns(self, word: str, branch: str = "target") -> list[int]:
         """Positions of a word's tokens; ValueError that names the words that there are."""
         parts = [word] if (branch, word) in self._columns else w.split(word)
-        found = [self._columns.get((branch, x)) for x in parts]
-        if not found or any(f is None for f in found):
+        places = [self._columns.get((branch, x)) for x in parts]
+        if not places or any(f is None for f in places):
             known = ", ".join(x for b, x in self._columns if b == branch)
             raise ValueError(f"word {word!r} is not in the {branch} prompt; its words are: {known}")
-        return [c for f in found for c in f or ()]
+        return [c for f in places for c in f or ()]
 
     @property
     def previews(self) -> list[Image.Image]:

@@ -20,9 +20,9 @@ def judged(cases: Iterable[RoomCase]) -> Iterator[Row]:
     """Each case with the verdicts on every picture, and its structure distance."""
     for case in cases:
         judge = Judge(case.edit)
-        made = {name: make(case.edit) for name, make in (RIGHT | WRONG).items()}
-        distances = {k: structure(case.edit, v)["structure"] for k, v in made.items()}
-        yield case, {k: judge(v) for k, v in made.items()}, distances
+        results = {name: make(case.edit) for name, make in (RIGHT | WRONG).items()}
+        distances = {k: structure(case.edit, v)["structure"] for k, v in results.items()}
+        yield case, {k: judge(v) for k, v in results.items()}, distances
 
 
 def markdown(rows: list[Row]) -> str:
