@@ -9,6 +9,7 @@ from PIL import Image
 
 from .. import plots, scenes
 from ..inversion.base import Progress
+from ..inversion.ddim import Direct
 from ..inversion.null_text import NullText
 from ..inversion.table import invert
 from ..methods.base import Method
@@ -27,8 +28,9 @@ VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
 class Demo:
     """The demo's numbers; `stop_step` None guides the first half of the steps.
 
-    rate: null-text's, three times the published one: the shipped model's embeddings are small, and its pictures come
-    back closer.
+    inversion: direct, which keeps thin parts, such as handles, better here than null-text, at an eighth of its time.
+    null_text: the paper's, for tables. rate: three times the published one: the shipped model's embeddings are small,
+    and its pictures come back closer.
     """
 
     seed: int = scenes.HELD_OUT + 7
@@ -42,7 +44,11 @@ class Demo:
     step_size: float = 5.0
 
     @property
-    def inversion(self) -> NullText:
+    def inversion(self) -> Direct:
+        return Direct(self.steps, self.guidance_scale)
+
+    @property
+    def null_text(self) -> NullText:
         return NullText(self.steps, self.guidance_scale, self.inner, self.rate)
 
     @property
