@@ -16,7 +16,9 @@ from ..methods.shared.losses import LOSSES
 from ..model.backbone import Backbone
 from ..settings import change
 from ..task import Task
-from ..trace.trace import Keep, Trace, run
+from ..trace.record import Keep
+from ..trace.runner import run
+from ..trace.trace import Trace
 from .run import Setting
 
 ITERATIONS = (0, 1, 5, 10, 15, 20, 30)  # Fig. 6
