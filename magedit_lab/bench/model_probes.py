@@ -60,8 +60,11 @@ def forward_ms(net: Backbone, times: int = 10) -> float:
     return 1000 * float(np.median(taken))
 
 
-def coded(net: Backbone, image: Image.Image) -> Image.Image:
-    return net.decode(net.encode(image))
+def coded(net: Backbone, image: Image.Image, noise: float = 0.0) -> Image.Image:
+    """The picture encoded and decoded, its latent with noise of that share of its deviation."""
+    z = net.encode(image)
+    generator = torch.Generator(z.device).manual_seed(0)
+    return net.decode(z + noise * z.std() * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype))
 
 
 def recall(clip: metrics.Clip, images: Sequence[Image.Image], captions: Sequence[str]) -> float:

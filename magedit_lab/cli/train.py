@@ -26,9 +26,9 @@ def add(commands: Any, name: str) -> None:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder for data, checkpoints and the models", **NEEDED)
     parser.add_argument(
-        "--preset", choices=("cpu", "gpu", "further", "tiny"), default="cpu",
+        "--preset", choices=("cpu", "gpu", "further", "tabletop", "tiny"), default="cpu",
         help="cpu: hours on two cores; gpu: ten minutes of an H100; further: more of --start's room model; "
-        "tiny: seconds, to try the commands",
+        "tabletop: that model's decoder (data, then decoder); tiny: seconds, to try the commands",
     )  # fmt: skip
     parser.add_argument("--start", help="a model's folder whose weights training begins with, where shapes allow")
     parser.add_argument("--to", type=Path, help="export: the folder of the model that is written")
@@ -78,7 +78,11 @@ def _stages(arguments: argparse.Namespace, plan: "Plan", parts: list[str]) -> It
     from .. import training
 
     if arguments.what in ("data", "all"):
-        yield training.draw(arguments.out / "data", plan, arguments.workers)
+        folder = arguments.out / "data"
+        if arguments.preset == "tabletop":
+            yield training.draw_tabletop(folder, plan)
+        else:
+            yield training.draw(folder, plan, arguments.workers)
     for part in parts:
         yield training.TRAINERS[part](arguments.out, plan)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import files
 from .clip import train_clip
 from .colourings import coloured, counterpart
-from .data import Drawn, draw, latents
+from .data import Drawn, draw, draw_tabletop, latents
 from .diffusion import train_diffusion
 from .exporting import export
 from .parts import TOKENS, new_scheduler, new_text_encoder, new_tokenizer, new_unet, new_vae
@@ -34,6 +34,7 @@ __all__ = [
     "coloured",
     "counterpart",
     "draw",
+    "draw_tabletop",
     "export",
     "latents",
     "new_scheduler",

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import files
-from ..scenes import room
+from ..scenes import room, tabletop
 from .colourings import MOST, coloured, sample_ahead
 from .plan import Plan
 from .run import device
@@ -49,6 +49,16 @@ def draw(folder: Path, plan: Plan, workers: int = 0) -> Generator[dict[str, floa
     groups = [starts[i : i + together] for i in range(0, len(starts), together)]
     for done in shared(partial(_draw, folder, plan), groups, 0 if helpers() else workers):
         yield {"drawn": done}
+
+
+def draw_tabletop(folder: Path, plan: Plan) -> Generator[dict[str, float]]:
+    """Pictures of as many tabletop scenes, in files of the same form; enough for a decoder, which needs no masks."""
+    for start in range(0, plan.traces, CHUNK):
+        path = folder / f"images-{start:06d}.npy"
+        if not path.exists():
+            images = np.stack([np.asarray(tabletop.sample(seed).image) for seed in _seeds(start, plan)])
+            files.write(path, partial(np.save, arr=images))
+        yield {"drawn": start + CHUNK}
 
 
 def helpers() -> int:

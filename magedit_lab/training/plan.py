@@ -105,6 +105,11 @@ class Plan:
         )  # fmt: skip
 
     @classmethod
+    def tabletop(cls) -> "Plan":
+        """The tabletop model's decoder alone, from its own weights, on latents with noise: 15 minutes of one core."""
+        return cls(traces=4_000, colourings=1, decoder_steps=800, vae_rate=4e-4, decay=0.5, start=TABLETOP)
+
+    @classmethod
     def tiny(cls) -> "Plan":
         """Seconds, for tests: of the same form as the others, and too small to learn anything."""
         return cls(

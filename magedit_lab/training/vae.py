@@ -72,8 +72,12 @@ def train_vae(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
 
 
 def train_decoder(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
-    """Go on with the decoder alone, whose latents stay as they are: it may run beside or after the U-Net."""
-    vae = AutoencoderKL.from_pretrained(out / "autoencoder").float()
+    """Go on with the decoder alone, whose latents stay as they are: it may run beside or after the U-Net.
+
+    Without an autoencoder of this run it is that of the model named by `start`.
+    """
+    own = out / "autoencoder"
+    vae = AutoencoderKL.from_pretrained(own if own.exists() else Path(plan.start) / "vae").float()
     vae.to(device(), memory_format=torch.channels_last).train()
     run = Run(out / "decoder.safetensors", [vae.decoder, vae.post_quant_conv], plan.vae_rate, AVERAGE)
     lessons = Crops(Drawn(out / "data", plan), plan.size // 2, plan.vae_batch)

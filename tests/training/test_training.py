@@ -3,10 +3,12 @@
 import itertools
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 import magedit_lab as mag
 from magedit_lab import training
@@ -52,6 +54,17 @@ def test_a_stopped_run_goes_on_bit_for_bit(trained, tmp_path, part, stop):
     generator.close()
     again = list(training.TRAINERS[part](out, TINY))
     assert untimed(first + again) == untimed(rows)
+
+
+def test_a_shipped_models_decoder_is_trained_alone_and_its_latents_stay(tmp_path):
+    plan = replace(training.Plan.tabletop(), traces=20, vae_batch=2, decoder_steps=2)
+    list(training.draw_tabletop(tmp_path / "data", plan))
+    list(training.train_decoder(tmp_path, plan))
+    before = load_file(Path(plan.start) / "vae" / "diffusion_pytorch_model.safetensors")
+    after = load_file(tmp_path / "autoencoder" / "diffusion_pytorch_model.safetensors")
+    changed = {name for name in before if not torch.equal(after[name], before[name].float())}
+    assert changed
+    assert all(name.startswith(("decoder.", "post_quant_conv.")) for name in changed)
 
 
 def test_an_interrupt_in_the_middle_of_an_update_repeats_it_bit_for_bit(trained, tmp_path, monkeypatch):
