@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 import magedit_lab as mag
-from magedit_lab.trace.trace import END, START
+from magedit_lab.trace.measured import END, START
 
 from .shared import images
 from .shared.base import Still, Validated

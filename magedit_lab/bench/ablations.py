@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..inversion.base import Inversion, Path
-from ..inversion.ddim import DDIM, Direct, NegativePrompt
+from ..inversion.table import INVERSIONS
 from ..methods.base import Method
 from ..methods.mag_edit import MagEdit
 from ..methods.masactrl import MasaCtrl
@@ -16,7 +16,9 @@ from ..methods.shared.losses import LOSSES
 from ..model.backbone import Backbone
 from ..settings import change
 from ..task import Task
-from ..trace.trace import Keep, Trace, run
+from ..trace.record import Keep
+from ..trace.runner import run
+from ..trace.trace import Trace
 from .run import Setting
 
 ITERATIONS = (0, 1, 5, 10, 15, 20, 30)  # Fig. 6
@@ -33,10 +35,11 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
     bases: dict[str, Method] = {
         "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
     }  # fmt: skip
-    inversions: dict[str, Inversion] = {
-        "null-text": inversion, "ddim": DDIM(steps, scale), "negative-prompt": NegativePrompt(steps, scale),
-        "direct": Direct(steps, scale),
-    }  # fmt: skip
+    inversions = {
+        name: inversion if type(inversion) is type(way) else replace(way, steps=steps, guidance_scale=scale)
+        for name, way in INVERSIONS.items()
+        if name != "proximal"
+    }
 
     def group(name: str, values: Any, change: Callable[[Any], MagEdit]) -> list[Setting]:
         return [Setting(f"{name}={value}", change(value), inversion) for value in values]

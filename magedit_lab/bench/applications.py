@@ -11,7 +11,8 @@ from ..inversion.table import invert
 from ..methods.base import Method
 from ..model.backbone import Backbone
 from ..task import Task
-from ..trace.trace import Trace, run
+from ..trace.runner import run
+from ..trace.trace import Trace
 
 Run = Callable[[Task, Path], Trace]
 

@@ -13,7 +13,7 @@ from ..methods.base import Method
 from ..model.backbone import Backbone
 from ..plots.figures import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from . import tabletop
 from .cases import Case
 from .judges import Judges

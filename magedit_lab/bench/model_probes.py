@@ -24,7 +24,7 @@ from ..model.text import Text
 from ..steps import Maps
 from ..task import Task
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from . import demo, metrics
 
 FIRST = scenes.HELD_OUT + 20_000  # the first scene that is measured on

@@ -20,7 +20,7 @@ from ..model.backbone import Backbone
 from ..model.hooks import count_forwards
 from ..settings import described
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from .cases import Case
 from .judges import Judges
 

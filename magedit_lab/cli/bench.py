@@ -115,7 +115,7 @@ def departures(arguments: argparse.Namespace) -> None:
     """Print the table of docs/methods.md, for the demo's numbers on a scene of its kind."""
     a = arguments
     method = MagEdit(iterations=a.iterations, step_size=a.step_size)
-    inversion = replace(demo.Demo(), steps=a.steps).inversion
+    inversion = replace(demo.Demo(), steps=a.steps).null_text
     with Bar("departures") as bar:
         sizes = list(departure_sizes.measure(load(a.model), departure_sizes.scene_task(a.seed), inversion, method, bar))
     print(departure_sizes.markdown(sizes))

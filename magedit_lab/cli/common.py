@@ -97,12 +97,15 @@ def model(arguments: argparse.Namespace) -> Backbone:
 
 
 class Bar:
-    """A tqdm bar on stderr that is called with (done, of)."""
+    """A tqdm bar on stderr that is called with (done, of), and is not there before."""
 
     def __init__(self, words: str) -> None:
-        self.bar = tqdm(desc=words, unit="step", file=sys.stderr)
+        self.words = words
+        self.bar: tqdm | None = None
 
     def __call__(self, done: int, of: int) -> None:
+        if self.bar is None:
+            self.bar = tqdm(desc=self.words, unit="step", file=sys.stderr, total=of)
         self.bar.total = of
         self.bar.update(done - self.bar.n)
 
@@ -110,4 +113,5 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()

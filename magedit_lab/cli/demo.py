@@ -16,14 +16,20 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument("--more", type=int, default=0, help="so many further scenes, as a count of successes only")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for figures and trace")
+    parser.add_argument("--resume", action="store_true", help="go on with a demo that was broken off, in that folder")
 
 
 def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
     claim(arguments.out)
     net = load(arguments.model)
+<<<<<<< HEAD
     traces = _play(net, arguments.seed)
     outputs = list(first.write(traces, arguments.out))
+=======
+    traces = _play(net, arguments.seed, arguments.out / "runs", arguments.resume)
+    written = list(first.write(traces, arguments.out))
+>>>>>>> main
     _tell(net, arguments.seed, traces)
     report(iter(outputs))
     hits = dict.fromkeys(traces, 0)
@@ -36,10 +42,10 @@ def demo(arguments: argparse.Namespace) -> None:
         print(f"of {arguments.more} further scenes the masked object took its colour in: {hits}")
 
 
-def _play(net: Backbone, seed: int) -> dict[str, Trace]:
-    """Run the demo on one scene."""
+def _play(net: Backbone, seed: int, out: Path | None = None, again: bool = False) -> dict[str, Trace]:
+    """Run the demo on one scene, in folders if one is given."""
     with Bar(f"scene {seed}: invert and edit") as bar:
-        return first.play(net, first.Demo(seed=seed), bar)
+        return first.play(net, first.Demo(seed=seed), bar, out, again)
 
 
 def _tell(net: Backbone, seed: int, traces: dict[str, Trace]) -> None:

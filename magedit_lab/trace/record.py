@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -93,13 +94,27 @@ def _maps(sizes: Sequence[Tensor]) -> Float[np.ndarray, "nudges *terms h w"]:
 
 def heat(maps: Maps, tokens: int, cells: tuple[int, int]) -> Float[np.ndarray, "planes h w"]:
     """A map for each token, mean over heads and sites; one more for the padding behind the end token, summed."""
-    mean = torch.stack([m[0].float().mean(0) for m in maps.values()]).mean(0)
+    mean = _site_mean([m[0].float().mean(0) for m in maps.values()], cells)
     planes = torch.cat([mean[:, :tokens], mean[:, tokens:].sum(-1, keepdim=True)], 1)
     return _planes(planes.T, cells)
 
 
 def _mean(maps: Maps, columns: Sequence[int], cells: tuple[int, int]) -> Float[np.ndarray, "columns h w"]:
-    return _planes(torch.stack([m[0, ..., list(columns)].float().mean(0) for m in maps.values()]).mean(0).T, cells)
+    return _planes(_site_mean([m[0, ..., list(columns)].float().mean(0) for m in maps.values()], cells).T, cells)
+
+
+def _site_mean(maps: Sequence[Float[Tensor, "_ columns"]], cells: tuple[int, int]) -> Float[Tensor, "pixels columns"]:
+    """The mean of several sites' maps; those of another resolution (layout guidance's) are brought to these cells."""
+    return torch.stack([_resized(m, cells) for m in maps]).mean(0)
+
+
+def _resized(maps: Float[Tensor, "_ columns"], cells: tuple[int, int]) -> Float[Tensor, "pixels columns"]:
+    height, width = cells
+    if len(maps) == height * width:
+        return maps
+    own_height = round((len(maps) * height / width) ** 0.5)
+    planes = maps.T.unflatten(1, (own_height, len(maps) // own_height))[None]
+    return F.interpolate(planes, cells, mode="bilinear", antialias=True)[0].flatten(1).T
 
 
 def _heads(probs: Tensor, columns: Sequence[int], cells: tuple[int, int]) -> Float[np.ndarray, "columns heads h w"]:

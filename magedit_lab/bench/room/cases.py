@@ -51,6 +51,11 @@ def cases(count: int = COUNT, of: str = "table") -> Iterator[RoomCase]:
         yield case(number, of)
 
 
+def name(number: int, of: str = "table") -> str:
+    """What the case of that number is called."""
+    return f"room-{of}-{number:03d}"
+
+
 def case(number: int, of: str = "table") -> RoomCase:
     """One case: the first of its seeds whose scene allows the change. Raises RuntimeError where none does."""
     first = SETS[of] + number * STRIDE
@@ -60,31 +65,29 @@ def case(number: int, of: str = "table") -> RoomCase:
         scene = sample(seed)
         for index in map(int, rng.permutation(len(scene.things))):
             twins = sum(t.kind == scene.things[index].kind for t in scene.things)
-            if (twins > 1) != complex_scene or not (
-                request := _request(rng, scene, index, change, number // 10 % 2 == 1)
-            ):
+            if (twins > 1) != complex_scene or not (asked := _asked(rng, scene, index, change, number // 10 % 2 == 1)):
                 continue
-            edit, prompts, target_words = request
+            edit, prompts, target_words = asked
             if _fits(edit, prompts[1], target_words):
-                return _case(f"room-{of}-{number:03d}", edit, prompts, target_words, complex_scene, seed)
+                return _case(name(number, of), edit, prompts, target_words, complex_scene, seed)
     raise RuntimeError(f"no scene of seeds {first} to {first + STRIDE - 1} allows {change}")
 
 
 Asked = tuple[Edit, tuple[str, str], tuple[str, ...]]
 
 
-def _request(rng: np.random.Generator, scene: Scene, index: int, change: str, two: bool) -> Asked | None:
+def _asked(rng: np.random.Generator, scene: Scene, index: int, change: str, two: bool) -> Asked | None:
     """An edit of a thing, source and target prompt, and the target's edit words; None where there is none."""
     thing = scene.things[index]
     if change == "removal":
         return _removal(scene, index)
     if change == "part":
         return _part(rng, scene, index)
-    present = {scene.wall, scene.ground, *(t.colour for t in scene.things), *(t.finish for t in scene.things)}
+    taken = {scene.wall, scene.ground, *(t.colour for t in scene.things), *(t.finish for t in scene.things)}
     kinds = {t.kind for t in scene.things}
     free = {
-        "colour": [x for x in COLOURS if x not in present],
-        "finish": [x for x in FINISHES if x not in present and x != "plain"],
+        "colour": [x for x in COLOURS if x not in taken],
+        "finish": [x for x in FINISHES if x not in taken and x != "plain"],
         "kind": [x for x in thing.replacements if x not in kinds],
     }
     names = {"colour": ["colour"], "finish": ["finish"], "object": ["kind"]}[change]
@@ -93,19 +96,19 @@ def _request(rng: np.random.Generator, scene: Scene, index: int, change: str, tw
         return None
     new = {name: str(rng.choice(free[name])) for name in names}
     after = [new[name] for name in ("colour", "finish") if name in new] + [new.get("kind", thing.kind)]
-    return Edit(scene, edited(scene, index, **new), index, change), _captions(scene, index, after), tuple(new.values())
+    return Edit(scene, edited(scene, index, **new), index, change), _said(scene, index, after), tuple(new.values())
 
 
 def _part(rng: np.random.Generator, scene: Scene, index: int) -> Asked | None:
     """`a sofa with a seat` to `a sofa with a yellow seat`."""
     thing = scene.things[index]
-    present = {scene.wall, scene.ground, *(t.colour for t in scene.things)}
-    colours, parts = [c for c in COLOURS if c not in present], [p.name for p in KINDS[thing.kind].parts[1:]]
+    taken = {scene.wall, scene.ground, *(t.colour for t in scene.things)}
+    colours, parts = [c for c in COLOURS if c not in taken], [p.name for p in KINDS[thing.kind].parts[1:]]
     if not colours or not parts:
         return None
     part, new = str(rng.choice(parts)), str(rng.choice(colours))
     ways = [phrase([thing.kind, "with", *w]) for w in (_some([part]), _some([new, part]))]
-    source, target = (_sentence(scene, index, wording) for wording in ways)
+    source, target = (_sentence(scene, index, way) for way in ways)
     return Edit(scene, part_edited(scene, index, part, new), index, "part", part), (source, target), (new,)
 
 
@@ -125,15 +128,15 @@ def _removal(scene: Scene, index: int) -> Asked | None:
     return Edit(scene, removed(scene, index), index, "removal"), (source, _sentence(scene, index, None)), (word,)
 
 
-def _captions(scene: Scene, index: int, after: list[str]) -> tuple[str, str]:
+def _said(scene: Scene, index: int, after: list[str]) -> tuple[str, str]:
     kind = phrase([scene.things[index].kind])
     return _sentence(scene, index, kind), _sentence(scene, index, phrase(after))
 
 
-def _sentence(scene: Scene, index: int, wording: str | None) -> str:
+def _sentence(scene: Scene, index: int, way: str | None) -> str:
     """The edited thing first, then each other by its kind alone: look-alikes are not told apart."""
     rest = [phrase([t.kind]) for i, t in enumerate(scene.things) if i != index]
-    return sentence(scene, [wording, *rest] if wording else rest)
+    return sentence(scene, [way, *rest] if way else rest)
 
 
 def _fits(edit: Edit, target: str, target_words: tuple[str, ...]) -> bool:
@@ -151,11 +154,11 @@ def _case(
     name: str, edit: Edit, prompts: tuple[str, str], target_words: tuple[str, ...], complex_scene: bool, seed: int
 ) -> RoomCase:
     task = Task(edit.source.image, edit.mask, *prompts, target_words)
-    edited_words = _edited_words(edit, target_words)
-    return RoomCase(name, task, edit.change, edited_words, complex_scene, edit.ideal.image, edit=edit, seed=seed)
+    made = _made(edit, target_words)
+    return RoomCase(name, task, edit.change, made, complex_scene, edit.ideal.image, edit=edit, seed=seed)
 
 
-def _edited_words(edit: Edit, target_words: tuple[str, ...]) -> str:
+def _made(edit: Edit, target_words: tuple[str, ...]) -> str:
     """The edited thing in words: for a part, its colour and name; after a removal, what is there instead."""
     if edit.change == "removal":
         return phrase(list(target_words))

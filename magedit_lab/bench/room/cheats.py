@@ -89,13 +89,13 @@ def _same(edit: Edit, other: int) -> Scene:
     """The edit's change on another thing; ValueError where it can't be made or changes nothing."""
     if edit.change == "removal":
         return removed(edit.source, other)
-    ideal_thing = edit.ideal.things[edit.index]
+    made = edit.ideal.things[edit.index]
     if edit.change == "part":
         own = [p.name for p in KINDS[edit.source.things[other].kind].parts]
         part = edit.part if edit.part in own else own[0]
-        return part_edited(edit.source, other, part, dict(ideal_thing.part_colours)[edit.part])
+        return part_edited(edit.source, other, part, dict(made.part_colours)[edit.part])
     name = {"object": "kind"}.get(edit.change, edit.change)
-    return edited(edit.source, other, **{name: getattr(ideal_thing, name)})
+    return edited(edit.source, other, **{name: getattr(made, name)})
 
 
 CHEATS: dict[str, Callable[[Edit], Picture]] = {

@@ -49,6 +49,6 @@ def grain(image: np.ndarray, area: Area) -> float:
     return float((light - smooth(light, area, 1.0))[area].std())
 
 
-def nearest(values: np.ndarray, candidates: dict[str, np.ndarray]) -> str:
+def nearest(found: np.ndarray, known: dict[str, np.ndarray]) -> str:
     """The name of what is nearest by mean absolute difference."""
-    return min(candidates, key=lambda name: float(np.abs(candidates[name] - values).mean()))
+    return min(known, key=lambda name: float(np.abs(known[name] - found).mean()))

@@ -53,17 +53,17 @@ class Edit:
     def others(self) -> list[tuple[int, Area]]:
         """The ideal scene's other things with their own pixels outside the edit, at least 60 of each."""
         free = ~grown(self.asked, RIM)
-        removal = self.change == "removal"
+        gone = self.change == "removal"
         areas = [(i, (self.ideal.worn[i] > 0.99) & free) for i in range(len(self.ideal.things))]
-        return [(i, a) for i, a in areas if (removal or i != self.index) and a.sum() >= 60]
+        return [(i, a) for i, a in areas if (gone or i != self.index) and a.sum() >= 60]
 
     @cached_property
     def worn(self) -> Area:
         """Where the ideal's edited thing or part shows what was asked; the vacated place after a removal."""
         if self.change == "removal":
             return self.mask > 0.99
-        coverage = self.mask if self.part else self.ideal.worn[self.index]
-        return coverage > 0.99
+        shown = self.mask if self.part else self.ideal.worn[self.index]
+        return shown > 0.99
 
 
 def grown(area: Area, by: int) -> Area:
@@ -78,10 +78,10 @@ def pixels(image: Image.Image | np.ndarray) -> np.ndarray:
 
 def candidates(scene: Scene, index: int, name: str, part: str = "") -> dict[str, np.ndarray]:
     """The scene in each colour or finish that thing `index` (or its part) can have, under its own light, by name."""
-    thing, pictures = scene.things[index], {}
+    thing, found = scene.things[index], {}
     for value in COLOURS if name == "colour" else FINISHES:
         own = tuple(p for p in thing.part_colours if p[0] != part)
         new = replace(thing, part_colours=(*own, (part, value))) if part else replace(thing, **{name: value})  # type: ignore[arg-type]
         things = tuple(new if i == index else t for i, t in enumerate(scene.things))
-        pictures[value] = shade(scene.geometry, replace(scene, things=things))
-    return pictures
+        found[value] = shade(scene.geometry, replace(scene, things=things))
+    return found

@@ -13,10 +13,10 @@ BAND = 4  # pixels to each side of a silhouette
 
 def structure(edit: Edit, result: Image.Image | np.ndarray) -> dict[str, float]:
     """`orientation` in the silhouette and `band` along it, 0 (the ideal edit) to 1; `structure` is their mean."""
-    actual, ideal = (gradients(lab(pixels(p))) for p in (result, edit.ideal.image))
+    found, ideal = (gradients(lab(pixels(p))) for p in (result, edit.ideal.image))
     inside = edit.asked
     band = grown(inside, BAND) & grown(~inside, BAND)
-    scores = {"orientation": differing(actual, ideal, inside), "band": differing(actual, ideal, band)}
+    scores = {"orientation": differing(found, ideal, inside), "band": differing(found, ideal, band)}
     return {**scores, "structure": (scores["orientation"] + scores["band"]) / 2}
 
 

@@ -58,9 +58,9 @@ class Judge:
     def __init__(self, edit: Edit) -> None:
         self.edit = edit
         self.source, self.ideal = (c.lab(pixels(s.image)) for s in (edit.source, edit.ideal))
-        has_look = edit.change != "removal"
-        self.colours = self._drawn(edit.index, "colour", edit.part) if has_look else {}
-        self.finishes = self._drawn(edit.index, "finish") if has_look else {}
+        asked = edit.change != "removal"
+        self.colours = self._drawn(edit.index, "colour", edit.part) if asked else {}
+        self.finishes = self._drawn(edit.index, "finish") if asked else {}
         self.others = [(i, area, self._drawn(i, "colour")) for i, area in edit.others()]
 
     def _drawn(self, index: int, name: str, part: str = "") -> dict[str, np.ndarray]:
@@ -72,15 +72,15 @@ class Judge:
         image = pixels(result)
         if image.shape != self.ideal.shape:
             raise ValueError(f"expected a picture of {self.ideal.shape[:2]}, got {image.shape[:2]}; resize it")
-        actual, edit = c.lab(image), self.edit
-        far = c.apart(c.blurred(actual), c.blurred(self.ideal)) > FAR
+        found, edit = c.lab(image), self.edit
+        far = c.apart(c.blurred(found), c.blurred(self.ideal)) > FAR
         return Verdict(
-            done=self._done(actual),
-            colour=self._is(actual, self.colours, edit.worn, self._colour(), c.spread),
-            finish=self._is(actual, self.finishes, edit.worn, self._finish(), c.spectrum),
-            shaded=self._shaded(actual),
+            done=self._done(found),
+            colour=self._is(found, self.colours, edit.worn, self._colour(), c.spread),
+            finish=self._is(found, self.finishes, edit.worn, self._finish(), c.spectrum),
+            shaded=self._shaded(found),
             shape=edit.change not in ("object", "removal") or structure(edit, image)["structure"] <= OUTLINE,
-            others=all(self._kept(actual, far, *other) for other in self.others),
+            others=all(self._kept(found, far, *other) for other in self.others),
             ring=bool(far[edit.ring].mean() <= SPOILT) if edit.ring.any() else True,
             rest=bool(far[edit.rest].mean() <= SHIFTED) if edit.rest.any() else True,
         )  # fmt: skip
@@ -94,38 +94,36 @@ class Judge:
         return things[min(self.edit.index, len(things) - 1)].finish
 
     @staticmethod
-    def _is(actual: np.ndarray, looks: dict[str, np.ndarray], area: Area, expected: str, what: Numbers) -> bool:
+    def _is(found: np.ndarray, known: dict[str, np.ndarray], area: Area, asked: str, what: Numbers) -> bool:
         """Whether the asked candidate is the nearest by some numbers of the area; True where there are none."""
-        if not looks:
+        if not known:
             return True
-        return c.nearest(what(actual, area), {k: what(v, area) for k, v in looks.items()}) == expected
+        return c.nearest(what(found, area), {k: what(v, area) for k, v in known.items()}) == asked
 
-    def _done(self, actual: np.ndarray) -> bool:
+    def _done(self, found: np.ndarray) -> bool:
         """More than half way from source to ideal, in the quantiles of where the two differ and in single pixels."""
         differs = self.edit.asked & (c.apart(self.source, self.ideal) > FAR / 4)
         if not differs.any():
             return False
-        new, old, ideal = (c.spread(p, differs) for p in (actual, self.source, self.ideal))
+        new, old, ideal = (c.spread(p, differs) for p in (found, self.source, self.ideal))
         by_colour = np.abs(new - ideal).mean() <= CLOSER * max(np.abs(old - ideal).mean(), 1e-9)
         if self.edit.change == "finish":  # a pattern may begin elsewhere
-            return bool(c.apart(actual, self.source)[differs].mean() > FAR / 4)
-        away = [float(np.median(c.apart(actual, p)[differs])) for p in (self.ideal, self.source)]
+            return bool(c.apart(found, self.source)[differs].mean() > FAR / 4)
+        away = [float(np.median(c.apart(found, p)[differs])) for p in (self.ideal, self.source)]
         return bool(away[0] <= CLOSER * away[1] and (by_colour or self.edit.change == "removal"))
 
-    def _shaded(self, actual: np.ndarray) -> bool:
+    def _shaded(self, found: np.ndarray) -> bool:
         """Light and shadow as in the ideal (coarse lightness correlates), and no noise over them."""
         area = self.edit.worn
         if not area.any():
             return False
-        light = [c.smooth(p[..., 0], area, 4.0)[area] for p in (actual, self.ideal)]
-        grain = c.grain(actual, area) <= GRAIN * max(c.grain(self.ideal, area), 1.0)
+        light = [c.smooth(p[..., 0], area, 4.0)[area] for p in (found, self.ideal)]
+        grain = c.grain(found, area) <= GRAIN * max(c.grain(self.ideal, area), 1.0)
         if light[1].std() < FLAT:
             return grain
         return bool(grain and light[0].std() > 0 and np.corrcoef(*light)[0, 1] >= SHADED)
 
-    def _kept(
-        self, actual: np.ndarray, far: np.ndarray, index: int, area: Area, colours: dict[str, np.ndarray]
-    ) -> bool:
+    def _kept(self, found: np.ndarray, far: np.ndarray, index: int, area: Area, colours: dict[str, np.ndarray]) -> bool:
         """Another thing's own colour is the nearest, and most of its pixels are as before."""
         own = self.edit.ideal.things[index].colour
-        return bool(far[area].mean() <= ALTERED) and self._is(actual, colours, area, own, c.spread)
+        return bool(far[area].mean() <= ALTERED) and self._is(found, colours, area, own, c.spread)
