@@ -49,7 +49,7 @@ class App(Still, ipywidgets.VBox):
         self.editor = PromptEditor(net.tokenizer)
         self._set(first)
         self._of = self.painter.image  # the picture of the run that is shown
-        self.live = LiveRun(net, self._made, demo.guided, demo.inversion)
+        self.live = LiveRun(net, self._current_task, demo.guided, demo.inversion)
         right = ipywidgets.VBox([self.editor, self.live], layout=HALF)
         self.inside = Inside(ipywidgets.HBox([self.painter, right], layout=ROW))
         self._line = ipywidgets.Label()
@@ -155,7 +155,7 @@ class App(Still, ipywidgets.VBox):
 
     # ------------------------------------------------------------ what came of it
 
-    def _made(self) -> mag.Task:
+    def _current_task(self) -> mag.Task:
         """The task of a run, which knows the picture that it is of."""
         task, self._of = self.task, self.painter.image
         return task

@@ -168,7 +168,7 @@ class LiveRun(Runner):
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
         self._preview = self._picture
         foreseen = self.trace.times and self.keep.previews
