@@ -93,8 +93,8 @@ def look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
     scene = scenes.sample(seed, count=3)
     kinds = rng.permutation(scenes.KINDS)[[0, 0, 1]]
     colours = rng.permutation(list(scenes.COLOURS))[:3]
-    taken = {*colours, scene.wall, scene.table}
-    new = str(rng.choice([c for c in VIVID if c not in taken]))
+    present = {*colours, scene.wall, scene.table}
+    new = str(rng.choice([c for c in VIVID if c not in present]))
     things, order = list(scene.things), rng.permutation(3)
     for index, kind, colour in zip(order, kinds, colours, strict=True):
         things[index] = replace(things[index], kind=str(kind), colour=str(colour), texture="plain")
