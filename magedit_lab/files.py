@@ -89,12 +89,16 @@ def write_text(path: Path, text: str) -> None:
 def read_json(path: Path, kind: type = dict, most: int = MOST_JSON) -> Any:
     """What a JSON file holds; ValueError in one line where it can't be read or holds no `kind`."""
     try:
+<<<<<<< HEAD
+        value = json.loads(path.read_text(encoding="utf-8"))
+=======
         found = json.loads(read_regular(path, most))
+>>>>>>> main
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read {str(path)!r} as JSON: {type(error).__name__}: {error}") from None
-    if not isinstance(found, kind):
-        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(found).__name__}")
-    return found
+    if not isinstance(value, kind):
+        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(value).__name__}")
+    return value
 
 
 def reason(error: BaseException) -> str:

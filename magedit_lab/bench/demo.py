@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from .. import plots, scenes
+from ..inversion.base import Inversion, Progress
 from ..inversion.base import Path as Route
-from ..inversion.base import Progress
+from ..inversion.ddim import Direct
 from ..inversion.null_text import NullText
 from ..inversion.table import invert
 from ..methods.base import Method
@@ -32,8 +33,9 @@ VIVID = ("red", "orange", "yellow", "green", "blue", "purple")
 class Demo:
     """The demo's numbers; `stop_step` None guides the first half of the steps.
 
-    rate: null-text's, three times the published one: the shipped model's embeddings are small, and its pictures come
-    back closer.
+    inversion: direct, which keeps thin parts, such as handles, better here than null-text, at an eighth of its time.
+    null_text: the paper's, for tables. rate: three times the published one: the shipped model's embeddings are small,
+    and its pictures come back closer.
     """
 
     seed: int = scenes.HELD_OUT + 7
@@ -47,7 +49,11 @@ class Demo:
     step_size: float = 5.0
 
     @property
-    def inversion(self) -> NullText:
+    def inversion(self) -> Direct:
+        return Direct(self.steps, self.guidance_scale)
+
+    @property
+    def null_text(self) -> NullText:
         return NullText(self.steps, self.guidance_scale, self.inner, self.rate)
 
     @property
@@ -87,8 +93,8 @@ def look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
     scene = scenes.sample(seed, count=3)
     kinds = rng.permutation(scenes.KINDS)[[0, 0, 1]]
     colours = rng.permutation(list(scenes.COLOURS))[:3]
-    taken = {*colours, scene.wall, scene.table}
-    new = str(rng.choice([c for c in VIVID if c not in taken]))
+    present = {*colours, scene.wall, scene.table}
+    new = str(rng.choice([c for c in VIVID if c not in present]))
     things, order = list(scene.things), rng.permutation(3)
     for index, kind, colour in zip(order, kinds, colours, strict=True):
         things[index] = replace(things[index], kind=str(kind), colour=str(colour), texture="plain")
@@ -126,7 +132,7 @@ def _played(
     net: Backbone, demo: Demo, task: Task, after: Callable[[int], Progress], out: Path, again: bool
 ) -> dict[str, Trace]:  # fmt: skip
     """The same, in folders: the first run has the inversion, whose path the others take."""
-    path: Route | NullText = demo.inversion
+    path: Route | Inversion = demo.inversion
     traces = {}
     for i, (name, method) in enumerate(demo.methods.items(), 2):
         folder, steps = out / name, after(i * demo.steps)

@@ -23,10 +23,15 @@ def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
     claim(arguments.out)
     net = load(arguments.model)
+<<<<<<< HEAD
+    traces = _play(net, arguments.seed)
+    outputs = list(first.write(traces, arguments.out))
+=======
     traces = _play(net, arguments.seed, arguments.out / "runs", arguments.resume)
     written = list(first.write(traces, arguments.out))
+>>>>>>> main
     _tell(net, arguments.seed, traces)
-    report(iter(written))
+    report(iter(outputs))
     hits = dict.fromkeys(traces, 0)
     for seed in range(arguments.seed + 1, arguments.seed + 1 + arguments.more):
         more = _play(net, seed)
