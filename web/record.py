@@ -1,8 +1,8 @@
-"""Edits recorded for the page, which shows them before (and without) a model: `python web/record.py FOLDER [SCENE ...]`; runs that are there already are kept.
+"""Edits recorded for the page, which shows them before, and without, a model: `python web/record.py FOLDER [SCENE ...]`.
 
-A folder for each scene with its picture, its mask and `scene.json`; for each method NAME.json (losses, sizes, shares
-and the scale of each map), NAME.bin (latents and maps as bytes, in the order of `PLANES`) and NAME.webp (what each
-step foresees, side by side in rows of five). `index.json` names the scenes and how a latent is shown as colours.
+A folder for each scene with its picture and mask; for each method NAME.json
+(losses, sizes, shares and the scale of each map), NAME.bin (latents and maps as bytes, in the order of `PLANES`) and
+NAME.webp (what each step foresees, in rows of five). Runs that are there already are kept. `index.json` names the scenes and how a latent is shown as colours.
 """
 
 import io
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from magedit_lab.widgets.shared.planes import rounded
 from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import files
 from magedit_lab.bench.demo import Demo, complex_task
-from magedit_lab.widgets.shared.planes import rounded
 
 DEMO = Demo()
 ACROSS = 5  # pictures in a row of a sheet

@@ -56,7 +56,8 @@ export function makeCards(root, show) {
         continue;
       }
       const now = moment(run, every[placeOf(every, shownHere ? state.at : { step: state.at.step, nudge: null })]);
-      if (now.before?.frame) canvas.getContext("2d").drawImage(now.before.frame, 0, 0, 256, 256);
+      const frame = now.before?.frame ?? now.step?.frame;
+      if (frame) canvas.getContext("2d").drawImage(frame, 0, 0, 256, 256);
       const percent = Math.round(100 * (now.share ?? 0));
       share.textContent = `${percent} % inside`;
       bar.style.inlineSize = `${percent}%`;

@@ -9,7 +9,7 @@ export function lineOf(error) {
   if (/out of memory|Array buffer allocation|bad_alloc|RangeError|OOM/i.test(text))
     return "expected about 1 GB of free memory, got less: close other tabs and run again";
   if (/fetch|network|load failed|status \d+/i.test(text))
-    return `expected the model's files, got “${text}”: check the connection and run again`;
+    return `expected the model's files, got none (${text.replace(/:?\s*\w+:\/\/\S+/g, "")}): check the connection and run again`;
   return `the run failed: ${text}; reload the page and run again`;
 }
 

@@ -43,7 +43,7 @@ export function makeLoop(root, size) {
     of = element("span", { className: "of" });
   const gauge = element("div", { className: "gauge" }, inside);
   gauge.setAttribute("aria-hidden", "true");
-  const loss = tile("loss", "loss", "how much is outside", [number, gauge, of]);
+  const loss = tile("loss", "loss", "0 is perfect", [number, gauge, of]);
   const back = element("p", { className: "back" });
   root.append(
     latent.figure,

@@ -143,7 +143,11 @@ export async function openPainter(root, bar, { picture, mask, size }, { changed,
     if (left.length) put({ [from]: left.slice(0, -1), [to]: [...model.get(to), left.at(-1)] });
   };
   const truth = {
-    append: (stroke) => put({ strokes: [...model.get("strokes"), stroke], undone: [] }),
+    append(stroke) {
+      const before = model.get("strokes"),
+        chosen = stroke.tool === "grow" && before.every((one) => one === GIVEN); // another object instead
+      put({ strokes: chosen ? [stroke] : [...before, stroke], undone: [] });
+    },
     undo: () => walk("strokes", "undone"),
     redo: () => walk("undone", "strokes"),
   };

@@ -39,7 +39,7 @@ export function makePrompt(root, store) {
   field.setAttribute("aria-label", "the edit word");
   const ideas = element("datalist", { id: "ideas" }, ...IDEAS.map((value) => element("option", { value })));
   const line = element("p", { className: "line" });
-  root.append(line, ideas);
+  root.replaceChildren(line, ideas);
   let place = -1,
     drawn = "";
 

@@ -43,7 +43,7 @@ export function makeStage(root, size) {
 
   /** What is drawn below: the source, a foreseen picture, or the latent where there is no picture yet. */
   function ground(state, now) {
-    const frame = state.view === "source" ? state.picture : now?.before?.frame;
+    const frame = state.view === "source" ? state.picture : (now?.before?.frame ?? now?.step?.frame);
     const shown = frame ?? (now?.before || now?.nudge ? null : state.picture);
     if (shown) picture.getContext("2d").drawImage(shown, 0, 0, size, size);
     return Boolean(shown);
@@ -71,7 +71,9 @@ export function makeStage(root, size) {
 function caption(state, now) {
   if (state.view === "source" || !now) return "source";
   if (state.view === "latent") return "latent";
-  return state.view === "attention" ? `where “${state.words[0]}” looks` : "foreseen picture";
+  if (state.view === "attention") return `where “${state.words[0]}” looks`;
+  if (now.nudge && !(now.before ?? now.step)?.frame) return "latent";
+  return state.at.step + 1 === state.runs[state.shown].of && !now.nudge ? "result" : "as this step foresees it";
 }
 
 function described(state, run, now) {

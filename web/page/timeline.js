@@ -79,7 +79,7 @@ function drawTicks(canvas, every) {
   const thumb = 18; // the slider's own, in the canvas's pixels: it does not reach the ends
   every.forEach(({ nudge }, i) => {
     const x = thumb + ((canvas.width - 2 * thumb) * i) / Math.max(1, every.length - 1);
-    context.fillStyle = style.getPropertyValue(nudge === null ? "--soft" : "--accent");
+    context.fillStyle = nudge === null ? style.color : style.outlineColor;
     context.fillRect(x - 1, 0, nudge === null ? 2.5 : 2, nudge === null ? 16 : 8);
   });
 }
