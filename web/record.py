@@ -1,8 +1,9 @@
-"""Edits recorded for the page, which shows them before, and without, a model: `python web/record.py FOLDER [SCENE ...]`.
+"""Edits recorded for the page, which shows them before, and without, a model.
 
-A folder for each scene with its picture and mask; for each method NAME.json
-(losses, sizes, shares and the scale of each map), NAME.bin (latents and maps as bytes, in the order of `PLANES`) and
-NAME.webp (what each step foresees, in rows of five). Runs that are there already are kept. `index.json` names the scenes and how a latent is shown as colours.
+`python web/record.py FOLDER [SCENE ...]` writes a folder for each scene with its picture and mask, and for each method
+NAME.json (losses, sizes, shares and the scale of each map), NAME.bin (latents and maps as bytes, in the order of
+`PLANES`) and NAME.webp (what each step foresees, in rows of five). Runs that are there already are kept. `index.json`
+names the scenes and how a latent is shown as colours.
 """
 
 import io
@@ -54,7 +55,7 @@ METHODS = {
     "p2p+reweight": "p2p+re-weight",
     "p2p+mag-edit": "p2p+mag-edit",
 }  # as the page names them, and the library
-VARIANTS = {"too-far": {"iterations": 3, "step_size": 200.0}}
+VARIANTS = {"too-far": replace(DEMO.guided, step_size=200.0)}
 
 
 def methods(scene: Scene) -> Iterator[tuple[str, mag.Method]]:
@@ -62,7 +63,7 @@ def methods(scene: Scene) -> Iterator[tuple[str, mag.Method]]:
     for name, ours in reversed(METHODS.items()):
         yield name, DEMO.guided if name == "p2p+mag-edit" else mag.METHODS[ours]
     for name in scene.further:
-        yield name, replace(DEMO.guided, **VARIANTS[name])
+        yield name, VARIANTS[name]
 
 
 def record(net: mag.Backbone, scene: Scene, folder: Path) -> dict[str, Any]:
@@ -108,9 +109,9 @@ def described(trace: mag.Trace, method: mag.Method) -> dict[str, Any]:
     numbers = {"losses": trace.losses, **trace.gradients}
     if guided:
         numbers["shares"] = trace.inside(trace.inner_attention(word), word)
-    settings = (
-        {"nudges": method.iterations, "stepSize": method.step_size, "tau": method.stop(len(counts))} if guided else {}
-    )
+    settings = {}
+    if isinstance(method, mag.MagEdit):
+        settings = {"nudges": method.iterations, "stepSize": method.step_size, "tau": method.stop(len(counts))}
     return {
         "settings": settings, "times": trace.times, "tokens": trace.tokens, "columns": trace.columns(word),
         "share": rounded(trace.share(word)),
