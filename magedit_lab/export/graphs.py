@@ -165,6 +165,7 @@ def _nudge(sites: Sites) -> Graph:
     """
     feed = _pass(sites) | _injected(sites, sites.last) | _guidance(sites)
 
+    @torch.enable_grad()
     def nudge(*values: Tensor) -> tuple[Tensor, ...]:
         given = dict(zip(feed, values, strict=True))
         z = given["z"].detach().requires_grad_(True)

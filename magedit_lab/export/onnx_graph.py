@@ -47,6 +47,8 @@ def upsampling_backward(gradient: Tensor, output_size: Any, input_size: Any, *_:
 def decompositions() -> dict[Any, Callable]:
     """What ONNX has no operator for, by those that it has."""
     table: dict[Any, Callable] = {**core_aten_decompositions(), **get_decompositions(SPLIT)}
+    for overload in aten.upsample_nearest2d.overloads():  # ONNX has this one; split, it carries an index for each pixel
+        table.pop(getattr(aten.upsample_nearest2d, overload), None)
     table[aten.convolution_backward.default] = convolution_backward
     for overload in aten.upsample_nearest2d_backward.overloads():
         table[getattr(aten.upsample_nearest2d_backward, overload)] = upsampling_backward

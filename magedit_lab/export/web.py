@@ -93,8 +93,13 @@ def _manifest(net: Backbone, sites: Sites, dtype: str) -> dict[str, Any]:
         "latent": list(sites.z.shape[1:]), "cells": [site.height, site.width], "tokens": sites.tokens, "words": WORDS,
         "schedule": _schedule(net), "methods": methods(), "sites": {n: _site(sites, n) for n in sites.names},
         "guided": [s.name for s in sites.guided],
-        "nudged": [name for name in sites.before(sites.last)],
+        "graphs": {g.name: _faces(g) for g in graphs(net)},
     }  # fmt: skip
+
+
+def _faces(graph: Graph) -> dict[str, Any]:
+    """A graph's inputs with their shapes, and its outputs."""
+    return {"inputs": {n: list(v.shape) for n, v in graph.inputs.items()}, "outputs": list(graph.outputs)}
 
 
 def _site(sites: Sites, name: str) -> dict[str, Any]:

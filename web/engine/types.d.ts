@@ -75,6 +75,7 @@ export interface NudgeEvent {
   gradientOutside: number;
   gradientMap: Float32Array; // [latent height x width], root mean square over channels
   map: Float32Array; // [cells], the edit words' attention, mean over heads and sites, after injection
+  maps: Float32Array; // [edit columns x cells], the same for each of `Trace.columns`
   share: number; // of that attention, what falls inside the mask
   moved: number; // norm of what was subtracted
   stepSize: number;
@@ -109,10 +110,12 @@ export interface Trace {
   wordColumns: { word: string; columns: number[] }[]; // of every word of the target prompt
   sourceColumns: { word: string; columns: number[] }[];
   cells: [number, number];
-  latent: [number, number, number];
+  latent: [number, number, number] | null; // null of a run that was opened and kept no previews
+  sites: string[]; // names of the guided sites, whose maps are averaged
+  picture: [number, number];
   mask: Float32Array; // [height x width of the picture]
-  image: Blob | Picture;
-  result: Blob | Picture | null;
+  image: Picture;
+  result: Picture | null;
   steps: StepEvent[]; // without `preview`
 }
 
