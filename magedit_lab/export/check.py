@@ -1,4 +1,4 @@
-"""Each graph against torch, as ONNX Runtime computes it from the written files."""
+"""Each graph against torch, as ONNX Runtime computes it from the written bytes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,8 @@ GREY = 0.5  # levels of 255, on average, of a picture
 
 
 def measure(graph: Graph, file: Path) -> dict[str, float]:
-    """How far ONNX Runtime's outputs are from torch's, in the units of the limits."""
+    """How far ONNX Runtime's outputs are from torch's, in the units of the limits. file: with its weights beside it, in
+    single precision."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -50,30 +53,45 @@ def write(
 
 
 def _onnx() -> Turn:
-    try:
-        from .onnx_graph import to_onnx
-        import onnx, onnxruntime, onnxscript  # noqa: E401, F401, I001
-    except ImportError as error:
-        raise ValueError(f"expected onnx, onnxruntime and onnxscript, got none ({error}); pip install 'magedit-lab[web]'") from None
+    """ONNX's exporter; ValueError where its packages are not installed."""
+    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if not find_spec(name)]
+    if missing:
+        raise ValueError(f"expected {' and '.join(missing)} for graphs, got none; pip install 'magedit-lab[web]'")
+    from .onnx_graph import to_onnx
+
     return to_onnx
 
 
 def _graphs(net: Backbone, folder: Path, dtype: str, say: Say, turn: Turn) -> dict[str, dict[str, float]]:
-    """Write every graph and the weights, then check each; the distances from torch come back."""
-    weights, every = Weights(folder / "weights.bin", dtype), graphs(net)
-    for graph in every:
-        proto = turn(graph)
-        weights.take(proto)
-        files.write(folder / f"{graph.name}.onnx", lambda beside, proto=proto: beside.write_bytes(proto.SerializeToString()))
-        say(f"{graph.name}: {(folder / f'{graph.name}.onnx').stat().st_size / 1e3:.0f} kB")
-    files.write(weights.path, lambda beside: beside.write_bytes(weights.content()))
-    checks = {}
-    for graph in every:
-        checks[graph.name] = check.measure(graph, folder / f"{graph.name}.onnx")
-        worst = ", ".join(f"{name} {far:.2g}" for name, far in _worst(checks[graph.name]).items())
-        say(f"{graph.name}, apart from torch: {worst}")
-        check.require(graph, checks[graph.name])
+    """Write every graph and the weights, each graph checked; the distances from torch come back."""
+    weights, every = Weights(folder / "weights.bin", dtype), {graph.name: graph for graph in graphs(net)}
+    protos = {}
+    for name, graph in every.items():
+        protos[name] = turn(graph)
+        weights.take(protos[name])
+        say(f"{name}: {len(protos[name].graph.node)} operations, {protos[name].ByteSize() / 1e3:.0f} kB")
+    written = {f"{name}.onnx": proto.SerializeToString() for name, proto in protos.items()}
+    with TemporaryDirectory() as beside:
+        checks = _checked(every, {**written, weights.path.name: weights.expanded()}, Path(beside), say)
+    for name, content in {**written, weights.path.name: weights.content()}.items():
+        _write(folder / name, content)
     return checks
+
+
+def _checked(every: Mapping[str, Graph], contents: Mapping[str, bytes], folder: Path, say: Say) -> dict[str, dict[str, float]]:
+    """Each graph's distances from torch; ValueError for the first that is off."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    checks = {}
+    for name, graph in every.items():
+        checks[name] = check.measure(graph, folder / f"{name}.onnx")
+        say(f"{name}, apart from torch: " + ", ".join(f"{kind} {far:.2g}" for kind, far in _worst(checks[name]).items()))
+        check.require(graph, checks[name])
+    return checks
+
+
+def _write(file: Path, content: bytes) -> None:
+    files.write(file, lambda beside: beside.write_bytes(content))
 
 
 def _worst(apart: dict[str, float]) -> dict[str, float]:
@@ -133,8 +151,8 @@ def _scene(net: Backbone, folder: Path, seed: int) -> dict[str, Any]:
     mask = Image.fromarray((small.region.numpy() * 255).round().astype(np.uint8))
     (folder / "scenes").mkdir(exist_ok=True)
     here = {kind: f"scenes/{name}{end}" for kind, end in (("picture", ".png"), ("mask", "-mask.png"), ("path", ".safetensors"))}
-    files.write(folder / here["picture"], lambda beside: small.image.save(beside, format="PNG"))
-    files.write(folder / here["mask"], lambda beside: mask.save(beside, format="PNG"))
+    for kind, picture in (("picture", small.image), ("mask", mask)):
+        files.write(folder / here[kind], partial(picture.save, format="PNG"))
     _write_path(net, small, folder / here["path"])
     return here | {
         "name": name, "source": task.source, "target": task.target, "words": list(task.words), "steps": STEPS,

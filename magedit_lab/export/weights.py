@@ -7,66 +7,61 @@ from typing import Any
 import numpy as np
 
 SMALL = 256  # tensors of no more values stay in their graph
-ALIGN = 64  # bytes
+ALIGN = 16  # values
 DTYPES = ("float32", "float16")
 
 
 class Weights:
-    """Takes the weights out of graphs. dtype float16 keeps them in half precision; a graph casts them when it is
-    loaded, and computes in float32 as before."""
+    """Takes the weights out of graphs. A graph names places in the file of single precision; with dtype float16 that
+    file is kept in half (`content`), and whoever loads the graph brings it back (`expanded`), as the page does."""
 
     def __init__(self, path: Path, dtype: str = "float16") -> None:
         if dtype not in DTYPES:
             raise ValueError(f"expected weights in {' or '.join(DTYPES)}, got {dtype!r}; take one of them")
         self.path, self.dtype = path, dtype
-        self._parts: list[bytes] = []
-        self._places: dict[bytes, tuple[int, int]] = {}
-        self._end = 0
+        self._parts: list[np.ndarray] = []
+        self._places: dict[bytes, int] = {}
+        self._end = 0  # values so far
 
     def take(self, proto: Any) -> None:
         """Move a graph's large tensors here; the graph names the file, and where in it they are."""
         import onnx
 
         strip(proto)
-        casts = []
         for tensor in proto.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)
-            if values.dtype != np.float32 or values.size <= SMALL:
-                continue
-            if self.dtype == "float16":
-                name = tensor.name
-                tensor.name, tensor.data_type = f"{name}.half", onnx.TensorProto.FLOAT16
-                values = _half(values, name)
-                casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
-            self._point(tensor, values)
-        nodes = [*casts, *proto.graph.node]
-        del proto.graph.node[:]
-        proto.graph.node.extend(nodes)
+            if values.dtype == np.float32 and values.size > SMALL:
+                self._point(tensor, values)
 
     def _point(self, tensor: Any, values: np.ndarray) -> None:
         """Let a tensor name its place in the file."""
         import onnx
 
-        offset, length = self._place(np.ascontiguousarray(values).tobytes())
+        start = self._place(np.ascontiguousarray(values).ravel(), tensor.name)
         for field in ("raw_data", "float_data"):
             tensor.ClearField(field)
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
-        for key, value in (("location", self.path.name), ("offset", offset), ("length", length)):
+        for key, value in (("location", self.path.name), ("offset", 4 * start), ("length", 4 * values.size)):
             tensor.external_data.add(key=key, value=str(value))
 
-    def _place(self, content: bytes) -> tuple[int, int]:
-        digest = hashlib.sha256(content).digest()
+    def _place(self, values: np.ndarray, name: str) -> int:
+        digest = hashlib.sha256(values.tobytes()).digest()
         if digest not in self._places:
-            self._places[digest] = (self._end, len(content))
-            padded = content + bytes(-len(content) % ALIGN)
-            self._parts.append(padded)
-            self._end += len(padded)
+            self._places[digest] = self._end
+            part = np.zeros(-(-values.size // ALIGN) * ALIGN, np.float32)
+            part[: values.size] = values
+            self._parts.append(_half(part, name) if self.dtype == "float16" else part)
+            self._end += part.size
         return self._places[digest]
 
     def content(self) -> bytes:
-        """The file."""
-        return b"".join(self._parts)
+        """The file as it is kept."""
+        return b"".join(part.tobytes() for part in self._parts)
+
+    def expanded(self) -> bytes:
+        """The file in single precision, as the graphs want it."""
+        return b"".join(part.astype(np.float32).tobytes() for part in self._parts)
 
 
 def _half(values: np.ndarray, name: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 // ONNX Runtime's sessions of the exported graphs, one run at a time.
 
+import { half } from "./safetensors.js";
+
 export class Graphs {
   /** ort: the runtime. load(name): a file's bytes. providers: of execution, the first that works. */
   constructor(ort, manifest, load, providers) {
@@ -26,10 +28,19 @@ export class Graphs {
     this.sessions.clear();
   }
 
+  /** All weights in single precision, as the graphs name them. */
+  #weights() {
+    const half = this.manifest.dtype === "float16";
+    this.whole ??= this.load("weights.bin").then((bytes) => (half ? expanded(bytes) : bytes));
+    return this.whole;
+  }
+
   async #open(name) {
-    const [graph, weights] = await Promise.all([this.load(`${name}.onnx`), this.load("weights.bin")]);
+    const [graph, weights] = await Promise.all([this.load(`${name}.onnx`), this.#weights()]);
     const options = { executionProviders: this.providers, externalData: [{ path: "weights.bin", data: weights }] };
-    if (this.providers[0] === "webgpu" && name === "source") options.preferredOutputLocation = kept(this.manifest);
+    const gpu = this.providers[0] === "webgpu";
+    options.graphOptimizationLevel = gpu ? "all" : "disabled"; // on a CPU it takes a second a graph and saves nothing
+    if (gpu && name === "source") options.preferredOutputLocation = kept(this.manifest);
     try {
       return await this.ort.InferenceSession.create(graph, options);
     } catch (error) {
@@ -60,5 +71,13 @@ export class Graphs {
 /** Maps stay on the GPU, where the target's passes take them. */
 const kept = ({ graphs }) =>
   Object.fromEntries(graphs.source.outputs.map((name) => [name, name === "heat" ? "cpu" : "gpu-buffer"]));
+
+function expanded(bytes) {
+  const values = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const table = Float32Array.from({ length: 65536 }, (_, bits) => half(bits));
+  const whole = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) whole[i] = table[values[i]];
+  return new Uint8Array(whole.buffer);
+}
 
 const line = (error) => String(error?.message ?? error).split("\n")[0].slice(0, 160);

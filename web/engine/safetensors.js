@@ -40,7 +40,8 @@ function values(dtype, bytes, name) {
   return new KINDS[dtype](bytes.buffer);
 }
 
-function half(bits) {
+/** A number in half precision, from its bits. */
+export function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
