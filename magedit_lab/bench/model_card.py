@@ -13,7 +13,7 @@ from .model_bars import Score
 from .model_probes import full_caption, generate, held_out
 
 SHEET = 32
-PARTS = ("vae", "vae-decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps
+PARTS = ("vae", "vae-decoder", "decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps
 
 
 def write_sheet(net: Backbone, out: Path) -> None:
@@ -33,7 +33,8 @@ Stable Diffusion 1 (`AutoencoderKL`, `CLIPTextModel`, `CLIPTokenizer`, `UNet2DCo
   one attribute of one object is another; captions drawn anew at each step. Seeds from 10,000,000 on are held out.
 - **Autoencoder**: 4 channels at 32x32. Three are taught to be the mean brightness, red-green and blue-yellow of a
   patch, the fourth is free for detail. {vae}, then the decoder
-  alone, {vae-decoder}.
+  alone, {vae-decoder}, and {decoder} on latents with noise, as a sampler's are
+  (`magedit-lab train decoder --preset tabletop`).
 - **U-Net and text encoder** (text layers: {text_layers}), trained together: {crop_steps:,} steps of {crop_batch} crops
   around an object, then whole scenes, {scene_batch} at a time, and crops again at one step in {crop_every}. AdamW,
   v-prediction, Stable Diffusion's noise schedule, bfloat16, running average of the weights, 10 % empty captions.
@@ -84,10 +85,10 @@ def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
     ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if part in PARTS}
     note = f"; {facts['note']}" if "note" in facts else "."
     compared = f"\n## Compared on a small budget\n\n{facts['compared']}\n" if "compared" in facts else ""
-    told = {**facts["plan"], "vae-decoder": "0 steps", **ran, "machine": facts["machine"]}
+    values = {**facts["plan"], "vae-decoder": "0 steps", "decoder": "0 steps", **ran, "machine": facts["machine"]}
     own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
     for folder, text, some in ((model, CARD, scores), (clip, CLIP_CARD, own)):
-        page = text.format(scores=table(some), note=note, compared=compared, **told)
+        page = text.format(scores=table(some), note=note, compared=compared, **values)
         files.write_text(folder / "README.md", page)
 
 
