@@ -146,8 +146,10 @@ class App(Still, ipywidgets.VBox):
         else:
             goals = self.painter.goals
             if sorted(goals["words"]) != sorted(prompts["words"]):
-                wanted, got = ", ".join(prompts["words"]), ", ".join(goals["words"])
-                raise ValueError(f"expected a region for each of the words {wanted}, got {got}; bind them in the list")
+                words, goal_words = ", ".join(prompts["words"]), ", ".join(goals["words"])
+                raise ValueError(
+                    f"expected a region for each of the words {words}, got {goal_words}; bind them in the list"
+                )
         task = mag.Task(self.painter.image, **{**prompts, **goals})
         return task if task.image.size == (self.net.size,) * 2 else task.fit(self.net.size, self.net.size)[0]
 

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 import magedit_lab as mag
-from magedit_lab.trace.trace import END, START
+from magedit_lab.trace.measured import END, START
 
 from .shared import images
 from .shared.base import Still, Validated
@@ -58,9 +58,9 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         self._iterations = trace.losses.shape[1]
         self._heads = self._counted()
         pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
-        sent = self._packed({name: images.small(picture) for name, picture in pictures.items()})
+        packed = self._packed({name: images.small(picture) for name, picture in pictures.items()})
         first = mag.prompts.words.split(trace.task.words[0])[0]
-        super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
+        super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **packed})
 
     # ------------------------------------------------------------ what goes to the browser
 
@@ -158,8 +158,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("nudge")
     def _nudge_is_one(self, proposal: Any) -> int | None:
-        asked = proposal.value
-        return asked if asked is None else index_within("a nudge", asked, self._iterations)
+        value = proposal.value
+        return value if value is None else index_within("a nudge", value, self._iterations)
 
     @traitlets.validate("site")
     def _site_is_one(self, proposal: Any) -> str:
@@ -170,8 +170,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("head")
     def _site_has_the_head(self, proposal: Any) -> int | None:
-        asked, site = proposal.value, self.site
-        return asked if asked is None else index_within(f"a head of {site or 'a site'}", asked, self._count(site))
+        value, site = proposal.value, self.site
+        return value if value is None else index_within(f"a head of {site or 'a site'}", value, self._count(site))
 
     @traitlets.observe("site")
     def _has_it_the_head(self, _: Any) -> None:

@@ -93,8 +93,8 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         """source, target, words, negative and negative_words; ValueError with the first that any run would refuse."""
         if self._refusals:
             raise ValueError(self._refusals[0])
-        asked = self._asked
-        return {"words": asked.pop("edit_words"), **asked}
+        texts = self._asked
+        return {"words": texts.pop("edit_words"), **texts}
 
     @property
     def sentence(self) -> str:

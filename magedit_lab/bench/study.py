@@ -37,12 +37,12 @@ def pairs(rows: Sequence[dict[str, Any]], prompts: dict[str, str], ours: str, se
     """Every case that has `ours` and another setting, in random order and with random sides (fixed by `seed`)."""
     rng = np.random.default_rng(seed)
     settings = {(row["case"], row["setting"]) for row in rows}
-    found = [(case, other) for case, other in sorted(settings) if other != ours and (case, ours) in settings]
-    if not found:
+    candidates = [(case, other) for case, other in sorted(settings) if other != ours and (case, ours) in settings]
+    if not candidates:
         names = ", ".join(sorted({s for _, s in settings})) or "none"
         raise ValueError(f"expected cases with {ours!r} and another setting, found none; settings there: {names}")
-    order = rng.permutation(len(found))
-    chosen = [found[i] for i in order]
+    order = rng.permutation(len(candidates))
+    chosen = [candidates[i] for i in order]
     return [Pair(case, prompts[case], ours, other, bool(rng.random() < 0.5)) for case, other in chosen]
 
 
@@ -54,11 +54,11 @@ def page(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path
     items = []
     for pair in chosen:
         left, right = (pair.other, pair.ours) if pair.swapped else (pair.ours, pair.other)
-        shown = {"case": pair.case, "prompt": pair.prompt, "left": left, "right": right}
+        question = {"case": pair.case, "prompt": pair.prompt, "left": left, "right": right}
         images = [_data(sources[pair.case])]
         for name in (left, right):
             images.append(_data(masks.open_image(pictures / f"{pair.case}.{name}.png")))
-        items.append(shown | {"images": images})
+        items.append(question | {"images": images})
     # "<" would let a prompt close the script element
     data = json.dumps({"questions": QUESTIONS, "items": items}).replace("<", "\\u003c")
     return PAGE.replace("@DATA@", data)
@@ -77,21 +77,21 @@ def _data(image: Image.Image) -> str:
 
 def votes(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """All votes of several voters' files; ValueError in one line where a file is not such a one."""
-    found: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for path in paths:
         try:
-            found += [_vote(vote) for vote in files.read_json(path)["votes"]]
+            answers += [_vote(vote) for vote in files.read_json(path)["votes"]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"cannot read votes from {str(path)!r}: {type(error).__name__}: {error}") from None
-    return found
+    return answers
 
 
 def _vote(vote: Any) -> dict[str, Any]:
     """What counts of a vote: texts, of a question that there is."""
-    found = {k: vote[k] for k in ("question", "left", "right", "choice")}
-    if not all(isinstance(v, str) and v.isprintable() for v in found.values()) or found["question"] not in QUESTIONS:
+    fields = {k: vote[k] for k in ("question", "left", "right", "choice")}
+    if not all(isinstance(v, str) and v.isprintable() for v in fields.values()) or fields["question"] not in QUESTIONS:
         raise ValueError(f"expected a vote on one of {', '.join(QUESTIONS)}, got {str(vote)[:80]!r}")
-    return found
+    return fields
 
 
 def shares(cast: Sequence[dict[str, Any]], ours: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ def add(which: Any) -> None:
 
 
 def judges(arguments: argparse.Namespace) -> None:
-    """Print the shares, and write them beside a picture of the cheats."""
+    """Print the shares, and write them beside a picture of the cheats. An interrupted run goes on where it was."""
     from ..bench.room import cases, table
 
     if arguments.cases < 1:
@@ -23,10 +23,12 @@ def judges(arguments: argparse.Namespace) -> None:
     claim(arguments.out, "judges.md", "cheats.jpg")
     rows = []
     with Bar("cases") as bar:
-        for row in table.judged(cases.cases(arguments.cases, "tuning")):
+        for row in table.measure(range(arguments.cases), "tuning", arguments.out):
             rows.append(row)
             bar(len(rows), arguments.cases)
     text = table.markdown(rows)
     files.write(arguments.out / "judges.md", lambda p: p.write_text(text + "\n"))
-    files.write(arguments.out / "cheats.jpg", lambda p: table.zoo([case for case, *_ in rows[:5]]).save(p, quality=88))
+    files.write(
+        arguments.out / "cheats.jpg", lambda p: table.zoo(cases.cases(min(5, len(rows)), "tuning")).save(p, quality=88)
+    )
     print(text)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from .words import encode, positions
+from .words import counted, encode, positions, starts
 
 
 def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
@@ -26,7 +26,7 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
         for j in range(1, columns):
             same = 1 if source[i - 1] == target[j - 1] else -1
             score[i][j] = max(score[i - 1][j - 1] + same, score[i - 1][j], score[i][j - 1])
-    found, i, j = [-1] * len(target), rows - 1, columns - 1
+    matches, i, j = [-1] * len(target), rows - 1, columns - 1
     while i and j:
         if score[i][j] == score[i][j - 1]:
             j -= 1
@@ -34,8 +34,8 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
             i -= 1
         else:  # a match: the only way to gain
             i, j = i - 1, j - 1
-            found[j] = i
-    return found
+            matches[j] = i
+    return matches
 
 
 def refinement(
@@ -55,13 +55,8 @@ def refinement(
 
 def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[int]:
     """Positions of the target's tokens that stand in the source too, without the start and end tokens."""
-    found = align(encode(tokenizer, source), encode(tokenizer, target))
-    return [i for i, j in enumerate(found) if j >= 0][starts(tokenizer) : -1]
-
-
-def starts(tokenizer: PreTrainedTokenizerBase) -> int:
-    """How many tokens stand before a prompt's own: CLIP's start token, none of T5's."""
-    return int(tokenizer.bos_token_id is not None and tokenizer("").input_ids[0] == tokenizer.bos_token_id)
+    matches = align(encode(tokenizer, source), encode(tokenizer, target))
+    return [i for i, j in enumerate(matches) if j >= 0][starts(tokenizer) : -1]
 
 
 def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str = "words") -> list[int]:
@@ -104,39 +99,64 @@ def swap(
         raise ValueError(
             f"word swap needs prompts of equal length, got {len(a)} and {len(b)} words and marks; use mode='refine'"
         )
-    most, ends = tokenizer.model_max_length, [len(encode(tokenizer, prompt)) - 1 for prompt in (source, target)]
-    pairs = [(rows, columns) for (_, rows), (_, columns) in zip(a, b, strict=True)]
+    pairs = [(one, other, rows, columns) for (one, rows), (other, columns) in zip(a, b, strict=True)]
+    matrix = torch.zeros(tokenizer.model_max_length, tokenizer.model_max_length)
     if padding == "start":
-        replaced = [k for k, (one, other) in enumerate(zip(a, b, strict=True)) if one[0] != other[0]]
-        pairs = pairs[: max(replaced, default=-1) + 1]
-        ends = [side[-1] + 1 for side in pairs[-1]] if pairs else [1, 1]
-    matrix = torch.zeros(most, most)
-    matrix[0, 0] = 1.0
-    for rows, columns in pairs:
-        if len(rows) == len(columns):
-            matrix[rows, columns] = 1.0
-        else:
-            matrix[torch.tensor(rows)[:, None], torch.tensor(columns)] = 1.0 / len(columns)
-    _follow(matrix, ends[0], ends[1], padding)
+        _pair_by_number(matrix, [(rows, columns) for one, other, rows, columns in pairs if one != other])
+    else:
+        ends = [len(encode(tokenizer, prompt)) - 1 for prompt in (source, target)]
+        _pair_by_words(matrix, [(rows, columns) for *_, rows, columns in pairs], *ends)
     return matrix
 
 
-def _follow(matrix: Float[Tensor, "tokens tokens"], row: int, column: int, padding: str) -> None:
-    """What comes after the paired words, from this source row and this target column on."""
+Matrix = Float[Tensor, "tokens tokens"]
+Pairs = Sequence[tuple[list[int], list[int]]]
+
+
+def _pair(matrix: Matrix, rows: list[int], columns: list[int]) -> None:
+    """A word's tokens with its replacement's: one by one, or all with all where they are not equally many."""
+    if len(rows) == len(columns):
+        matrix[rows, columns] = 1.0
+    else:
+        matrix[torch.tensor(rows)[:, None], torch.tensor(columns)] = 1.0 / len(columns)
+
+
+def _pair_by_words(matrix: Matrix, pairs: Pairs, row: int, column: int) -> None:
+    """Each word with the one in its place, and what follows from the end tokens on, at this row and column."""
     most = len(matrix)
+    matrix[0, 0] = 1.0
+    for rows, columns in pairs:
+        _pair(matrix, rows, columns)
     for k in range(most - column):
-        if padding == "end":
-            matrix[min(row + k, most - 1), column + k] = 1.0
-        elif row + k < most:
-            matrix[column + k, column + k] = 1.0
+        matrix[min(row + k, most - 1), column + k] = 1.0
+
+
+def _pair_by_number(matrix: Matrix, replaced: Pairs) -> None:
+    """As Prompt-to-Prompt's code counts: row by column up to each replaced word, which is paired as a whole; after the
+    last one each column with its own number, for as many as there are rows left."""
+    most, row, column = len(matrix), 0, 0
+    for rows, columns in replaced:
+        if not rows or not columns:
+            raise ValueError(
+                "word swap as coded found no token of a replaced word, as after two spaces; write one space, or take "
+                "split='words'"
+            )
+        for _ in range(min(rows[0] - row, most - column)):
+            matrix[row, column] = 1.0
+            row, column = row + 1, column + 1
+        _pair(matrix, rows, columns)
+        row, column = row + len(rows), column + len(columns)
+    for place in range(column, column + min(most - row, most - column)):
+        matrix[place, place] = 1.0
 
 
 def _pieces(tokenizer: PreTrainedTokenizerBase, prompt: str, split: str) -> list[tuple[str, list[int]]]:
     """Each word and each mark, or what stands between spaces, with the positions of its tokens."""
+    if split == "spaces":
+        return counted(tokenizer, prompt)
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
-    pattern = r"\w+|[^\w\s]+" if split == "words" else r"[^ ]+"
     return [
         (m.group(), [i for i, (x, y) in enumerate(offsets) if x < m.end() and y > m.start() and y > x])
-        for m in re.finditer(pattern, prompt)
+        for m in re.finditer(r"\w+|[^\w\s]+", prompt)
     ]

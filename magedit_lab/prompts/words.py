@@ -1,6 +1,5 @@
-"""Which tokens make up a word, in any script, and which tokens of two prompts correspond."""
+"""Which tokens make up a word, in any script."""
 
-import re
 import unicodedata
 from collections.abc import Callable
 
@@ -41,9 +40,9 @@ def occurrences(prompt: str, word: str) -> list[Span]:
 
 def _runs(prompt: str, word: str, spans_of: Callable[[str], list[Span]]) -> list[Span]:
     """Where the words of `word` follow each other in the prompt."""
-    spans, wanted = spans_of(prompt), [_key(word[a:b]) for a, b in spans_of(word)]
-    known, length = [_key(prompt[a:b]) for a, b in spans], len(wanted)
-    hits = [i for i in range(len(spans) - length + 1) if known[i : i + length] == wanted] if wanted else []
+    spans, word_keys = spans_of(prompt), [_key(word[a:b]) for a, b in spans_of(word)]
+    prompt_keys, length = [_key(prompt[a:b]) for a, b in spans], len(word_keys)
+    hits = [i for i in range(len(spans) - length + 1) if prompt_keys[i : i + length] == word_keys] if word_keys else []
     return [(spans[i][0], spans[i + length - 1][1]) for i in hits]
 
 
@@ -99,16 +98,40 @@ def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[str]:
     return tokenizer.convert_ids_to_tokens(encode(tokenizer, prompt))
 
 
-def between_spaces(prompt: str, word: str, which: str = "target") -> list[tuple[int, int]]:
-    """Character spans of what stands between spaces and is `word`, letter for letter, as Prompt-to-Prompt's code finds
-    words: "cat," is another word than "cat". ValueError where there is none, of which that code makes a NaN."""
-    spans = [m.span() for m in re.finditer(r"[^ ]+", prompt) if m.group() == word]
-    if spans:
-        return spans
-    known = ", ".join(dict.fromkeys(prompt.split())) or "none"
+def starts(tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens stand before a prompt's own: CLIP's start token, none of T5's."""
+    return int(tokenizer.bos_token_id is not None and tokenizer("").input_ids[0] == tokenizer.bos_token_id)
+
+
+def counted(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[tuple[str, list[int]]]:
+    """What stands between single spaces, with its columns as Prompt-to-Prompt's code counts them: token after token,
+    until these have as many letters as the word.
+
+    Each token's letters are counted alone, so that one of three tokens counts for three, and the next word gets a
+    column of it; two spaces hold a word of no letters, which takes a token. Tokens after the last word, over which that
+    code fails, are the last word's.
+    """
+    pieces: list[tuple[str, list[int]]] = [(word, []) for word in prompt.split(" ")]
+    first, place, letters = starts(tokenizer), 0, 0
+    for column, token in enumerate(encode(tokenizer, prompt)[first:-1], first):
+        word, columns = pieces[min(place, len(pieces) - 1)]
+        columns.append(column)
+        letters += len(tokenizer.decode([token]).replace("</w>", "").strip("#"))  # a copied tokenizer leaves the </w>
+        if letters >= len(word):
+            place, letters = place + 1, 0
+    return pieces
+
+
+def as_counted(tokenizer: PreTrainedTokenizerBase, prompt: str, word: str, which: str = "target") -> list[int]:
+    """`counted` columns of a word as it stands between spaces, letter for letter: "cat," is another word than "cat".
+    ValueError where there are none, of which Prompt-to-Prompt's code makes a NaN."""
+    pieces = counted(tokenizer, prompt)
+    if columns := [column for piece, own in pieces if piece == word for column in own]:
+        return columns
+    known = ", ".join(dict.fromkeys(piece for piece, own in pieces if own and piece)) or "none"
     raise ValueError(
         f"expected a word as it stands between spaces in the {which} prompt {prompt!r}, got {word!r}; "
-        f"take one of {known}, or split='words'"
+        f"its words are: {known}"
     )
 
 
@@ -117,9 +140,12 @@ def positions(
 ) -> list[int]:
     """Columns of a word's tokens in the attention maps, all its occurrences taken together.
 
-    split: whether words end at spaces alone, as in Prompt-to-Prompt's code ("spaces"), or at marks too ("words").
+    split: words that end at marks too, by the tokenizer's offsets ("words"); or at "spaces" alone and `counted`, as in
+        Prompt-to-Prompt's code.
     """
-    spans = (require if split == "words" else between_spaces)(prompt, word, which)
+    if split == "spaces":
+        return as_counted(tokenizer, prompt, word, which)
+    spans = require(prompt, word, which)
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
     inside = [any(a < end and b > start for start, end in spans) for a, b in offsets]

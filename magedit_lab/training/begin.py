@@ -76,7 +76,9 @@ def take_words(
 
 def _weights(folder: Path) -> dict[str, Tensor]:
     """The tensors of the one safetensors file in a model's folder."""
-    found = sorted(folder.glob("*.safetensors"))
-    if len(found) != 1:
-        raise ValueError(f"expected one safetensors file in {str(folder)!r}, got {len(found)}; name a model's folder")
-    return load_file(found[0])
+    candidates = sorted(folder.glob("*.safetensors"))
+    if len(candidates) != 1:
+        raise ValueError(
+            f"expected one safetensors file in {str(folder)!r}, got {len(candidates)}; name a model's folder"
+        )
+    return load_file(candidates[0])

@@ -60,13 +60,13 @@ def _vae(out: Path, plan: Plan) -> AutoencoderKL:
     if not (folder / "config.json").exists():
         if not plan.start:
             raise ValueError(f"expected an autoencoder in {str(folder)!r}, got none; train the vae first")
-        given = AutoencoderKL.from_pretrained(Path(plan.start) / "vae")
-        if given.config.latent_channels != plan.latent_channels:
+        vae = AutoencoderKL.from_pretrained(Path(plan.start) / "vae")
+        if vae.config.latent_channels != plan.latent_channels:
             raise ValueError(
                 f"expected an autoencoder of {plan.latent_channels} channels in {plan.start!r}, got "
-                f"{given.config.latent_channels}; train the vae first"
+                f"{vae.config.latent_channels}; train the vae first"
             )
-        given.save_pretrained(folder)
+        vae.save_pretrained(folder)
     return AutoencoderKL.from_pretrained(folder).float()
 
 
@@ -116,6 +116,6 @@ def posed(batch: Batch, alphas: Tensor, generator: torch.Generator) -> Question:
     share = doubt * torch.rand(len(t), **here).sqrt() * batch.contrary
     alpha = alphas[t]
     a, s, share = (c[:, None, None, None] for c in (alpha.sqrt(), (1 - alpha).sqrt(), share))
-    seen = batch.z + share * (batch.shown - batch.z)
-    eps = noise + a / s * (seen - batch.z)  # the noise that would lie between what is to be painted and what is seen
-    return Question(a * seen + s * noise, t, a * eps - s * batch.z, (alpha > 0.02).float())
+    visible = batch.z + share * (batch.shown - batch.z)
+    eps = noise + a / s * (visible - batch.z)  # the noise that would lie between what is to be painted and what is seen
+    return Question(a * visible + s * noise, t, a * eps - s * batch.z, (alpha > 0.02).float())

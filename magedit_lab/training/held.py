@@ -59,14 +59,14 @@ class HeldOut:
     @torch.no_grad()
     def loss(self) -> dict[int, float]:
         """Mean squared error of the velocity at each of TIMES, with the same noise for every model."""
-        scheduler, generator, found = new_scheduler(), torch.Generator().manual_seed(0), {}
+        scheduler, generator, losses = new_scheduler(), torch.Generator().manual_seed(0), {}
         noise = torch.randn(self.latents.shape, generator=generator).to(self.latents)
         for t in TIMES:
             times = torch.full((len(noise),), t, device=noise.device)
             z, v = (make(self.latents, noise, times) for make in (scheduler.add_noise, scheduler.get_velocity))
             answers = self._answers(z, t)
-            found[t] = F.mse_loss(answers, v).item()
-        return found
+            losses[t] = F.mse_loss(answers, v).item()
+        return losses
 
     def _answers(self, z: Tensor, t: int) -> Tensor:
         parts = zip(z.split(8), self.embedded.split(8), strict=True)

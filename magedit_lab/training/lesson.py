@@ -22,7 +22,7 @@ class Batch:
     """
 
     z: Float[Tensor, "n c h w"]
-    shown: Float[Tensor, "n c h w"]
+    visible: Float[Tensor, "n c h w"]
     contrary: Bool[Tensor, " n"]
     ids: Int[Tensor, "n tokens"]
     masks: Float[Tensor, "n things cells"]
@@ -42,14 +42,14 @@ class View:
     def batch(self, rows: Int[Tensor, " n"], colourings: int) -> Batch:
         """The squares of the pictures that these captions are of."""
         of, side = self.captions, self.side
-        picture, shown, top, left = (getattr(of, name)[rows] for name in ("picture", "shown", "top", "left"))
+        picture, visible, top, left = (getattr(of, name)[rows] for name in ("picture", "shown", "top", "left"))
         scale = self.z.shape[-1] // self.cells.shape[-1]
-        z, other = (_window(self.z[i], scale * top, scale * left, scale * side) for i in (picture, shown))
+        z, other = (_window(self.z[i], scale * top, scale * left, scale * side) for i in (picture, visible))
         masks = _window(self.cells[picture // colourings], top, left, side).flatten(2)
         bits = 1 << torch.arange(MOST, device=rows.device)[:, None]
         owner = (of.owner[rows].long()[:, None] & bits).bool().float()
         z, other = (x.float().contiguous(memory_format=torch.channels_last) for x in (z, other))
-        return Batch(z, other, picture != shown, of.ids[rows].long(), masks.float() / 255, owner)
+        return Batch(z, other, picture != visible, of.ids[rows].long(), masks.float() / 255, owner)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ mag.plots.task(task)
 # ## 2 · Back to noise
 #
 # The model is a *denoiser*: it makes pictures by removing noise, a step at a time. So editing starts from the noise
-# that the picture could have come from. *Null-text inversion* finds it, and sees to it that removing it again, with
-# the source prompt, ends at this very picture (notebook 03).
+# that the picture could have come from. *Direct inversion* finds it, and keeps the noisy pictures of the way, so that
+# what must not change can be taken from them (notebook 03).
 
 # %%
 path = lab.invert(task, replace(demo.inversion, steps=lab.steps(demo.steps)))

@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 
 from magedit_lab.bench.room import cases as bench
+from magedit_lab.bench.room import table
 from magedit_lab.bench.room.cheats import CHEATS, RIGHT, WRONG
 from magedit_lab.bench.room.structure import structure
 from magedit_lab.bench.room.success import Judge
-from magedit_lab.bench.room.table import judged, markdown
 from magedit_lab.scenes.room import HELD_OUT
 
 NUMBERS = (0, 6, 2, 8, 4)  # each change once, simple ones and complex ones
@@ -23,27 +23,26 @@ def cases():
 
 @pytest.fixture(scope="module")
 def rows(cases):
-    return list(judged(cases))
+    return [table.judged(case) for case in cases]
 
 
 def test_ideal_edits_succeed(rows):
-    failed = {case.name: v["ideal"].failed for case, v, _ in rows if not v["ideal"].success}
-    assert failed == {}
+    assert {row.case: row.failed["ideal"] for row in rows if row.failed["ideal"]} == {}
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_sources_and_cheats_fail(rows, name):
-    assert [case.name for case, v, _ in rows if v[name].success] == []
+    assert [row.case for row in rows if not row.failed[name]] == []
 
 
 def test_the_table_counts_them(rows):
-    lines = markdown(rows).splitlines()
+    lines = table.markdown(rows).splitlines()
     assert len(lines) == 2 + len(RIGHT) + len(WRONG)
     assert lines[2].startswith("| ideal | 1.00 [0.57, 1.00] | 0.000 |")
 
 
 def test_a_destroyed_ring_costs(rows):
-    assert all("ring" in v["ring"].failed for _, v, _ in rows)
+    assert all("ring" in row.failed["ring"] for row in rows)
     assert "wrong one" in CHEATS
 
 
@@ -95,3 +94,20 @@ def test_sets_share_no_seed():
 
 def test_two_words_are_asked_in_half_of_the_finishes_and_objects():
     assert [len(bench.case(n).task.words) for n in (1, 11)] == [1, 2]
+
+
+def test_rows_are_kept_one_by_one_and_those_of_other_judges_judged_anew(rows, tmp_path, monkeypatch):
+    kept = dict(zip(NUMBERS, rows, strict=True))
+    by_name = {bench.name(number, "tuning"): row for number, row in kept.items()}
+    monkeypatch.setattr(bench, "case", lambda number, of: bench.name(number, of))
+    monkeypatch.setattr(table, "judged", lambda name: asked.append(name) or by_name[name])
+    asked = []
+    first = table.measure(NUMBERS, "tuning", tmp_path)
+    assert [next(first), next(first)] == rows[:2]
+    with (tmp_path / table.ROWS).open("a") as file:
+        file.write('{"case": "room-tu')  # an interrupt
+    assert list(table.measure(NUMBERS, "tuning", tmp_path)) == rows
+    assert asked == [row.case for row in rows]
+    monkeypatch.setattr(table, "judged_by", lambda: "other judges")
+    assert list(table.measure(NUMBERS[:1], "tuning", tmp_path)) == rows[:1]
+    assert asked[len(rows) :] == [rows[0].case]

@@ -160,7 +160,7 @@ def test_word_swap_takes_the_map_of_the_word_in_its_place(net, path):
     run = step.now.run
     boxes = run.source_columns("box")
     site = run.guided[0].name
-    places = [r.first + 5 + mag.prompts.alignment.starts(r.tokenizer) - 1 for r in run.readers]
+    places = [r.first + 5 + mag.prompts.words.starts(r.tokenizer) - 1 for r in run.readers]
     assert torch.allclose(step.target_maps[site][..., places], step.source_maps[site][..., boxes])
 
 

@@ -24,20 +24,19 @@ DEPARTURES = {
         "Prompt-to-Prompt gives no column for a word that does not stand between spaces, and its losses a NaN; here "
         "that is a ValueError that names the words."
     ),
-    "letters of several tokens": (
-        "Prompt-to-Prompt counts the letters of each token alone, and counts three for a letter of three tokens, so "
-        "that the word after it gets the columns of the letter too; here words are found by the tokenizer's offsets."
-    ),
 }
 WORDS = {
     ("a champagne-coloured sofa", "champagne"): "a word that is none",
     ("a cat's toy", "cat"): "a word that is none",
-    ("a 貓 mat", "mat"): "letters of several tokens",
 }
 
 # Where our own form (`MagEdit()`, `PromptToPrompt()`) gives another value than the published one, on purpose.
 OURS = {
     "words end at marks": "pillow, is the word pillow and a comma, champagne-coloured two words, and 's none of cat's",
+    "letters are counted once": (
+        "Prompt-to-Prompt counts three letters for a letter of three tokens, so that the word after it gets columns of "
+        "that letter; here words are found by the tokenizer's offsets"
+    ),
     "words keep their columns": (
         "after a word with another number of tokens each word still takes the map of its own word, where the published "
         "code goes on by number"

@@ -6,7 +6,7 @@ from magedit_lab.widgets.attention_explorer import AttentionExplorer
 from magedit_lab.widgets.shared.planes import Planes, rounded
 
 import magedit_lab as mag
-from magedit_lab.trace.trace import END, START
+from magedit_lab.trace.measured import END, START
 
 
 @pytest.fixture(scope="module")

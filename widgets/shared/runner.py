@@ -55,13 +55,13 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         """Start; where another run is under way, or `first` raises ValueError, `status` says so and nothing starts."""
         job = Job(work)
 
-        def begun() -> None:
+        def start() -> None:
             first()
             with self._one:
                 self.job, self.state = job, "running"
 
         try:
-            job.start(begun)
+            job.start(start)
         except (ValueError, RuntimeError) as error:
             self.refuse(str(error))
 
@@ -156,12 +156,12 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         """Seconds since the clock began, pauses left out."""
         return time.monotonic() - self._began - (self.job.held - self._held)
 
-    def _ended_early(self, error: BaseException, kept: str) -> None:
+    def _ended_early(self, error: BaseException, note: str) -> None:
         """What was cancelled or has failed is told, with what was kept."""
         if isinstance(error, Cancelled):
-            self._show("cancelled", kept, force=True)
+            self._show("cancelled", note, force=True)
         else:
-            self._show("failed", f"{error or type(error).__name__}; {kept}", force=True)
+            self._show("failed", f"{error or type(error).__name__}; {note}", force=True)
 
     def _show(
         self, state: str, words: str, done: int | None = None, of: int | None = None, force: bool = False

@@ -51,6 +51,11 @@ def cases(count: int = COUNT, of: str = "table") -> Iterator[RoomCase]:
         yield case(number, of)
 
 
+def name(number: int, of: str = "table") -> str:
+    """What the case of that number is called."""
+    return f"room-{of}-{number:03d}"
+
+
 def case(number: int, of: str = "table") -> RoomCase:
     """One case: the first of its seeds whose scene allows the change. Raises RuntimeError where none does."""
     first = SETS[of] + number * STRIDE
@@ -64,7 +69,7 @@ def case(number: int, of: str = "table") -> RoomCase:
                 continue
             edit, prompts, target_words = asked
             if _fits(edit, prompts[1], target_words):
-                return _case(f"room-{of}-{number:03d}", edit, prompts, target_words, complex_scene, seed)
+                return _case(name(number, of), edit, prompts, target_words, complex_scene, seed)
     raise RuntimeError(f"no scene of seeds {first} to {first + STRIDE - 1} allows {change}")
 
 

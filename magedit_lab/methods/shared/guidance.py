@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...model.hooks import chain, recorder
 from ...model.text import Text
-from ...prompts import alignment
+from ...prompts import words
 from ...runs import Run
 from ...steps import Maps, Now, Nudge
 from ..base import Plan
@@ -25,7 +25,7 @@ def guiding(plan: Plan, guide: Callable[[Now], Iterator[Nudge]]) -> Plan:
 
 def require_start(run: Run, method: str) -> None:
     """ValueError for a model whose text begins with a word, where a method leaves the start token's column out."""
-    if not alignment.starts(run.net.tokenizer):
+    if not words.starts(run.net.tokenizer):
         kind = type(run.net.denoiser).__name__
         raise ValueError(
             f"{method}: expected a text with a start token, whose column it leaves out, got {kind}, whose T5 has none; "

@@ -28,6 +28,8 @@ class Injection:
         self.run, self.inside = run, inside
         mapper = run.swapped(padding) if mode == "swap" else _refinement(run, padding)
         self.common = mapper.sum(0) > 0
+        if mode == "swap" and padding == "start":  # as coded: what the counting does not reach has a map of zeros
+            self.common[:] = True
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
         self._mapped: tuple[Maps, dict[str, Tensor]] = ({}, {})
@@ -53,11 +55,11 @@ class Injection:
         source = self._source_map(site.name, now)
         if source is not None and scale is None and rows.all():
             return Replace(source)
-        taken = rows.to(self.mapper.device)
+        columns = rows.to(self.mapper.device)
 
         def inject(probs: Tensor) -> Tensor:
             if source is not None:
-                probs = torch.where(taken, source, probs)
+                probs = torch.where(columns, source, probs)
             return probs if scale is None else probs * scale.to(probs)
 
         return inject
