@@ -6,7 +6,7 @@ SPEED ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
+.PHONY: help web inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -15,6 +15,7 @@ help:
 	@echo "make site   the notebooks as web pages that need no network and no kernel: out/site/index.html"
 	@echo "make slides the notebooks as slides: out/slides"
 	@echo "make docs   guides, reference and those pages as one site: out/docs/index.html"
+	@echo "make web    the page that edits live in a browser's tab, for any static server: out/web/index.html"
 	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
 	@echo "make check  formatting, lint and types; of the scripts too, where there is npm"
 	@echo "make lab    JupyterLab"
@@ -60,6 +61,12 @@ docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 	$(BIN)/python -m notebooks.site --out out/docs/gallery
 	$(BIN)/python docs/site/check.py
+
+out/recorded/index.json: .venv/installed web/record.py
+	$(BIN)/python web/record.py out/recorded
+
+web: node_modules/installed out/recorded/index.json
+	node web/build.mjs out/web out/recorded
 
 slides: .venv/installed
 	$(BIN)/python -m notebooks.site slides
