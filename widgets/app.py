@@ -12,10 +12,10 @@ from magedit_lab import pictures
 from magedit_lab.bench import applications
 from magedit_lab.masks import regions, strokes
 
-from .inside import Inside
+from .dash.inside import Inside
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
-from .picture_chooser import PictureChooser
+from .dash.picture_chooser import PictureChooser
 from .prompt_editor import PromptEditor
 from .shared.base import Still
 

@@ -1,8 +1,8 @@
 // The browser's side of PictureChooser: a picture goes to the kernel, made smaller here where it is too large to send.
 
-import { button, listen, panel, row, statusLine } from "./shared/dom.js";
-import { GONE, watchKernel } from "./shared/kernel.js";
-import { chooser, megabytes, PICTURES, sendable } from "./shared/upload.js";
+import { button, listen, panel, row, statusLine } from "../shared/dom.js";
+import { GONE, watchKernel } from "../shared/kernel.js";
+import { chooser, megabytes, PICTURES, sendable } from "../shared/upload.js";
 
 function render({ model, el }) {
   const [line, say] = statusLine();
