@@ -19,8 +19,8 @@ from magedit_lab import files
 
 
 def counted(kill: int, full: int = 0) -> None:
-    """From here on, the process is killed before its `kill`-th file operation: opening, forcing, renaming, removing. From
-    its `full`-th on, nothing can be forced to the disk."""
+    """From here on, the process is killed before its `kill`-th file operation: opening, forcing, renaming, removing.
+    From its `full`-th on, nothing can be forced to the disk."""
     count = 0
 
     def before(operation):
