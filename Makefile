@@ -45,7 +45,7 @@ test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 	OMP_NUM_THREADS=1 MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(TWO) $(NBVAL) notebooks/solutions
 
-e2e: .venv/installed
+e2e: .venv/installed web
 	@bash tests/e2e/ready.sh
 	$(BIN)/python -m pip install -q -c constraints.txt playwright
 	$(BIN)/python -m pytest tests/e2e -s
@@ -65,8 +65,12 @@ docs: .venv/installed-docs
 out/recorded/index.json: .venv/installed web/record.py
 	$(BIN)/python web/record.py out/recorded
 
-web: node_modules/installed out/recorded/index.json
-	node web/build.mjs out/web out/recorded
+out/models/tabletop/manifest.json: .venv/installed-web $(wildcard magedit_lab/export/*.py)
+	$(BIN)/magedit-lab export web out/models/tabletop
+
+web: node_modules/installed out/recorded/index.json out/models/tabletop/manifest.json
+	node web/build.mjs out/web out/recorded out/models/tabletop
+	@echo "out/web/index.html: on any static server, or: $(BIN)/magedit-lab web"
 
 slides: .venv/installed
 	$(BIN)/python -m notebooks.site slides

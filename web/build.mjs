@@ -1,8 +1,8 @@
-// Builds the page: `node web/build.mjs OUT RECORDED`. Scripts are bundled; styles, story and a first picture go into
+// Builds the page: `node web/build.mjs OUT RECORDED MODEL`. Scripts are bundled; styles, story and a first picture go into
 // index.html itself, so that the first paint waits for nothing else.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 
@@ -40,20 +40,29 @@ function page({ css, recorded }) {
   );
 }
 
-async function main(out, recorded) {
+/** The engine with its worker, and the runtime's files beside them. */
+async function buildEngine(out, common) {
+  const entryPoints = ["index.js", "worker.js"].map((name) => join(WEB, "engine", name));
+  await build({ ...common, entryPoints, outdir: join(out, "engine"), splitting: true });
+  const runtime = join(WEB, "../node_modules/onnxruntime-web/dist"),
+    names = readdirSync(runtime).filter((name) => /^ort-wasm-simd-threaded(\.asyncify)?\.(wasm|mjs)$/.test(name));
+  for (const name of names) cpSync(join(runtime, name), join(out, "engine/runtime", name));
+}
+
+async function main(out, recorded, model) {
   mkdirSync(out, { recursive: true });
   const common = { bundle: true, minify: true, format: "esm", target: TARGET, logLevel: "warning" };
   await build({ ...common, entryPoints: [join(WEB, "page/main.js")], outfile: join(out, "page.js") });
-  const engine = ["index.js", "worker.js"].map((name) => join(WEB, "engine", name));
-  if (engine.every((file) => existsSync(file)))
-    await build({ ...common, entryPoints: engine, outdir: join(out, "engine"), external: ["onnxruntime-web/*.wasm"] });
+  await buildEngine(out, common);
   writeFileSync(join(out, "index.html"), page({ css: await styles(), recorded }));
+  cpSync(join(WEB, "isolate.js"), join(out, "isolate.js"));
   cpSync(recorded, join(out, "recorded"), { recursive: true });
+  cpSync(model, join(out, "models", basename(model)), { recursive: true });
 }
 
-const [out, recorded] = process.argv.slice(2);
-if (!out || !recorded) {
-  console.error("expected two folders, got fewer: node web/build.mjs OUT RECORDED");
+const folders = process.argv.slice(2);
+if (folders.length !== 3) {
+  console.error(`expected three folders, got ${folders.length}: node web/build.mjs OUT RECORDED MODEL`);
   process.exit(2);
 }
-await main(out, recorded);
+await main(...folders);

@@ -22,6 +22,7 @@ from PIL import Image
 import magedit_lab as mag
 from magedit_lab import files
 from magedit_lab.bench.demo import Demo, complex_task
+from magedit_lab.scenes import HELD_OUT
 
 DEMO = Demo()
 ACROSS = 5  # pictures in a row of a sheet
@@ -31,8 +32,10 @@ PLANES = ("latent", "attention", "nudgeMaps", "gradientMaps")
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene of the demo's kind by its seed, and what a visitor reads about it. further: names of the settings of
-    `VARIANTS` that are recorded besides the methods."""
+    """A scene that `magedit-lab export web` ships, by its name there and its seed, and what a visitor reads about it.
+
+    further: names of `VARIANTS` that are recorded besides the methods.
+    """
 
     name: str
     title: str
@@ -45,9 +48,9 @@ class Scene:
 
 
 SCENES = (
-    Scene("mugs", "Two mugs", DEMO.seed, ("too-far",)),
-    Scene("vases", "Two vases", DEMO.seed + 2),
-    Scene("lamps", "Two lamps", DEMO.seed + 11),
+    Scene("scene-7", "two mugs and a box", HELD_OUT + 7, ("too-far",)),
+    Scene("scene-8", "two stars and a lamp", HELD_OUT + 8),
+    Scene("scene-9", "two vases and a ball", HELD_OUT + 9),
 )
 METHODS = {
     "p2p": "p2p",
@@ -69,7 +72,7 @@ def methods(scene: Scene) -> Iterator[tuple[str, mag.Method]]:
 def record(net: mag.Backbone, scene: Scene, folder: Path) -> dict[str, Any]:
     """Every run of a scene into its folder; what `index.json` says of it."""
     task = scene.task
-    path = mag.invert(net, task, DEMO.inversion)
+    path = mag.invert(net, task, mag.Direct(DEMO.steps, DEMO.guidance_scale))
     mask = Image.fromarray((task.region.numpy() * 255).astype(np.uint8))
     picture = task.image.resize((net.size, net.size), Image.Resampling.LANCZOS)
     folder.mkdir(parents=True, exist_ok=True)

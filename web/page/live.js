@@ -47,12 +47,11 @@ export function canvasOf({ data, width, height }) {
   return canvas;
 }
 
-/** What the engine is asked for: a shipped scene by its name where it has it, else picture and prompts. */
-export function requestOf(state, manifest, pictureOf) {
-  const { settings, target, words, mask } = state,
-    method = state.runs[state.shown]?.method ?? "p2p+mag-edit";
-  const scene = manifest.scenes.find(({ name, source }) => name === state.scene && source === state.source);
-  const own = scene ? { scene: scene.name } : { image: pictureOf(), source: state.source };
-  const { loss, ...numbers } = settings;
-  return { ...own, mask, target, words, method, ...numbers, loss };
+/** What the engine is asked for: a shipped scene by its name where it has it, else picture and prompts. Settings of
+ * nudges go to MAG-Edit alone. */
+export function requestOf({ scene, source, settings, target, words, mask }, method, manifest, pictureOf) {
+  const shipped = manifest.scenes.find((one) => one.name === scene && one.source === source);
+  const own = shipped ? { scene } : { image: pictureOf(), source };
+  const { steps, guidance, ...nudging } = settings;
+  return { ...own, mask, target, words, method, steps, guidance, ...(method === "p2p+mag-edit" ? nudging : {}) };
 }

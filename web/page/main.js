@@ -121,11 +121,15 @@ async function show(key, more = {}) {
 
 // ---------------------------------------------------------------- live runs
 
-const wake = loader(new URL("engine/index.js", document.baseURI).href, { base: MODELS }, ({ done, of }) => {
-  const share = of ? ` ${Math.round((100 * done) / of)} %` : "";
-  part("engine").textContent = `model${share}${of ? ` of ${(of / 1e6).toFixed(0)} MB` : ""}`;
-  part("engine").style.setProperty("--share", of ? `${(100 * done) / of}%` : "0%");
-});
+const wake = loader(
+  new URL("engine/index.js", document.baseURI).href,
+  { base: MODELS, runtime: "engine/runtime/" },
+  ({ done, of }) => {
+    const share = of ? ` ${Math.round((100 * done) / of)} %` : "";
+    part("engine").textContent = `model${share}${of ? ` of ${(of / 1e6).toFixed(0)} MB` : ""}`;
+    part("engine").style.setProperty("--share", of ? `${(100 * done) / of}%` : "0%");
+  },
+);
 
 async function ready() {
   if (!engine) part("engine").textContent = "loading the model";
@@ -151,7 +155,7 @@ async function runLive(key, signal) {
     { settings, target, words, mask } = state;
   const run = emptyRun({ key, method: key, origin: "live", words, settings, steps: settings.steps });
   run.request = { settings, target, words, mask };
-  const request = requestOf({ ...state, shown: key, runs: { [key]: run } }, engine.manifest, pixelsNow);
+  const request = requestOf(state, key, engine.manifest, pixelsNow);
   set({
     runs: { ...state.runs, [key]: run },
     shown: key,
@@ -406,8 +410,15 @@ async function follow(_, wanted) {
   if (paint) await startPainting();
 }
 
+/** Where the server sets no headers, a worker sets them, so that WebAssembly may have threads: from the next visit on. */
+function isolate() {
+  if (globalThis.crossOriginIsolated || !navigator.serviceWorker) return;
+  navigator.serviceWorker.register("isolate.js").catch(() => {}); // one thread then, which works too
+}
+
 async function begin() {
   listen();
+  isolate();
   recorded = await openRecorded("recorded/");
   set({ mix: recorded.index.colours });
   for (const { name, title } of recorded.index.scenes) {
