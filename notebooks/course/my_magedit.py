@@ -49,6 +49,5 @@ def mag_edit(given, z, nudges, delta):
             loss = sum(token_ratio(probs[0], given.cells, given.word) for probs in maps.values()) / len(maps)
             (gradient,) = torch.autograd.grad(loss, z)
             z = nudge(z.detach(), gradient, given.mask, delta * given.sigma(t))
-        z = ddim_step(z, given.guided(z, t, change), *given.levels(i))
-        z = given.blend(z, i)
+        z = given.blend(ddim_step(z, given.guided(z, t, change), *given.levels(i)), i)
     return z
