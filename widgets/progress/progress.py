@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from PIL import Image
 
-import magedit_lab as mag
-
 from ..shared import images
 from .watched import Watched
 

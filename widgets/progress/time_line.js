@@ -4,7 +4,10 @@ import { addresses, element } from "../shared/dom.js";
 
 /** The parts of a time line, each {name, text, share, done}: the inversion, then runs of steps with or without nudges.
  * share: of the line's length, by the work that it is; done: 0 to 1. */
-export function segments({ inverted: [done, of] = [0, 1], nudges = [], step = 0, nudge = 0, stage = "" }, over = false) {
+export function segments(
+  { inverted: [done, of] = [0, 1], nudges = [], step = 0, nudge = 0, stage = "" },
+  over = false,
+) {
   const began = stage === "nudging" || stage === "denoising" || over;
   const made = [{ name: "inverting", text: "inverting", share: 1, done: began ? 1 : of ? done / of : 0 }];
   const works = nudges.map((count) => 1 + count),

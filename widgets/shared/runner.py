@@ -114,7 +114,6 @@ class Runner(Validated, Still, anywidget.AnyWidget):
             return inversion
         known = self._path and self._path[0] == inversion and self._path[1].source == self.task.source
         if self._path is None or not known or self._path[1].image.tobytes() != self.task.image.tobytes():
-
             watched = Watched.by(self.net)
 
             def after(done: int, of: int) -> None:
