@@ -4,6 +4,7 @@ from . import cases as cases
 from . import datasets as datasets
 from . import demo as demo
 from . import departures as departures
+from . import further as further
 from . import judges as judges
 from . import leaderboard as leaderboard
 from . import lpips as lpips

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from .. import plots, scenes
+from ..inversion.base import Inversion, Progress
 from ..inversion.base import Path as Route
-from ..inversion.base import Progress
 from ..inversion.ddim import Direct
 from ..inversion.null_text import NullText
 from ..inversion.table import invert
@@ -132,7 +132,7 @@ def _played(
     net: Backbone, demo: Demo, task: Task, after: Callable[[int], Progress], out: Path, again: bool
 ) -> dict[str, Trace]:  # fmt: skip
     """The same, in folders: the first run has the inversion, whose path the others take."""
-    path: Route | Direct = demo.inversion
+    path: Route | Inversion = demo.inversion
     traces = {}
     for i, (name, method) in enumerate(demo.methods.items(), 2):
         folder, steps = out / name, after(i * demo.steps)

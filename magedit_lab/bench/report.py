@@ -13,7 +13,7 @@ from PIL import Image
 from .. import files, masks
 from ..task import Task
 from .cases import Case
-from .run import COLUMNS, summary
+from .run import COLUMNS, differences, summary
 
 SHOWN = 8  # cases in the grid
 CHECKER = 4  # pixels to a dash of the mask's outline
@@ -21,9 +21,12 @@ CHECKER = 4  # pixels to a dash of the mask's outline
 
 def write(
     rows: Sequence[Mapping[str, Any]], cases: Sequence[Case], out: Path, title: str, notes: Sequence[str],
-    measured: Path | None = None,
+    measured: Path | None = None, first: str | None = None,
 ) -> None:  # fmt: skip
-    """`report.md` and `report.html` in `out`, both whole at any moment; pictures are read from `measured`, or `out`."""
+    """`report.md` and `report.html` in `out`, both whole at any moment; pictures are read from `measured`, or `out`.
+
+    first: a setting that is compared with each other case by case.
+    """
     groups = {"all cases": rows}
     for words, is_complex in (("simple scenes", False), ("complex scenes", True)):
         if some := [row for row in rows if row.get("complex") is is_complex]:
@@ -33,6 +36,9 @@ def write(
     if some := [row for row in rows if row.get("success") == 1]:
         groups["solved cases only, each method's own"] = some
     tables = {name: summary(some) for name, some in groups.items()}
+    for name in ("all cases", "complex scenes"):
+        if first is not None and (compared := differences(groups.get(name, []), first)):
+            tables[f"{name}: {first} minus each other, on the same cases"] = compared
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     sections = [f"## {html.escape(name, quote=False)}\n\n{markdown(table)}" for name, table in tables.items()]
     text = [f"# {title}", *notes, *sections]
@@ -44,7 +50,8 @@ def write(
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """A table of means with 95 % intervals; the best of each column is bold, references (in brackets) apart."""
+    """A table of means with 95 % intervals; the best of each column is bold, references (in brackets) and differences
+    apart."""
     columns = [c for c in COLUMNS if any(c in line for line in table)]
     lines = ["| method | cases | " + " | ".join(_heading(c) for c in columns) + " |", "|---" * (len(columns) + 2) + "|"]
     best = _best(table, columns)
@@ -62,10 +69,14 @@ def _heading(column: str) -> str:
 def _best(table: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
     leaders = {}
     for column in columns:
-        means = {line["setting"]: line[column][0] for line in table if column in line and line["setting"][0] != "("}
+        means = {line["setting"]: line[column][0] for line in table if column in line and _is_method(line)}
         if means:
             leaders[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
     return leaders
+
+
+def _is_method(line: Mapping[str, Any]) -> bool:
+    return line["setting"][0] != "(" and " - " not in line["setting"]
 
 
 def _cell(line: Mapping[str, Any], column: str, best: bool, bold: str) -> str:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from .. import files, pictures, plots
+from ..inversion.stopped import Stopped
 from ..inversion.table import ALL_INVERSIONS
 from ..methods.base import Method
 from ..methods.mag_edit import MagEdit
@@ -20,7 +21,6 @@ from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..prompts import words
 from ..settings import Field, change, parsed, table
-from ..stopped import Stopped
 from ..task import Frame, Task
 from ..trace.folder import require_none
 from ..trace.resuming import facts_of, method_of, noted, resume
