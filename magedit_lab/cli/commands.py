@@ -10,5 +10,5 @@ COMMANDS = {
     "study": ("study", "a page for blind pairwise votes on the pictures of `bench table1`"),
     "study-report": ("study", "shares of votes, with intervals"),
     "train": ("train", "train the room's models"),
-    "doctor": ("doctor", "versions, device and shipped models, for a bug report"),
+    "doctor": ("doctor", "versions, device, shipped models and a trial, for a bug report"),
 }
