@@ -1,4 +1,4 @@
-"""A plotly figure in a notebook without a kernel: its data as JSON, and a still beside it for pages that draw no plotly."""
+"""A plotly figure in a notebook without a kernel: its data as JSON, and a still for pages that draw no plotly."""
 
 import base64
 import io

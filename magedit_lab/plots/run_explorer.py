@@ -1,4 +1,4 @@
-"""A run to explore: loss, gradient and attention share over steps and nudges, with the picture foreseen at each step."""
+"""A run to explore: loss, gradient and attention over steps and nudges, with the picture foreseen at each step."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PANELS = ("loss", "gradient (rms)", "attention inside")
 def explore(trace: Trace, word: str | None = None) -> Explorable:
     """Loss and gradient at every nudge, and a word's share of attention inside its mask at every step, over one axis.
 
-    Resting on a step shows its numbers and, coarsely, the picture that it foresees; the slider shows that picture whole.
+    Resting on a step shows its numbers and, coarsely, the picture that it foresees; the slider shows it whole.
     ValueError for a trace without nudges, attention or previews. word: by default the first edit word.
     """
     word, steps = word or trace.task.words[0], look.guided(trace)
@@ -88,7 +88,8 @@ def _scrubber(figure: Any, trace: Trace, shown: list[int]) -> None:
     figure.update_layout(
         images=[{"source": pictures[-1], **place}],
         sliders=[{
-            "active": len(shown) - 1, "pad": {"t": 36}, "len": 0.72, "currentvalue": {"prefix": "picture foreseen at step "},
+            "active": len(shown) - 1, "pad": {"t": 36}, "len": 0.72,
+            "currentvalue": {"prefix": "picture foreseen at step "},
             "steps": [
                 {"label": str(i), "method": "relayout", "args": [{"images[0].source": picture}]}
                 for i, picture in zip(shown, pictures, strict=True)
