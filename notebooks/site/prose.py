@@ -1,4 +1,4 @@
-"""A notebook's Markdown as HTML: formulas as pictures with MathML, pictures inside the page, links to the site's own pages."""
+"""A notebook's Markdown as HTML: formulas drawn and spoken, pictures inside the page, links to the site's own pages."""
 
 import base64
 import html
@@ -10,10 +10,17 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from .drawn import svg
 
+ALONE = re.compile(r"^\$([^$\n]{12,})\$([.,;]?)$", re.MULTILINE)  # a formula that has a line to itself
+
+
+def displayed(text: str) -> str:
+    """Markdown whose formulas on lines of their own stand alone, in display style; in a notebook they are inline."""
+    return ALONE.sub(r"\n$$\1\2$$\n", text)
+
 
 def to_html(text: str, folder: Path) -> str:
     """Markdown whose pictures and links are relative to `folder`."""
-    return MarkdownWithMath(renderer=Prose(folder)).render(text)
+    return MarkdownWithMath(renderer=Prose(folder)).render(displayed(text))
 
 
 def data_url(picture: Path) -> str:

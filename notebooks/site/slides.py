@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
+from .prose import displayed
+
 MOST = 40  # words that a slide shows, its heading included
 LINES = 12  # of code that a slide shows; longer cells are in the notes
 FORMULA = re.compile(r"\$\$.+?\$\$", re.DOTALL)
@@ -18,7 +20,7 @@ SHORT = re.compile(r"(?:et al|e\.g|i\.e|Fig|Eq|vs)\.$")
 class Slide:
     """What is shown: a heading, a text in Markdown, and one of a formula or picture (Markdown), code, or an output.
 
-    notes: Markdown that the speaker sees. kind: title, text, formula, predict, code or figure.
+    notes: Markdown that the speaker sees. kind: title, text, equation, predict, cell (code) or figure.
     """
 
     kind: str
@@ -38,7 +40,7 @@ def cut(notebook: NotebookNode, guide: str = "") -> list[Slide]:
         if cell.cell_type == "markdown":
             for section in re.split(r"^(?=#{1,3} )", cell.source, flags=re.MULTILINE):
                 heading = _heading(section) or heading
-                slides += _of_prose(section, heading, first=not slides)
+                slides += _of_prose(displayed(section), heading, first=not slides)
         elif cell.cell_type == "code":
             after = cells[i + 1].source if i + 1 < len(cells) and cells[i + 1].cell_type == "markdown" else ""
             slides += _of_code(cell, heading, after, slides)
@@ -63,14 +65,13 @@ def _of_prose(section: str, heading: str, first: bool) -> Iterator[Slide]:
         notes = [p for p in paragraphs if not PICTURE.fullmatch(p.strip())]
         kind = "title" if first else "text"
         yield Slide(kind, heading, brief(words, heading), "\n".join(pictures[:1]), notes=["\n\n".join(notes)])
-    for paragraph in paragraphs:
+    for at, paragraph in enumerate(paragraphs):
         if paragraph.lstrip().startswith("**Predict"):
             asked = re.sub(r"^\**Predict[.:]?\**[.:]?\s*", "", paragraph.strip())
-            yield Slide("predict", "Predict", brief([asked], "Predict"), notes=[paragraph])
+            yield Slide("predict", "Predict", brief([asked[:1].upper() + asked[1:]], "Predict"), notes=[paragraph])
         for formula in FORMULA.findall(paragraph):
-            rest = FORMULA.sub(" … ", paragraph)
-            yield Slide("formula", heading, brief([rest], heading) if "…" not in rest[:40] else "", formula,
-                        notes=[paragraph])  # fmt: skip
+            near = paragraphs[max(0, at - 1) : at + 2]
+            yield Slide("equation", heading, shown=formula, notes=["\n\n".join(near)])
 
 
 def _of_code(cell: NotebookNode, heading: str, after: str, before: list[Slide]) -> Iterator[Slide]:
@@ -78,7 +79,7 @@ def _of_code(cell: NotebookNode, heading: str, after: str, before: list[Slide]) 
     figures = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     note = f"```python\n{cell.source}\n```"
     if 0 < len(cell.source.splitlines()) <= LINES:
-        yield Slide("code", heading, code=cell.source, notes=[])
+        yield Slide("cell", heading, code=cell.source)
     elif figures or not before:
         pass
     else:
@@ -90,7 +91,7 @@ def _of_code(cell: NotebookNode, heading: str, after: str, before: list[Slide]) 
 
 
 def brief(paragraphs: Iterable[str], heading: str = "", most: int = MOST) -> str:
-    """As many whole sentences from the first on as a slide has words for; of a first one that is longer, its beginning."""
+    """As many whole sentences as a slide has words for; of a first one that is longer, its beginning."""
     left, kept = most - words(heading), []
     for sentence in (s for p in paragraphs for s in sentences(p)):
         if words(sentence) > left:
