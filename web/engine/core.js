@@ -127,7 +127,7 @@ export class Core {
     const [cond, uncond, alive] = [await this.embed(source), await this.embed(""), this.#alive(signal)];
     const latents = [await this.encode(image)];
     const times = this.schedule.timesteps(count);
-    for (const [k, t] of times.toReversed().entries()) {
+    for (const [k, t] of times.slice().reverse().entries()) {
       await alive();
       const eps = await predicted(this, latents[0], t, cond);
       const here = this.schedule.level(k ? times[count - k] : -1);

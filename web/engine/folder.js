@@ -5,7 +5,9 @@ import { decodePng, encodePng, joined } from "./png.js";
 import { readTensors, writeTensors } from "./safetensors.js";
 import { unzipped, zipped } from "./zip.js";
 
-const SCHEMA = 2;
+const OLDER = 2; // all steps in one file, which is what `packed` writes
+const NEWEST = 3; // a file a step
+const STEP = /^step-\d+\.safetensors$/;
 
 /** The run's folder as a zip. */
 export async function packed(trace) {
@@ -25,7 +27,7 @@ function facts(trace) {
     return [...words.map(({ word, columns: c }) => [branch, word, c]), ...ends];
   });
   return {
-    schema: SCHEMA,
+    schema: OLDER,
     keep: { attention: true, nudges: true, gradients: true, previews: true, heads: false, reconstruction: false, sites: [] },
     tokens: trace.tokens, source_tokens: trace.sourceTokens, times: trace.steps.map((s) => s.timestep),
     terms: trace.steps.map((s) => s.nudges.map((n) => Object.fromEntries(trace.words.map((w, k) => [w, n.terms[k]])))),
@@ -65,20 +67,55 @@ function stacked(nudges, key) {
 
 // ---------------------------------------------------------------- reading
 
-/** A run from its folder's files, or from one zip of them. */
+/** A run from its folder's files, or from one zip of them: of today's form, a file a step, or all in one file. */
 export async function opened(files) {
   const bytes = await byName([...files]);
   const need = (name) => {
-    if (!bytes[name]) throw new Error(`expected a run's folder with ${name}, got ${Object.keys(bytes).slice(0, 5).join(", ") || "nothing"}; choose all its files`);
-    return bytes[name];
+    if (bytes[name]) return bytes[name];
+    const got = Object.keys(bytes).slice(0, 5).join(", ") || "nothing";
+    throw new Error(`expected a run's folder with ${name}, got ${got}; choose all its files`);
   };
-  const meta = JSON.parse(new TextDecoder().decode(need("trace.json")));
-  if (!(meta.schema <= SCHEMA)) throw new Error(`schema ${meta.schema} is newer than ${SCHEMA}; reload the page for a newer one`);
+  return bytes["run.json"] ? growing(bytes, need) : single(bytes, need);
+}
+
+async function single(bytes, need) {
+  const meta = known(json(need("trace.json")), OLDER);
   const { tensors } = readTensors(need("trace.safetensors"), "trace.safetensors");
   const image = await decodePng(need("image.png"), "image.png");
   const result = bytes["result.png"] ? await decodePng(bytes["result.png"], "result.png") : null;
   return shaped(meta, tensors, image, result);
 }
+
+/** Schema 3: run.json, and files of the run: its inputs, its layout, a file for each step, pictures at the end. */
+function growing(bytes, need) {
+  const meta = { ...known(json(need("run.json")), NEWEST), ...json(need("layout.json")), times: [], terms: [] };
+  const { tensors } = readTensors(need("inputs.safetensors"), "inputs.safetensors");
+  const image = picture(tensors.image);
+  for (const name of Object.keys(bytes).filter((n) => STEP.test(n)).sort()) addStep(meta, tensors, readTensors(bytes[name], name));
+  const made = bytes["pictures.safetensors"] ? readTensors(bytes["pictures.safetensors"], "pictures.safetensors").tensors : {};
+  return shaped(meta, tensors, image, made.result ? picture(made.result) : null);
+}
+
+function addStep(meta, tensors, { tensors: rows, metadata }) {
+  const i = meta.times.length;
+  meta.times.push(JSON.parse(metadata.t));
+  meta.terms.push(JSON.parse(metadata.terms));
+  for (const [name, tensor] of Object.entries(rows)) tensors[`${i}.${name.replace(/^row\./, "")}`] = tensor;
+}
+
+/** A picture of height x width x 3 bytes as RGBA. */
+function picture({ shape: [height, width], data: rgb }) {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) for (let k = 0; k < 3; k++) data[4 * i + k] = rgb[3 * i + k];
+  return { data, width, height };
+}
+
+function known(meta, newest) {
+  if (meta.schema <= newest) return meta;
+  throw new Error(`schema ${meta.schema} is newer than ${newest}; reload the page for a newer one`);
+}
+
+const json = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
 
 async function byName(files) {
   const found = {};

@@ -89,11 +89,14 @@ export class Tokenizer {
 
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
+// What becomes one character when it is composed: white space, a Korean syllable of its letters, a letter with marks.
+const COMPOSED = /\s+|[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?\p{M}*|\P{M}\p{M}*|\p{M}+/gu;
+
 /** Composed, in lower case, white space as single blanks; and for each character the span that it came from. */
 function normalised(text) {
   let normal = "";
   const spans = [];
-  for (const match of text.matchAll(/\s+|\P{M}\p{M}*|\p{M}+/gu)) {
+  for (const match of text.matchAll(COMPOSED)) {
     const made = /^\s/u.test(match[0]) ? " " : match[0].normalize("NFC").toLowerCase();
     normal += made;
     for (let i = 0; i < made.length; i++) spans.push([match.index, match.index + match[0].length]);

@@ -3,9 +3,8 @@
 const EMOJI = /[\p{Extended_Pictographic}\p{Regional_Indicator}]/uy;
 const CHARACTER = /[\p{Script=Han}\p{Script=Hiragana}]\p{M}*/uy;
 const LETTERS =
-  /(?:[[\p{L}\p{N}\p{Pc}]--[\p{Script=Han}\p{Script=Hiragana}]][\p{M}\u200c\u200d]*|(?<=\p{N})[.,](?=\p{N}))+(?:[+#]+(?![\p{L}\p{N}]))?/vy;
+  /(?:(?![\p{Script=Han}\p{Script=Hiragana}])[\p{L}\p{N}\p{Pc}][\p{M}\u200c\u200d]*|(?<=\p{N})[.,](?=\p{N}))+(?:[+#]+(?![\p{L}\p{N}]))?/uy;
 const JOIN = /^[\p{Pd}'\u2019]$/u; // what joins two parts to a word: champagne-coloured, don't
-const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** The words of a prompt, in lower case and composed, without punctuation. */
 export const split = (prompt) => whole(prompt).map(([a, b]) => key(prompt.slice(a, b)));
@@ -46,8 +45,14 @@ function parts(text) {
 
 /** How many characters the part that begins at `i` has; 0 where none does. */
 function partAt(text, i) {
-  if (matched(EMOJI, text, i)) return GRAPHEMES.segment(text.slice(i))[Symbol.iterator]().next().value.segment.length;
+  if (matched(EMOJI, text, i)) return grapheme(text.slice(i)).length;
   return matched(CHARACTER, text, i) || matched(LETTERS, text, i);
+}
+
+/** The first character as it is seen, with all that belongs to it. */
+function grapheme(text) {
+  const [first] = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text);
+  return first.segment;
 }
 
 function matched(pattern, text, i) {
