@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { pieces, refusal, replaced } from "../../../web/page/prompt.js";
-import { FIRST, nearest, stale } from "../../../web/page/settings.js";
+import { pieces, refusal, replaced } from "../../../web/page/parts/prompt.js";
+import { FIRST, nearest, stale } from "../../../web/page/parts/settings.js";
 
 const GOOD = { target: "a red mug, a mug", words: ["red"], mask: [0, 255] };
 

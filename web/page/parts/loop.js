@@ -1,10 +1,10 @@
 // One nudge as a loop of four tiles: latent, attention, loss, gradient, and back to the latent.
 
-import { digits } from "../../widgets/shared/chart.js";
-import { element, vector } from "../../widgets/shared/dom.js";
-import { colourise, outlineCanvas } from "../../widgets/shared/maps.js";
-import { bytesOf, latentPixels, TABLE } from "./colours.js";
-import { moment } from "./run.js";
+import { digits } from "../../../widgets/shared/chart.js";
+import { element, vector } from "../../../widgets/shared/dom.js";
+import { colourise, outlineCanvas } from "../../../widgets/shared/maps.js";
+import { bytesOf, latentPixels, TABLE } from "../colours.js";
+import { moment } from "../run.js";
 import { cellsOf, put } from "./stage.js";
 
 function tile(name, title, note, inner) {

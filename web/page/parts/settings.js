@@ -1,6 +1,6 @@
 // What can be dragged before a run: nudges, step size, tau, and the rest behind a fold.
 
-import { element } from "../../widgets/shared/dom.js";
+import { element } from "../../../widgets/shared/dom.js";
 
 export const FIRST = { nudges: 3, stepSize: 5, tau: 10, steps: 20, guidance: 4, loss: "token" };
 const SLIDERS = [
