@@ -9,7 +9,7 @@ import { makeCurves } from "./parts/curves.js";
 import { makeLoop } from "./parts/loop.js";
 import { openPainter } from "./parts/painter.js";
 import { makePrompt } from "./parts/prompt.js";
-import { makeSettings, stale } from "./parts/settings.js";
+import { FIRST, makeSettings, stale } from "./parts/settings.js";
 import { makeStage } from "./parts/stage.js";
 import { fill, makeStory } from "./parts/story.js";
 import { makeTimeline } from "./parts/timeline.js";
@@ -60,6 +60,7 @@ const views = Object.entries(VIEWS).map(([view, text]) => {
 function drawButtons(state) {
   const run = state.runs[state.shown];
   for (const [view, made] of views) made.setAttribute("aria-pressed", String(state.view === view));
+  part("lab").dataset.run = state.shown;
   part("run").textContent = state.running ? "Cancel" : stale(run, state) ? "Run again" : "Run live";
   part("run").classList.toggle("wanted", !state.running && stale(run, state));
   part("paint").setAttribute("aria-pressed", String(state.painting));
@@ -150,7 +151,7 @@ function keys(event) {
   const at = every.findIndex(({ step, nudge }) => step === state.at.step && nudge === state.at.nudge);
   const go = (i) => every[i] && set({ at: every[i], playing: false, following: false });
   const actions = {
-    " ": () => set({ playing: !state.playing }),
+    " ": () => part("time").querySelector(".play").click(),
     ArrowRight: () => go(at + 1),
     ArrowLeft: () => go(at - 1),
     Escape: () => state.running?.abort(),
@@ -169,8 +170,9 @@ async function follow(_, wanted) {
   if (store.get().scene !== first) return; // the story tells of its own scene
   stopPainting();
   const { run, step, nudge = null, view, play = false, paint = false } = wanted;
-  const last = wanted.step === "last" ? store.get().runs[run]?.of - 1 || 19 : step;
-  await show(run, { view, at: { step: last, nudge }, playing: play && !calm });
+  const last = step === "last" || (play && calm); // without movement: where it leads
+  const at = last ? { step: FIRST.steps - 1, nudge: null } : { step, nudge };
+  await show(run, { view, at, playing: play && !calm });
   if (paint) await startPainting();
 }
 
