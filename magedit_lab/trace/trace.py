@@ -147,6 +147,7 @@ class Trace(Measured):
         return {
             "tokens": self.tokens, "source_tokens": self.source_tokens, "sites": self.sites, "cells": list(self._cells),
             "columns": [[b, x, c] for (b, x), c in self._columns.items()],
+            "padding": int(("target", END) in self._columns),  # a map of all padding, which the first schema lacked
         }  # fmt: skip
 
     def save(self, folder: str | FilePath) -> FilePath:

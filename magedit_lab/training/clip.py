@@ -13,12 +13,12 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from ..scenes import room
-from .begin import take_words
 from .captions import Vocabulary
 from .colourings import coloured
 from .data import Drawn, dice
 from .parts import new_tokenizer
 from .plan import Plan
+from .pretrained import take_words
 from .run import Run, device, schedule, steps
 
 SIDE = 128  # pixels that the model sees

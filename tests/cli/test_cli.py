@@ -35,6 +35,10 @@ def arguments(files, model, *more):
     return ["edit", *paths, *PROMPTS, "--model", model, "--device", "cpu", "--steps", "2", "--iterations", "1", *more]
 
 
+def quick(files, model, *more):
+    return arguments(files, model, "--inversion", "direct", *more)
+
+
 @pytest.mark.parametrize("more", [[], ["--preset", "paper"], ["--loss", "spatial_ratio", "--inversion", "ddim"]])
 def test_edit_writes_a_picture_at_the_size_of_the_image(files, model, more, capsys):
     assert cli.main(arguments(files, model, *more)) == 0
@@ -133,12 +137,12 @@ def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model
 
 
 def test_an_earlier_run_is_left_as_it_is_unless_it_is_given_up(files, model, capsys):
-    assert cli.main(arguments(files, model)) == 0
+    assert cli.main(quick(files, model)) == 0
     before = {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()}
-    assert cli.main(arguments(files, model, "--step-size", "2")) == 2
+    assert cli.main(quick(files, model, "--step-size", "2")) == 2
     assert "which holds one; take another folder, go on with that run" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()} == before
-    assert cli.main(arguments(files, model, "--step-size", "1e30", "--force")) == 2
+    assert cli.main(quick(files, model, "--step-size", "1e30", "--force")) == 2
     assert "the 0 steps before it are in" in capsys.readouterr().err
     assert not (files / "out" / "result.png").exists()  # of the run that was given up
 
@@ -147,10 +151,10 @@ def outputs(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.glob("*.png")}
 
 
-@pytest.mark.parametrize("at", [("inverting", 1), ("inverting", 3), (None, 1), (None, 2)])
+@pytest.mark.parametrize("at", [("inverting", 1), (None, 1)])
 def test_an_interrupted_edit_goes_on_to_the_same_pictures(files, model, capsys, monkeypatch, at):
     which, step = at
-    given = [a if a != str(files / "out") else str(files / "straight") for a in arguments(files, model)]
+    given = [a if a != str(files / "out") else str(files / "straight") for a in quick(files, model)]
     assert cli.main(given) == 0
     whole = command.run
 
@@ -163,7 +167,7 @@ def test_an_interrupted_edit_goes_on_to_the_same_pictures(files, model, capsys, 
         return whole(*positional[:-1], bars[1], inverting=bars[0], **more)
 
     monkeypatch.setattr(command, "run", broken_off)
-    assert cli.main(arguments(files, model)) == 130
+    assert cli.main(quick(files, model)) == 130
     error = capsys.readouterr().err
     assert "goes on\n" in error
     assert f"magedit-lab edit --resume {files / 'out'}" in error
@@ -174,7 +178,7 @@ def test_an_interrupted_edit_goes_on_to_the_same_pictures(files, model, capsys, 
 
 
 def test_resuming_asks_for_the_model_of_a_folder(files, model, capsys):
-    assert cli.main(arguments(files, model)) == 0
+    assert cli.main(quick(files, model)) == 0
     assert cli.main(["edit", "--resume", str(files / "out")]) == 2
     assert "expected --model with the folder of this run's model" in capsys.readouterr().err
 
@@ -184,8 +188,7 @@ def test_resuming_keeps_transparency(files, model):
         clear = image.convert("RGBA")
     clear.putalpha(128)
     clear.save(files / "image.png")
-    with pytest.warns(UserWarning, match="transparen"):
-        assert cli.main(arguments(files, model)) == 0
+    assert cli.main(quick(files, model)) == 0
     before = outputs(files / "out")
     assert cli.main(["edit", "--resume", str(files / "out"), "--device", "cpu", "--model", model]) == 0
     assert outputs(files / "out") == before

@@ -11,6 +11,7 @@ import traitlets
 
 import magedit_lab as mag
 
+from ..progress.watched import Watched
 from .base import Still, Validated
 from .job import Cancelled, Job
 
@@ -113,13 +114,18 @@ class Runner(Validated, Still, anywidget.AnyWidget):
             return inversion
         known = self._path and self._path[0] == inversion and self._path[1].source == self.task.source
         if self._path is None or not known or self._path[1].image.tobytes() != self.task.image.tobytes():
+            watched = Watched.by(self.net)
 
             def after(done: int, of: int) -> None:
                 job.check()
+                self._inverting(watched, done, of)
                 self._show("running", f"inverting: {done} of {of}", done, of)
 
-            self._path = (inversion, self.task, mag.invert(self.net, self.task, inversion, after))
+            self._path = (inversion, self.task, mag.invert(watched, self.task, inversion, after))
         return self._path[2]
+
+    def _inverting(self, net: Watched, done: int, of: int) -> None:
+        """What a subclass shows of the latent that is being inverted."""
 
     def _steps(
         self, job: Job, path: mag.Path, method: mag.Method, trace: mag.Trace,

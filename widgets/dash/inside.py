@@ -7,11 +7,11 @@ import ipywidgets
 import magedit_lab as mag
 from magedit_lab import settings
 
-from .ablate import Ablate
-from .attention_explorer import AttentionExplorer
-from .compare import Compare
-from .gradient_inspector import GradientInspector
-from .live_run import LiveRun
+from ..ablate import Ablate
+from ..attention_explorer import AttentionExplorer
+from ..compare import Compare
+from ..gradient_inspector import GradientInspector
+from ..live_run import LiveRun
 
 TABS = ("paint and run", "attention", "gradient", "compare", "one setting")
 SETTINGS = ("iterations", "stop_step", "step_size", "loss", "lam")

@@ -1,8 +1,9 @@
 // The browser's side of PictureChooser: a picture goes to the kernel, made smaller here where it is too large to send.
 
-import { button, listen, panel, row, statusLine } from "./shared/dom.js";
-import { GONE, watchKernel } from "./shared/kernel.js";
-import { chooser, megabytes, PICTURES, sendable } from "./shared/upload.js";
+import { listen, panel, row, statusLine } from "../shared/dom.js";
+import { iconButton } from "../shared/icons.js";
+import { GONE, watchKernel } from "../shared/kernel.js";
+import { chooser, megabytes, PICTURES, sendable } from "../shared/upload.js";
 
 function render({ model, el }) {
   const [line, say] = statusLine();
@@ -20,7 +21,7 @@ function render({ model, el }) {
   const root = panel(
     "chooser",
     row(
-      button("a picture of your own", () => input.click()),
+      iconButton("picture", "a picture of your own", () => input.click()),
       input,
     ),
     line,

@@ -16,7 +16,7 @@ from .plan import Plan
 
 @dataclass(frozen=True)
 class Batch:
-    """z: what is to be painted. shown: what the noise leaves to be seen, another picture where the words are contrary.
+    """z: what is to be painted. visible: what the noise leaves to be seen, another picture where words are contrary.
 
     masks: each thing's cover of the cells, 0-1. owner: 1 where a token describes a thing.
     """
@@ -31,7 +31,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class View:
-    """What lessons are cut from: latents of all pictures, things' cover in all rooms, captions, and the side of what
+    """What batches are cut from: latents of all pictures, things' cover in all rooms, captions, and the side of what
     is shown, in cells of the covers."""
 
     z: Float[Tensor, "pictures c h w"]
@@ -42,7 +42,7 @@ class View:
     def batch(self, rows: Int[Tensor, " n"], colourings: int) -> Batch:
         """The squares of the pictures that these captions are of."""
         of, side = self.captions, self.side
-        picture, visible, top, left = (getattr(of, name)[rows] for name in ("picture", "shown", "top", "left"))
+        picture, visible, top, left = (getattr(of, name)[rows] for name in ("picture", "visible", "top", "left"))
         scale = self.z.shape[-1] // self.cells.shape[-1]
         z, other = (_window(self.z[i], scale * top, scale * left, scale * side) for i in (picture, visible))
         masks = _window(self.cells[picture // colourings], top, left, side).flatten(2)
@@ -53,7 +53,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class Batches:
     """Whole pictures; squares of half their side around a thing; and whole pictures at half their size."""
 
     whole: View
@@ -62,7 +62,7 @@ class Lessons:
     plan: Plan
 
     @classmethod
-    def of(cls, z: Latents, drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, device: torch.device) -> "Lessons":
+    def of(cls, z: Latents, drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, device: torch.device) -> "Batches":
         whole, crops = (prepared(drawn, tokenizer, plan, crop).to(device) for crop in (False, True))
         large, small, cells = (x.to(device) for x in (z.large, z.small, drawn.cells()))
         fewer = F.avg_pool2d(cells.float(), 2).round().byte()

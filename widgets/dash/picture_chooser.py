@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from .shared.esm import CSS, esm
+from ..shared.esm import CSS, esm
 
 Taken = Callable[[bytes, str], object]
 
@@ -18,7 +18,7 @@ class PictureChooser(anywidget.AnyWidget):
     Jupyter would drop the connection.
     """
 
-    _esm = esm("picture_chooser.js")
+    _esm = esm("dash/picture_chooser.js")
     _css = CSS
 
     status = traitlets.Unicode().tag(sync=True)

@@ -8,13 +8,13 @@ import torch
 
 from magedit_lab import training
 from magedit_lab.scenes import room
+from magedit_lab.training.batches import Batch, Batches
 from magedit_lab.training.captions import DROPS, Vocabulary, around, part, prepared
 from magedit_lab.training.clip import square
 from magedit_lab.training.colourings import MOST, coloured, counterpart
 from magedit_lab.training.data import CELLS, Drawn, Latents
 from magedit_lab.training.diffusion import posed
 from magedit_lab.training.grounding import grounding
-from magedit_lab.training.lesson import Batch, Lessons
 
 TINY = training.Plan.tiny()
 
@@ -26,10 +26,10 @@ def drawn(tmp_path_factory):
     return Drawn(folder, TINY)
 
 
-def lessons(drawn, plan):
+def batches(drawn, plan):
     """Latents that say which picture they are of."""
     z = torch.arange(len(drawn)).reshape(-1, 1, 1, 1).expand(-1, 8, 16, 16).float()
-    return Lessons.of(Latents(z, z[..., :8, :8]), drawn, training.new_tokenizer(), plan, torch.device("cpu"))
+    return Batches.of(Latents(z, z[..., :8, :8]), drawn, training.new_tokenizer(), plan, torch.device("cpu"))
 
 
 def test_pictures_masks_and_boxes_are_those_of_the_scenes(drawn):
@@ -124,13 +124,13 @@ def test_crops_hold_the_thing_they_are_around_and_their_captions_name_nothing_el
 
 def test_a_lesson_shows_the_pictures_that_its_captions_are_of(drawn):
     plan = replace(TINY, scene_batch=40, early_batch=40)
-    teach = lessons(drawn, plan)
+    teach = batches(drawn, plan)
     tokenizer = training.new_tokenizer()
     for step, side in ((0, 8), (1, 8), (3, 16), (4, 8)):
         batch = teach(step)
         assert batch.z.shape == (40, 8, side, side)
         assert batch.masks.shape == (40, MOST, side * side)
-        assert torch.equal(batch.z, batch.shown)
+        assert torch.equal(batch.z, batch.visible)
         assert not batch.contrary.any()
         for z, ids in zip(batch.z, batch.ids, strict=True):
             scene = coloured(*divmod(int(z[0, 0, 0]), plan.colourings))
@@ -142,14 +142,14 @@ def test_a_lesson_shows_the_pictures_that_its_captions_are_of(drawn):
 
 
 def test_masks_of_a_crop_are_cut_where_its_latent_is(drawn):
-    view = lessons(drawn, TINY).crops
+    view = batches(drawn, TINY).crops
     z = view.cells[torch.arange(len(drawn)) // TINY.colourings][:, :8].float() / 255
     batch = replace(view, z=z).batch(torch.arange(len(view.captions)), TINY.colourings)
     assert torch.allclose(batch.z.flatten(2), batch.masks[:, :8])
 
 
 def test_early_lessons_are_small_pictures_and_crops_in_turn_and_later_ones_mostly_whole(drawn):
-    teach = lessons(drawn, replace(TINY, early_steps=4, crop_every=3))
+    teach = batches(drawn, replace(TINY, early_steps=4, crop_every=3))
     views = [teach.view(step)[0] for step in range(10)]
     names = [next(n for n in ("small", "crops", "whole") if getattr(teach, n) is view) for view in views]
     assert names == [*["small", "crops"] * 2, "whole", "whole", "crops", "whole", "whole", "crops"]
@@ -159,10 +159,10 @@ def test_early_lessons_are_small_pictures_and_crops_in_turn_and_later_ones_mostl
 
 def test_contrary_captions_name_what_the_noise_does_not_show(drawn):
     plan = replace(TINY, contrary=1.0, scene_batch=60)
-    batch = lessons(drawn, plan)(3)
+    batch = batches(drawn, plan)(3)
     tokenizer = training.new_tokenizer()
     assert 10 < batch.contrary.sum() < 50
-    for z, shown, contrary, ids in zip(batch.z, batch.shown, batch.contrary, batch.ids, strict=True):
+    for z, shown, contrary, ids in zip(batch.z, batch.visible, batch.contrary, batch.ids, strict=True):
         picture, other = int(z[0, 0, 0]), int(shown[0, 0, 0])
         assert other == picture - int(contrary)
         if contrary:
