@@ -9,9 +9,7 @@ from . import judges as judges
 from . import leaderboard as leaderboard
 from . import lpips as lpips
 from . import metrics as metrics
-from . import model_bars as model_bars
-from . import model_card as model_card
-from . import model_probes as model_probes
+from . import model as model
 from . import report as report
 from . import run as run
 from . import scores as scores
