@@ -1,9 +1,9 @@
 // The large picture: what the step foresees, attention as light over it, the latent, the mask's outline.
 
-import { element } from "../../widgets/shared/dom.js";
-import { outlineCanvas } from "../../widgets/shared/maps.js";
-import { glow, latentPixels } from "./colours.js";
-import { moment, spoken } from "./run.js";
+import { element } from "../../../widgets/shared/dom.js";
+import { outlineCanvas } from "../../../widgets/shared/maps.js";
+import { glow, latentPixels } from "../colours.js";
+import { moment, spoken } from "../run.js";
 
 /** Draw pixels of a small picture onto a canvas of that size. */
 export function put(canvas, pixels, width, height = width) {

@@ -1,8 +1,8 @@
 // The four methods side by side at the same step; a press shows one of them large.
 
-import { element } from "../../widgets/shared/dom.js";
+import { element } from "../../../widgets/shared/dom.js";
+import { moment, placeOf, places } from "../run.js";
 import { LOOKS } from "./curves.js";
-import { moment, placeOf, places } from "./run.js";
 
 const NOTES = {
   p2p: "swaps the prompt, keeps the layout",
