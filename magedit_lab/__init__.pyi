@@ -16,6 +16,7 @@ from .inversion.ddim import Direct as Direct
 from .inversion.ddim import NegativePrompt as NegativePrompt
 from .inversion.null_text import NullText as NullText
 from .inversion.proximal import Proximal as Proximal
+from .inversion.stopped import Stopped as Stopped
 from .inversion.table import INVERSIONS as INVERSIONS
 from .inversion.table import invert as invert
 from .loop import edit as edit
@@ -33,12 +34,15 @@ from .runs import Run as Run
 from .settings import setting as setting
 from .steps import Now as Now
 from .steps import Nudge as Nudge
+from .steps import Since as Since
 from .steps import Step as Step
 from .steps import Where as Where
 from .task import Goal as Goal
 from .task import Task as Task
 from .trace.record import Keep as Keep
+from .trace.resuming import load as load
+from .trace.resuming import resume as resume
+from .trace.runner import run as run
 from .trace.trace import Trace as Trace
-from .trace.trace import run as run
 
 __version__: str

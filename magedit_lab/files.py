@@ -2,11 +2,13 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 Save = Callable[[Path], object]
+MOST_JSON = 2**26  # bytes
 
 
 def write(path: Path, save: Save) -> None:
@@ -33,6 +35,52 @@ def write_all(folder: Path, saves: Mapping[str, Save | None]) -> None:
             path.unlink(missing_ok=True)
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Bytes that survive a power cut once this returns: written beside, forced to the disk, renamed. The file's mode is
+    the one that the user's other new files have."""
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        sync_folder(path.parent)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's list of names to the disk, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """A file's bytes; ValueError, before any is read, for what is no plain file (a pipe, a device), or is larger than
+    `most` bytes."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise ValueError(f"cannot read {path.name!r}: {error.strerror}") from None
+    with open(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError(f"expected a plain file at {path.name!r}, got a pipe, a device or a folder")
+        if facts.st_size > most:
+            raise ValueError(f"expected at most {most} bytes in {path.name!r}, got {facts.st_size}")
+        content = file.read(facts.st_size + 1)
+    if len(content) != facts.st_size:
+        raise ValueError(f"expected {facts.st_size} bytes in {path.name!r}, got {len(content)}; it was being written")
+    return content
+
+
 def write_text(path: Path, text: str) -> None:
     """A text in UTF-8."""
     write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
@@ -56,15 +104,15 @@ def lines(path: Path) -> list[str]:
     return whole.split("\n")[:-1]
 
 
-def read_json(path: Path, kind: type = dict) -> Any:
+def read_json(path: Path, kind: type = dict, most: int = MOST_JSON) -> Any:
     """What a JSON file holds; ValueError in one line where it can't be read or holds no `kind`."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_regular(path, most))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read {str(path)!r} as JSON: {type(error).__name__}: {error}") from None
-    if not isinstance(found, kind):
-        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(found).__name__}")
-    return found
+    if not isinstance(value, kind):
+        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(value).__name__}")
+    return value
 
 
 def reason(error: BaseException) -> str:

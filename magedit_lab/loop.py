@@ -14,7 +14,7 @@ from .model.backbone import Backbone, Latent, Text
 from .model.hooks import chain, recorder
 from .runs import Run
 from .settings import named
-from .steps import Listener, Maps, Now, Nudge, Step, read
+from .steps import Listener, Maps, Now, Nudge, Since, Step, read
 from .task import Task
 
 Watch = Callable[[Now, Nudge], object]
@@ -23,7 +23,7 @@ Watch = Callable[[Now, Nudge], object]
 @torch.no_grad()
 def edit(
     net: Backbone, task: Task, path: Path, method: Method | str, watch: Watch | None = None,
-    listen: Mapping[str, Listener] | None = None,
+    listen: Mapping[str, Listener] | None = None, since: Since | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Yield each Step of an edit.
 
@@ -31,6 +31,7 @@ def edit(
     nothing. listen: functions f(output, where) by module name, such as "mid_block.resnets.0", that get what the module
     puts out in each pass, nudges too; no bit of the run changes. A nudge runs nothing above the last guided site, and
     where the path replays the source, a source pass ends at the last site that is recorded, or there is none.
+    since: where the run is taken up, `step.after` of an earlier one; by default at its beginning.
 
     Raises FloatingPointError, naming timestep and iteration, where something is not finite.
     """
@@ -38,17 +39,23 @@ def edit(
     run = chosen.read(Run(net, task, path))
     plan = chosen.bind(run)
     if chosen.runs_itself:
-        for step in chosen.own_steps(run, listen or {}):
+        for step in chosen.own_steps(run, listen or {}, since):
             _require_finite(step.now, (), step.target)
             yield step
         return
-    source = path.latents[plan.first : plan.first + 1]
-    target = plan.start(source)
-    for i, t in list(enumerate(path.times))[plan.first :]:
+    since = since or _beginning(run, plan)
+    plan.memory.update(since.memory)
+    source, target = since.source, since.target
+    for i, t in list(enumerate(path.times))[since.i :]:
         now = Now(run, i, t, source, target, listen=listen or {})
         step = _step(now, plan, watch)
         source, target = step.source, step.target
         yield step
+
+
+def _beginning(run: Run, plan: Plan) -> Since:
+    source = run.path.latents[plan.first : plan.first + 1]
+    return Since(plan.first, source, plan.start(source))
 
 
 def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
@@ -68,7 +75,8 @@ def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
         {name: source_maps[name] for name in sites}, maps, nudges,
     )  # fmt: skip
     _require_finite(now, nudges, target)
-    return replace(step, target=plan.blend(now, step))
+    target = plan.blend(now, step)
+    return replace(step, target=target, memory=dict(plan.memory))
 
 
 def _source_pass(now: Now, text: Text, conditional: bool, sites: frozenset[str]) -> tuple[Latent | None, Maps]:

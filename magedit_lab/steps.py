@@ -88,9 +88,9 @@ class Now:
     ) -> Latent | None:
         """The noise prediction of one pass; whoever listens hears it, after the hooks and without changing a bit."""
         where = Where(self.i, self.t, branch, conditional, self.nudge)
-        heard = {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
+        listeners = {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
         z = self.source if branch == "source" else self.target
-        return self.run.net.predict(z, self.t, text, {**hooks, **heard}, until=until)
+        return self.run.net.predict(z, self.t, text, {**hooks, **listeners}, until=until)
 
     def after(self, nudge: "Nudge") -> "Now":
         """Where the run stands after a nudge."""
@@ -158,7 +158,8 @@ class Step:
 
     now: where it began. guided: the target latent after the nudges. eps: the guided noise prediction. source, target:
     the latents that it led to. source_maps (empty where no source pass was needed) and target_maps: cross attention at
-    the guided sites. x0: the finished latent that the target's noise prediction implies.
+    the guided sites. x0: the finished latent that the target's noise prediction implies. memory: what the method's plan
+    keeps from step to step.
     """
 
     now: Now
@@ -170,6 +171,7 @@ class Step:
     source_maps: Maps
     target_maps: Maps
     nudges: tuple[Nudge, ...]
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         now = self.now
@@ -178,3 +180,24 @@ class Step:
     @property
     def last(self) -> bool:
         return self.now.i + 1 == self.now.run.path.steps
+
+    @property
+    def after(self) -> "Since":
+        """Where the run stands after this step, for `edit(since=...)`."""
+        return Since(self.now.i + 1, self.source, self.target, self.memory)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Since:
+    """Where a run is taken up: before step i, with the latents of both branches and what the method's plan remembers.
+
+    With the same net, task, path and method, all further steps have the bits of the run that was not broken off.
+    """
+
+    i: int
+    source: Latent
+    target: Latent
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Since(step {self.i})"

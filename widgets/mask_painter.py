@@ -34,6 +34,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     mask: height x width of the image, 0 or 1, all regions together. goals: what Task needs for several words.
     regions: dicts of name, word and weight; the strokes of all but the first one, "mask", name theirs. active: the
         one that is painted. words: the edit words that the browser offers for them; with none it offers a text field.
+    folded: regions and seldom tools are one click away.
     Strokes or regions that are none are refused, by a TraitError in Python and by a line in `status` in the browser;
     they stay as they were.
     """
@@ -51,6 +52,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     tolerance = traitlets.Float(12.0, min=0.5, max=100.0).tag(sync=True)
     opacity = traitlets.Float(0.55, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    folded = traitlets.Bool(False).tag(sync=True)
     _picture = traitlets.Bytes().tag(sync=True)
     _size: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _tints = traitlets.List(list(TINTS)).tag(sync=True)

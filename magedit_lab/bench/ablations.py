@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..inversion.base import Inversion, Path
-from ..inversion.ddim import DDIM, Direct, NegativePrompt
+from ..inversion.table import INVERSIONS
 from ..methods.base import Method
 from ..methods.mag_edit import MagEdit
 from ..methods.masactrl import MasaCtrl
@@ -16,7 +16,9 @@ from ..methods.shared.losses import LOSSES
 from ..model.backbone import Backbone
 from ..settings import change
 from ..task import Task
-from ..trace.trace import Keep, Trace, run
+from ..trace.record import Keep
+from ..trace.runner import run
+from ..trace.trace import Trace
 from .run import Setting
 
 ITERATIONS = (0, 1, 5, 10, 15, 20, 30)  # Fig. 6
@@ -33,10 +35,11 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
     bases: dict[str, Method] = {
         "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
     }  # fmt: skip
-    inversions: dict[str, Inversion] = {
-        "null-text": inversion, "ddim": DDIM(steps, scale), "negative-prompt": NegativePrompt(steps, scale),
-        "direct": Direct(steps, scale),
-    }  # fmt: skip
+    inversions = {
+        name: inversion if type(inversion) is type(way) else replace(way, steps=steps, guidance_scale=scale)
+        for name, way in INVERSIONS.items()
+        if name != "proximal"
+    }
 
     def group(name: str, values: Any, change: Callable[[Any], MagEdit]) -> list[Setting]:
         return [Setting(f"{name}={value}", change(value), inversion) for value in values]
@@ -51,7 +54,7 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
             replace(s, negative=True) for s in group("negative", AGAINST, lambda v: replace(method, lambda_ng=v))
         ],
         "base": group("base", bases, lambda v: replace(method, base=bases[v])),
-        "inversion": [Setting(f"inversion={name}", method, way) for name, way in inversions.items()],
+        "inversion": [Setting(f"inversion={name}", method, inverter) for name, inverter in inversions.items()],
     }
 
 
@@ -63,13 +66,13 @@ def own(method: MagEdit, setting: str, steps: int) -> Any:
 def around(method: MagEdit, setting: str, steps: int) -> list[Any]:
     """Values worth comparing of one setting in a run of so many steps, the method's own among them."""
     value = own(method, setting, steps)
-    found: dict[str, Sequence[Any]] = {
+    ranges: dict[str, Sequence[Any]] = {
         "iterations": (0, 1, 5, 15), "stop_step": [round(share * steps) for share in (0.0, 0.25, 0.5, 0.75, 1.0)],
         "step_size": [factor * method.step_size for factor in FACTORS], "loss": tuple(LOSSES), "lam": LAMBDAS,
     }  # fmt: skip
-    if setting not in found:
-        raise ValueError(f"expected a setting of {', '.join(found)}, got {setting!r}")
-    return list(found[setting]) if isinstance(value, str) else sorted({*found[setting], value})
+    if setting not in ranges:
+        raise ValueError(f"expected a setting of {', '.join(ranges)}, got {setting!r}")
+    return list(ranges[setting]) if isinstance(value, str) else sorted({*ranges[setting], value})
 
 
 def varied(method: Method, setting: str, values: Sequence[Any]) -> dict[Any, Method]:
@@ -89,5 +92,5 @@ def sweep(
     keep: Keep | None = None,
 ) -> Iterator[tuple[Any, Trace]]:  # fmt: skip
     """Each value with the run that it makes, all from one inversion; `plots.sweep(dict(...), setting)` shows them."""
-    for value, made in varied(method, setting, values).items():
-        yield value, run(net, task, path, made, keep)
+    for value, variant in varied(method, setting, values).items():
+        yield value, run(net, task, path, variant, keep)

@@ -103,10 +103,10 @@ def attention(held: Held) -> Iterator[Score]:
 
 def null_text(held: Held) -> Iterator[Score]:
     few = held.few(EXACT_EDITS, 16)
-    for way in (EXACT, NullText()):
-        note = f"{few} scenes, at most {way.inner} updates a step, rate {way.rate:g}, slack {way.slack:g}"
-        note += f", fixed-point iterations {way.fixed_point}" if way.fixed_point else ""
-        lost = model_probes.null_text_loss(held.net, held.drawn[:few], way)
+    for inversion in (EXACT, NullText()):
+        note = f"{few} scenes, at most {inversion.inner} updates a step, rate {inversion.rate:g}, slack {inversion.slack:g}"
+        note += f", fixed-point iterations {inversion.fixed_point}" if inversion.fixed_point else ""
+        lost = model_probes.null_text_loss(held.net, held.drawn[:few], inversion)
         yield Score("null-text reconstruction against the VAE's (dB)", lost, -1.0, -0.2, note)
 
 
@@ -122,9 +122,9 @@ def generated(held: Held) -> Iterator[Score]:
     trial = held.captions[: max(1, held.count // 8)]
     tried = {scale: model_probes.generate(held.net, trial, scale) for scale in SCALES}
     best = max(SCALES, key=lambda scale: model_probes.recall(held.clip, tried[scale], trial))
-    made = model_probes.recall(held.clip, model_probes.generate(held.net, held.captions, best), held.captions)
-    share = made / held.rendered if held.rendered else 0.0
-    note = f"guidance scale {best:g}: {made:.3f} among {held.count}"
+    recall = model_probes.recall(held.clip, model_probes.generate(held.net, held.captions, best), held.captions)
+    share = recall / held.rendered if held.rendered else 0.0
+    note = f"guidance scale {best:g}: {recall:.3f} among {held.count}"
     yield Score("R@1 on generated pictures, share of rendered", share, 0.70, 0.95, note)
 
 
@@ -142,10 +142,10 @@ def measure(held: Held, names: Iterable[str], out: Path) -> Iterator[Score]:
     for name in names:
         path = out / f"{name}.json"
         if not path.exists():
-            made = [asdict(score) for score in BARS[name](held)]
-            files.write_text(path, json.dumps({**facts, "scores": made}, indent=1) + "\n")
-        kept = files.read_json(path)
-        if differs := [f"{k} = {kept.get(k)}" for k in facts if kept.get(k) != facts[k]]:
-            wanted = ", ".join(f"{k} = {v}" for k, v in facts.items())
-            raise ValueError(f"expected {str(path)!r} with {wanted}; got {', '.join(differs)}; remove that file")
-        yield from (Score(**row) for row in kept["scores"])
+            scores = [asdict(score) for score in BARS[name](held)]
+            files.write_text(path, json.dumps({**facts, "scores": scores}, indent=1) + "\n")
+        stored = files.read_json(path)
+        if differs := [f"{k} = {stored.get(k)}" for k in facts if stored.get(k) != facts[k]]:
+            expected = ", ".join(f"{k} = {v}" for k, v in facts.items())
+            raise ValueError(f"expected {str(path)!r} with {expected}; got {', '.join(differs)}; remove that file")
+        yield from (Score(**row) for row in stored["scores"])

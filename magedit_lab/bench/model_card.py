@@ -85,10 +85,10 @@ def write_card(model: Path, clip: Path, scores: Sequence[Score]) -> None:
     ran = {part: f"{v['steps']:,} steps in {_time(float(v['seconds']))}" for part, v in facts.items() if part in PARTS}
     note = f"; {facts['note']}" if "note" in facts else "."
     compared = f"\n## Compared on a small budget\n\n{facts['compared']}\n" if "compared" in facts else ""
-    told = {**facts["plan"], "vae-decoder": "0 steps", "decoder": "0 steps", **ran, "machine": facts["machine"]}
+    values = {**facts["plan"], "vae-decoder": "0 steps", "decoder": "0 steps", **ran, "machine": facts["machine"]}
     own = [s for s in scores if s.name.startswith(("image-to-caption", "single objects"))]
     for folder, text, some in ((model, CARD, scores), (clip, CLIP_CARD, own)):
-        page = text.format(scores=table(some), note=note, compared=compared, **told)
+        page = text.format(scores=table(some), note=note, compared=compared, **values)
         files.write_text(folder / "README.md", page)
 
 

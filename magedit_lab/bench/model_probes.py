@@ -24,7 +24,7 @@ from ..model.text import Text
 from ..steps import Maps
 from ..task import Task
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from . import demo, metrics
 
 FIRST = scenes.HELD_OUT + 20_000  # the first scene that is measured on
@@ -51,13 +51,13 @@ def forward_ms(net: Backbone, times: int = 10) -> float:
     """The median of some calls."""
     z = torch.randn(2, net.channels, net.denoiser.config.sample_size, net.denoiser.config.sample_size)
     z, text = z.to(net.device), net.embed("a red ball").expand(2)
-    taken = []
+    seconds = []
     with torch.no_grad():
         for _ in range(times):
             start = time.perf_counter()
             net.predict(z, 500, text)
-            taken.append(time.perf_counter() - start)
-    return 1000 * float(np.median(taken))
+            seconds.append(time.perf_counter() - start)
+    return 1000 * float(np.median(seconds))
 
 
 def coded(net: Backbone, image: Image.Image, noise: float = 0.0) -> Image.Image:
@@ -83,8 +83,8 @@ def objects(clip: metrics.Clip, drawn: Sequence[scenes.Scene]) -> dict[str, floa
                 continue  # mostly hidden by another object
             picture = scene.image.crop(scenes.box(thing, scenes.SIZE))
             for name, values in choices.items():
-                told = [scenes.phrase(replace(thing, **{name: v}).words) for v in values]  # type: ignore[arg-type]
-                hits[name].append(values[clip.choose(picture, told)] == getattr(thing, name))
+                phrases = [scenes.phrase(replace(thing, **{name: v}).words) for v in values]  # type: ignore[arg-type]
+                hits[name].append(values[clip.choose(picture, phrases)] == getattr(thing, name))
     return {name: float(np.mean(right)) for name, right in hits.items()}
 
 
@@ -112,16 +112,16 @@ def grounded(net: Backbone, seeds: Sequence[int]) -> float:
     return float(np.mean(ratios))
 
 
-def null_text_loss(net: Backbone, drawn: Sequence[scenes.Scene], way: NullText) -> float:
+def null_text_loss(net: Backbone, drawn: Sequence[scenes.Scene], inversion: NullText) -> float:
     """PSNR of the null-text reconstruction less the autoencoder's own, in dB."""
-    found = []
+    losses = []
     for scene in drawn:
         task = _whole(scene)
-        path = invert(net, task, way)
+        path = invert(net, task, inversion)
         pictures = (net.decode(path.latents[-1:]), coded(net, scene.image))
         ours, best = (metrics.psnr(metrics.unit(scene.image), metrics.unit(p)) for p in pictures)
-        found.append(ours - best)
-    return float(np.mean(found))
+        losses.append(ours - best)
+    return float(np.mean(losses))
 
 
 def _whole(scene: scenes.Scene) -> Task:
@@ -144,7 +144,7 @@ def causal(net: Backbone, count: int, scale: float) -> float:
 @torch.no_grad()
 def generate(net: Backbone, captions: Sequence[str], scale: float, batch: int = 16) -> list[Image.Image]:
     """A picture for each caption: 50 DDIM steps from noise that the caption's place decides."""
-    made: list[Image.Image] = []
+    pictures: list[Image.Image] = []
     side, channels = net.denoiser.config.sample_size, net.channels
     for start in range(0, len(captions), batch):
         text = Text.cat([net.embed(c) for c in captions[start : start + batch]])
@@ -153,8 +153,8 @@ def generate(net: Backbone, captions: Sequence[str], scale: float, batch: int = 
             for i in range(len(text))
         ]
         z = _sampled(net, torch.stack(noise).to(text.embedding), text, scale)
-        made += [net.decode(row[None]) for row in z]
-    return made
+        pictures += [net.decode(row[None]) for row in z]
+    return pictures
 
 
 def _sampled(net: Backbone, z: Float[Tensor, "n c h w"], text: Text, scale: float) -> Float[Tensor, "n c h w"]:

@@ -20,7 +20,7 @@ from ..model.backbone import Backbone
 from ..model.hooks import count_forwards
 from ..settings import described
 from ..trace.record import SCORED
-from ..trace.trace import run
+from ..trace.runner import run
 from .cases import Case
 from .judges import Judges
 from .room.intervals import paired, wilson
@@ -115,15 +115,15 @@ def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[s
 
 def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:
     """Keep the facts beside the rows; ValueError where the rows of the measured settings go back to others."""
-    kept = files.read_json(path) if path.exists() else {}
+    stored = files.read_json(path) if path.exists() else {}
     bound = {*measured, *ALWAYS} if measured else set()
     for name in facts:
-        if name in bound and facts[name] != kept.get(name):
+        if name in bound and facts[name] != stored.get(name):
             raise ValueError(
-                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept.get(name)}; "
+                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {stored.get(name)}; "
                 "take another --out, or remove that folder"
             )
-    files.write_text(path, json.dumps({**kept, **facts}, indent=1) + "\n")
+    files.write_text(path, json.dumps({**stored, **facts}, indent=1) + "\n")
 
 
 def load(out: Path) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
     rows, listed = _measure(arguments, [setting for name in names for setting in groups[name]])
-    written = []
+    lines = []
     for name in names:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
@@ -111,8 +111,8 @@ def ablate(arguments: argparse.Namespace) -> None:
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
-        written.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
-    print("\n".join(written))
+        lines.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+    print("\n".join(lines))
 
 
 def departures(arguments: argparse.Namespace) -> None:
@@ -120,7 +120,7 @@ def departures(arguments: argparse.Namespace) -> None:
     a = arguments
     claim(a.out, "departures.md")
     method = MagEdit(iterations=a.iterations, step_size=a.step_size)
-    inversion = replace(demo.Demo(), steps=a.steps).inversion
+    inversion = replace(demo.Demo(), steps=a.steps).null_text
     with Bar("departures") as bar:
         sizes = list(departure_sizes.measure(load(a.model), departure_sizes.scene_task(a.seed), inversion, method, bar))
     text = departure_sizes.markdown(sizes)

@@ -24,8 +24,8 @@ NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 def command(commands: Any, name: str, function: Callable, words: str = "") -> argparse.ArgumentParser:
     """A subcommand that runs `function`; its line of help is that of `COMMANDS` where none is given."""
     words = words or COMMANDS[name][1]
-    shown = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = commands.add_parser(name, help=words, description=words, formatter_class=formatter)
     parser.set_defaults(run=function)
     return parser
 
@@ -45,9 +45,9 @@ def require_both(arguments: argparse.Namespace) -> None:
         raise ValueError("expected --format and --data together, got one of the two")
 
 
-def report(written: Iterator[tuple[Path, str]]) -> None:
+def report(outputs: Iterator[tuple[Path, str]]) -> None:
     """Write all files first, and only then say which."""
-    for path, words in list(written):
+    for path, words in list(outputs):
         print(f"{path}: {words}")
 
 
@@ -99,12 +99,15 @@ def model(arguments: argparse.Namespace) -> Backbone:
 
 
 class Bar:
-    """A tqdm bar on stderr that is called with (done, of)."""
+    """A tqdm bar on stderr that is called with (done, of), and is not there before."""
 
     def __init__(self, words: str) -> None:
-        self.bar = tqdm(desc=words, unit="step", file=sys.stderr)
+        self.words = words
+        self.bar: tqdm | None = None
 
     def __call__(self, done: int, of: int) -> None:
+        if self.bar is None:
+            self.bar = tqdm(desc=self.words, unit="step", file=sys.stderr, total=of)
         self.bar.total = of
         self.bar.update(done - self.bar.n)
 
@@ -112,4 +115,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.close()
+        self.close()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()

@@ -18,19 +18,17 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name")
     parser.add_argument("--seed", type=int, default=first.Demo().seed, help="which scene")
     parser.add_argument(
-        "--more",
-        type=int,
-        default=0,
-        help="so many further scenes, as a table of successes; an interrupted run goes on",
+        "--more", type=int, default=0, help="so many further scenes, as a table; an interrupted run goes on"
     )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for figures and trace")
+    parser.add_argument("--resume", action="store_true", help="go on with a demo that was broken off, in that folder")
 
 
 def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
     claim(arguments.out, further.ROWS, "further.md")
     net, shown = load(arguments.model), first.Demo(seed=arguments.seed)
-    traces = first.play(net, shown, _progress(shown.seed))
+    traces = first.play(net, shown, _progress(shown.seed), arguments.out / "runs", arguments.resume)
     written = list(first.write(traces, arguments.out))
     if arguments.more:
         seeds = range(arguments.seed + 1, arguments.seed + 1 + arguments.more)
@@ -51,7 +49,7 @@ def _progress(seed: int) -> Progress:
     def step(done: int, of: int) -> None:
         bar(done, of)
         if done == of:
-            bar.bar.close()
+            bar.close()
 
     return step
 

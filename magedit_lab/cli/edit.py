@@ -3,32 +3,42 @@
 import argparse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from PIL import Image
 
 from .. import files, pictures, plots
-from ..inversion.base import Path as Route
-from ..inversion.table import ALL_INVERSIONS, invert
+from ..inversion.stopped import Stopped
+from ..inversion.table import ALL_INVERSIONS
 from ..methods.base import Method
 from ..methods.mag_edit import MagEdit
 from ..methods.shared.losses import LOSSES
 from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
-from ..model.backbone import Backbone
 from ..prompts import words
 from ..settings import Field, change, parsed, table
 from ..task import Frame, Task
-from ..trace.trace import Trace, run
-from .common import NEEDED, Bar, claim, command, inversion, model, model_options, report
+from ..trace.folder import require_none
+from ..trace.resuming import facts_of, method_of, noted, resume
+from ..trace.runner import run
+from ..trace.trace import Trace
+from .common import Bar, claim, command, inversion, load, model, model_options, report
 
+REQUIRED = ("image", "mask", "source", "target", "words", "out")
+NEEDED: dict[str, Any] = {"default": argparse.SUPPRESS}  # by a new run
+MODEL = "tabletop"
+FIGURES = ("result.png", "comparison.png", "loss.png")
 GUIDANCE = ("preset", "loss", "iterations", "stop_step", "step_size")
 
 
 def add(commands: Any, name: str) -> None:
     parser = command(commands, name, edit)
     option = parser.add_argument
+    option("--resume", type=Path, metavar="DIR", help="go on with the run in the --out of an earlier call")
     option("--image", type=Path, help="a picture of up to 64 megapixels: PNG, JPEG, WebP, TIFF ...", **NEEDED)
     more: dict[str, Any] = {"action": "extend", "nargs": "+", **NEEDED}
     option("--mask", type=Path, help="of the image's size, white where to edit; one, or one a word", **more)
@@ -39,6 +49,7 @@ def add(commands: Any, name: str) -> None:
     option("--negative", help="a prompt for what is to fade (Eq. 3)")
     option("--negative-words", nargs="+", default=(), help="its words that count; else all that --target lacks")
     option("--out", type=Path, help="folder for result, figures and trace", **NEEDED)
+    option("--force", action="store_true", help="give up an earlier run in that folder")
     model_options(option)
     option("--inversion", default="null-text", choices=ALL_INVERSIONS, help="how the image's noise is found")
     option("--steps", type=int, default=50, help="DDIM steps")
@@ -62,27 +73,87 @@ def _guidance_options(add: Callable) -> None:
 
 
 def edit(arguments: argparse.Namespace) -> None:
-    """Check, invert, edit, and paste the result back at the picture's own size."""
+    """Check, invert, edit, and paste the result back at the picture's own size; or go on with such a run."""
+    if arguments.resume:
+        return _resume(arguments.resume, arguments)
+    _require_options(arguments)
+    out = arguments.out
     task, method = _task(arguments), _seeded(_method(arguments), arguments)
-    alpha = pictures.read(arguments.image).alpha
     net, inverted = model(arguments), inversion(arguments)
     small, frame = task.fit(net.size, net.size)
     validate(net, small, inverted, method)
-    claim(arguments.out, "result.png", "comparison.png", "loss.png")
-    claim(arguments.out / "trace")
-    with Bar("invert") as bar:
-        path = invert(net, small, inverted, bar)
-    with Bar("edit") as bar:
-        trace = _run(net, small, path, method, bar, arguments.out / "trace")
-    report(_write(trace, _pasted(trace, task, frame, method, alpha), arguments.method, arguments.out))
+    claim(out, *FIGURES)
+    _give_up_earlier(out, arguments.force)
+    notes = {"method": arguments.method, "frame": list(frame.box)}
+    also = _own_size(task, pictures.read(arguments.image).alpha)
+    with Bar("invert") as inverting, Bar("edit") as bar:
+        kept = {"out": out / "trace", "force": arguments.force, "notes": notes, "also": also}
+        trace = _advised(out, partial(run, net, small, inverted, method, None, bar, inverting=inverting, **kept))
+    report(_write(trace, method, out))
 
 
-def _pasted(trace: Trace, task: Task, frame: Frame, method: Method, alpha: Image.Image | None) -> Image.Image:
+def _resume(out: Path, arguments: argparse.Namespace) -> None:
+    """Go on from the last whole step, and write what the whole run would have written."""
+    claim(out, *FIGURES)
+    name, dtype = _model_of(out / "trace", arguments.model)
+    net = load(name, arguments.device, dtype, arguments.variant)
+    with Bar("invert") as inverting, Bar("edit") as bar:
+        trace = _advised(out, partial(resume, out / "trace", net, None, bar, inverting))
+    report(_write(trace, method_of(out / "trace"), out))
+
+
+def _model_of(folder: Path, given: str) -> tuple[str, str]:
+    """Name and dtype of a run's model; of one in a folder of the user's, whose place a run does not keep, the name that
+    was given."""
+    own = facts_of(folder).get("model")
+    if own is None:
+        raise ValueError(f"expected a run of `edit` in {str(folder)!r}, got a trace that was saved; run it anew")
+    if own["local"] and given == MODEL:
+        raise ValueError(f"expected --model with the folder of this run's model, called {own['name']!r}, got none")
+    return (given if own["local"] else own["name"]), own["dtype"]
+
+
+def _require_options(arguments: argparse.Namespace) -> None:
+    """ValueError that names what is missing of a new run."""
+    missing = [f"--{name}" for name in REQUIRED if getattr(arguments, name, None) is None]
+    if missing:
+        raise ValueError(f"expected {', '.join(missing)}, got none; or go on with an earlier run: --resume DIR")
+
+
+def _give_up_earlier(out: Path, force: bool) -> None:
+    """The pictures of an earlier run, which must not lie beside the new one's; ValueError where that is not wanted."""
+    require_none(out / "trace", force)
+    for name in FIGURES:
+        (out / name).unlink(missing_ok=True)
+
+
+def _advised(out: Path, work: Callable[[], Trace]) -> Trace:
+    """What the work gives; where it was broken off, the line says what is kept, and how to go on."""
+    try:
+        return work()
+    except Stopped as stop:
+        raise KeyboardInterrupt(f"{stop.where}; magedit-lab edit --resume {out} goes on") from None
+    except FloatingPointError as error:
+        count = len(error.trace.times)  # type: ignore[attr-defined]
+        raise FloatingPointError(f"{error}; the {count} steps before it are in {out / 'trace'}") from None
+
+
+def _own_size(task: Task, alpha: Image.Image | None) -> dict[str, torch.Tensor]:
+    """What is needed to put the result back into the picture: kept with the run, for one that is taken up again."""
+    planes = {"image": np.array(task.image), "region": (task.region * 255).round().byte().numpy()}
+    if alpha:
+        planes["alpha"] = np.array(alpha)
+    return {name: torch.from_numpy(plane) for name, plane in planes.items()}
+
+
+def _pasted(trace: Trace, method: Method, out: Path) -> Image.Image:
     """The result at the picture's own size, with the transparency that the picture had."""
     assert trace.result is not None  # whole runs have one
-    result = frame.paste(task.image, trace.result, task.region if method.keeps_outside else None)
-    if alpha:
-        result.putalpha(alpha)
+    notes, also = noted(out / "trace")
+    image, region = Image.fromarray(also["image"].numpy()), also["region"].float() / 255
+    result = Frame(*notes["frame"]).paste(image, trace.result, region if method.keeps_outside else None)
+    if "alpha" in also:
+        result.putalpha(Image.fromarray(also["alpha"].numpy()))
     return result
 
 
@@ -92,8 +163,8 @@ def _task(arguments: argparse.Namespace) -> Task:
         raise ValueError("expected a target prompt that differs from the source, got equal ones; add a word")
     if a.negative_words and a.negative is None:
         raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
-    kept = words.split(a.target)
-    negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
+    target_words = words.split(a.target)
+    negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in target_words]
     if a.negative and not negative:
         raise ValueError("expected a negative prompt with a word that the target lacks, got none; add --negative-words")
     image = pictures.read(a.image).rgb  # its alpha comes back in the result
@@ -102,13 +173,13 @@ def _task(arguments: argparse.Namespace) -> Task:
 
 def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
-    method, given = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
-    method = method.preset(given.pop("preset")) if "preset" in given else method
+    method, options = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
+    method = method.preset(options.pop("preset")) if "preset" in options else method
     own = {row.name: row for row in table(method)}
-    if strange := given.keys() - own:
+    if strange := options.keys() - own:
         option = min(strange).replace("_", "-")
         raise ValueError(f"--{option}: for methods with this setting, got method {arguments.method!r}; leave it out")
-    return change(method, given | dict(_assigned(own, text) for text in arguments.set))
+    return change(method, options | dict(_assigned(own, text) for text in arguments.set))
 
 
 def _assigned(own: Mapping[str, Field], text: str) -> tuple[str, Any]:
@@ -128,26 +199,13 @@ def _seeded(method: Any, arguments: argparse.Namespace) -> Any:
     return replace(method, seed=arguments.seed)
 
 
-def _run(net: Backbone, task: Task, path: Route, method: Method, bar: "Bar", out: Path) -> Trace:
-    """The edit's trace; the steps before an interrupt, or before something was not finite, are saved beside it."""
-    try:
-        return run(net, task, path, method, progress=bar)
-    except (FloatingPointError, KeyboardInterrupt) as error:
-        trace: Trace = error.trace  # type: ignore[union-attr]
-        if not trace.times:
-            raise
-        where = trace.save(out.with_name("trace-unfinished"))
-        raise type(error)(f"{error}; the {len(trace.times)} steps before it are in {where}".lstrip("; ")) from None
-
-
-def _write(trace: Trace, result: Image.Image, name: str, out: Path) -> Iterator[tuple[Path, str]]:
+def _write(trace: Trace, method: Method, out: Path) -> Iterator[tuple[Path, str]]:
     """Every file with what it is, the picture first."""
+    result, name = _pasted(trace, method, out), noted(out / "trace")[0]["method"]
     files.write(out / "result.png", result.save)
-    yield (
-        out / "result.png",
-        f"the edit, {result.width}x{result.height} {'and transparent ' * (result.mode == 'RGBA')}like the image",
-    )
-    yield trace.save(out / "trace"), "the whole run, for Trace.load"
+    clear = "and transparent " if result.mode == "RGBA" else ""
+    yield out / "result.png", f"the edit, {result.width}x{result.height} {clear}like the image"
+    yield out / "trace", "the whole run, for mag.load"
     plots.comparison({name: trace}).save(out / "comparison.png")
     yield out / "comparison.png", "before and after, as the model sees them"
     if any(trace.terms):

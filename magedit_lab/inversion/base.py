@@ -1,7 +1,10 @@
 """What an inversion is: from a picture to the noise that it could have come from, and the route back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -14,7 +17,27 @@ from ..settings import Settings, setting
 from .proximal import Proximal
 
 Progress = Callable[[int, int], object]
+Tensors = tuple[torch.Tensor, ...]
+Keeper = Callable[[str, Callable[[], Tensors]], Tensors]
 STILL = 1e-8  # mean squared change of a latent below which fixed-point iterations end
+_keeper: ContextVar[Keeper | None] = ContextVar("magedit_lab_keeper", default=None)
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[None]:
+    """Inside, on this thread, `keeper(name, compute)` stands between an inversion and each of its steps: it may keep
+    what `compute` gives, and give it again later in place of computing it."""
+    token = _keeper.set(keeper)
+    try:
+        yield
+    finally:
+        _keeper.reset(token)
+
+
+def once(name: str, compute: Callable[[], Tensors]) -> Tensors:
+    """A step of an inversion, which depends on nothing but the steps before it: computed, or as it was kept."""
+    keeper = _keeper.get()
+    return keeper(name, compute) if keeper else compute()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,13 +100,16 @@ def ddim_route(
     latents: list[Latent] = [z0]
     before: schedule.Time = schedule.FINAL
     for t in reversed(net.timesteps(steps, z0)):
-        latents.insert(0, _noisier(net, latents[0], cond, before, t, fixed_point))
+        (up,) = once(f"route-{len(latents):04}", partial(_noisier, net, latents[0], cond, before, t, fixed_point))
+        latents.insert(0, up)
         before = t
         progress(len(latents) - 1, of)
     return latents
 
 
-def _noisier(net: Backbone, z: Latent, cond: Text, here: schedule.Time, t: schedule.Time, fixed_point: int) -> Latent:
+def _noisier(
+    net: Backbone, z: Latent, cond: Text, here: schedule.Time, t: schedule.Time, fixed_point: int
+) -> tuple[Latent]:  # fmt: skip
     """One step up: along the noise at its start, then at most `fixed_point` times anew along the noise at its end,
     z_t = step(z_t-1, eps(z_t)), while that leads nearer to a latent from which the step down comes back exactly."""
 
@@ -96,8 +122,8 @@ def _noisier(net: Backbone, z: Latent, cond: Text, here: schedule.Time, t: sched
         anew = step(up)
         now = F.mse_loss(anew, up).item()
         if now > gap:
-            return before  # these steps lead away
+            return (before,)  # these steps lead away
         before, up, gap = up, anew, now
         if gap < STILL:
             break
-    return up
+    return (up,)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as Folder
 from typing import Any
 
@@ -14,8 +14,10 @@ from .. import files
 from ..files import reason
 from ..model.backbone import Backbone
 from ..model.text import Text
+from ..settings import described
 from ..task import Task
 from .base import Inversion, Path
+from .proximal import Proximal
 
 SCHEMA = 1  # of a file; others have names of their own
 
@@ -31,7 +33,7 @@ def place(folder: Folder | str, net: Backbone, task: Task, inversion: Inversion)
 
 
 def _what_counts(net: Backbone, task: Task, inversion: Inversion) -> Iterator[bytes]:
-    facts = [SCHEMA, task.source, task.image.size, type(inversion).__qualname__, repr(inversion), net.device.type]
+    facts = [SCHEMA, task.source, task.image.size, type(inversion).__qualname__, described(inversion), net.device.type]
     facts += [str(net.dtype), type(net.denoiser).__name__, net.schedule.prediction]
     yield repr(facts).encode()
     yield task.image.tobytes()
@@ -46,14 +48,19 @@ def _what_counts(net: Backbone, task: Task, inversion: Inversion) -> Iterator[by
 
 def write(file: Folder, path: Path) -> None:
     """Keep a path; the file is whole at any moment."""
+    whole, facts = packed(path)
+    files.write(file, lambda beside: save_file(whole, beside, {"path": json.dumps(facts)}))
+
+
+def packed(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """A path's tensors, and the rest of it as JSON, but for its proximal guidance."""
     tensors = {"latents": path.latents, "image": path.image}
     for name, text in (("cond", path.cond), ("uncond", path.uncond)):
         tensors[name] = text.embedding
         if text.pooled is not None:
             tensors[f"{name}.pooled"] = text.pooled
-    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    facts = {"times": path.times, "pin": path.pin, "guidance_scale": path.guidance_scale}
-    files.write(file, lambda beside: save_file(whole, beside, {"path": json.dumps(facts)}))
+    whole = {name: _once(tensor).detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    return whole, {"times": path.times, "pin": path.pin, "guidance_scale": path.guidance_scale}
 
 
 def read(file: Folder, net: Backbone, inversion: Inversion) -> Path:
@@ -61,11 +68,25 @@ def read(file: Folder, net: Backbone, inversion: Inversion) -> Path:
     try:
         with safe_open(file, "pt", device="cpu") as opened:
             facts = json.loads(opened.metadata()["path"])
-            tensors = {name: opened.get_tensor(name).to(net.device) for name in opened.keys()}  # noqa: SIM118
-        texts = {name: Text(tensors[name], tensors.get(f"{name}.pooled")) for name in ("cond", "uncond")}
-        more: dict[str, Any] = {"pin": facts["pin"], "guidance_scale": facts["guidance_scale"]}
-        proximal = getattr(inversion, "proximal", None)
-        return Path(tensors["latents"], tensors["image"], tuple(facts["times"]), texts["uncond"], texts["cond"],
-                    proximal=proximal, **more)  # fmt: skip
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        return unpacked(tensors, facts, net.device, getattr(inversion, "proximal", None))
     except Exception as error:  # safetensors raises a kind of its own
         raise ValueError(f"expected a path in {str(file)!r}, got {reason(error)}; delete the file") from None
+
+
+def _once(tensor: torch.Tensor) -> torch.Tensor:
+    """One row of a tensor that repeats it: the empty prompt of all steps."""
+    return tensor[:1] if len(tensor) > 1 and tensor.stride(0) == 0 else tensor
+
+
+def unpacked(
+    tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any], device: torch.device, proximal: Proximal | None
+) -> Path:
+    """What `packed` gave, as a path on a device."""
+    own = {name: tensor.to(device) for name, tensor in tensors.items()}
+    cond, uncond = (Text(own[name], own.get(f"{name}.pooled")) for name in ("cond", "uncond"))
+    uncond = uncond if len(uncond) == len(facts["times"]) else uncond.expand(len(facts["times"]))
+    return Path(
+        own["latents"], own["image"], tuple(facts["times"]), uncond, cond, facts["pin"],
+        facts["guidance_scale"], proximal,
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """Null-text inversion (Mokady et al. 2023): the empty prompt is trained until guidance stays on the route."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from ..model import schedule
 from ..model.backbone import Backbone, Latent, Text
 from ..settings import setting
-from .base import Inversion, Path, Progress, ddim_route
+from .base import Inversion, Path, Progress, Tensors, ddim_route, once
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,23 @@ class NullText(Inversion):
         times, uncond = tuple(net.timesteps(self.steps, z0)), net.embed("")
         latents, trained = [route[0]], []
         for i in range(self.steps):
-            moved = _Guided(net, latents[-1], cond, times, i, self.guidance_scale)
-            uncond = self._train(moved, uncond, route[i + 1], i, progress)
+            step = partial(self._step, net, latents[-1], cond, times, i, uncond, route[i + 1], progress)
+            embedding, latent = once(f"null-text-{i:04}", step)
+            uncond = Text(embedding, uncond.pooled)
             trained.append(uncond)
-            with torch.no_grad():
-                latents.append(moved(uncond))
+            latents.append(latent)
             progress(self.steps + i + 1, 2 * self.steps)
         return Path(torch.cat(latents), z0, times, Text.cat(trained), cond, True, self.guidance_scale)
+
+    def _step(
+        self, net: Backbone, z: Latent, cond: Text, times: tuple[schedule.Time, ...], i: int, uncond: Text,
+        goal: Latent, progress: Progress,
+    ) -> Tensors:  # fmt: skip
+        """The embedding that leads from `z` to the goal, and where it leads."""
+        moved = _Guided(net, z, cond, times, i, self.guidance_scale)
+        trained = self._train(moved, uncond, goal, i, progress)
+        with torch.no_grad():
+            return trained.embedding, moved(trained)
 
     @torch.enable_grad()
     def _train(self, moved: "_Guided", start: Text, goal: Latent, i: int, progress: Progress) -> Text:

@@ -1,16 +1,17 @@
 """RF-Inversion (Rout et al. 2024): a flow driven to a noise of one's choice, and the picture's latents noised."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
 import torch
 
 from ..model.backbone import Backbone, Latent
-from ..model.schedule import add_noise
+from ..model.schedule import Time, add_noise
 from ..model.text import Text
 from ..settings import setting
-from .base import Inversion, Path, Progress
+from .base import Inversion, Path, Progress, once
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,21 @@ class RFInversion(Inversion):
     def __call__(self, net: Backbone, z0: Latent, cond: Text, progress: Progress) -> Path:
         require_flow(net, "RF-Inversion")
         empty, noise = net.embed(""), drawn(z0, self.seed)
-        up = [-1, *reversed(net.timesteps(self.steps, z0))]
+        times = [-1, *reversed(net.timesteps(self.steps, z0))]
         route = [z0]
         with torch.no_grad():
-            for i, (t, after) in enumerate(pairwise(up)):
-                s, then = net.level(t).noise, net.level(after).noise
-                velocity = net.predict(route[0], max(t, 0), empty)
-                straight = (noise - route[0]) / (1 - s)
-                route.insert(0, route[0] + (then - s) * (velocity + self.gamma * (straight - velocity)))
+            for i, (t, after) in enumerate(pairwise(times)):
+                (up,) = once(f"route-{i + 1:04}", partial(self._noisier, net, route[0], empty, noise, t, after))
+                route.insert(0, up)
                 progress(i + 1, self.steps)
         return self.path(net, route, cond, empty, pin=True)
+
+    def _noisier(self, net: Backbone, z: Latent, empty: Text, noise: Latent, t: Time, after: Time) -> tuple[Latent]:
+        """One step up, from timestep `t` to the next noisier one."""
+        s, then = net.level(t).noise, net.level(after).noise
+        velocity = net.predict(z, max(t, 0), empty)
+        straight = (noise - z) / (1 - s)
+        return (z + (then - s) * (velocity + self.gamma * (straight - velocity)),)
 
 
 @dataclass(frozen=True)

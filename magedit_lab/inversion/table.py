@@ -15,6 +15,7 @@ from .ddim import DDIM, Direct, NegativePrompt
 from .null_text import NullText
 from .proximal import Proximal
 from .rf_inversion import Noised, RFInversion
+from .stopped import Stopped
 
 INVERSIONS: dict[str, Inversion] = {
     "null-text": NullText(),
@@ -36,13 +37,29 @@ def invert(
 
     inversion: an Inversion, or a name of ALL_INVERSIONS; settings, such as steps=20, change it.
     cache: a folder where paths are kept: what was inverted once is read and calls no model.
+
+    A KeyboardInterrupt comes as `Stopped`, which says in one line how far it was.
     """
     chosen = named(ALL_INVERSIONS, inversion, "inversion")
     chosen = replace(chosen, **settings) if settings else chosen
     file = kept.place(cache, net, task, chosen) if cache is not None else None
     if file and file.exists():
         return kept.read(file, net, chosen)
-    path = chosen(net, net.encode(task.image), net.embed(task.source), progress or (lambda done, of: None))
+    path = _stoppable(chosen, net, task, progress or (lambda done, of: None))
     if file:
         kept.write(file, path)
     return path
+
+
+def _stoppable(inversion: Inversion, net: Backbone, task: Task, progress: Progress) -> Path:
+    last = (0, 0)
+
+    def counted(done: int, of: int) -> None:
+        nonlocal last
+        last = (done, of)
+        progress(done, of)
+
+    try:
+        return inversion(net, net.encode(task.image), net.embed(task.source), counted)
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped while inverting, at {last[0]} of {last[1]} steps") from None

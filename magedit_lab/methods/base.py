@@ -1,14 +1,16 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
+
+from torch import Tensor
 
 from ..model.backbone import Latent
 from ..model.hooks import Hooks
 from ..runs import Run
 from ..settings import Settings
-from ..steps import Listener, Now, Nudge, Step
+from ..steps import Listener, Now, Nudge, Since, Step
 
 
 @dataclass(repr=False)
@@ -22,6 +24,8 @@ class Plan:
     guide: nudges of the target latent before the step.
     blend: the target latent after the step, given both branches.
     first: the step that the run begins with, and start: the target's latent there, given the source's.
+    memory: tensors that are carried from step to step, such as LocalBlend's sums; saved with each step, and put back
+        where a run is taken up again. A tensor in it is replaced, never written into.
     """
 
     record: Callable[[Now], frozenset[str]] = lambda now: frozenset()
@@ -32,9 +36,10 @@ class Plan:
     blend: Callable[[Now, Step], Latent] = lambda now, step: step.target
     first: int = 0
     start: Callable[[Latent], Latent] = lambda source: source
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        own = [f.name for f in fields(self) if getattr(self, f.name) is not f.default]
+        own = [f.name for f in fields(self) if f.name != "memory" and getattr(self, f.name) is not f.default]
         return f"Plan({', '.join(own)})"
 
 
@@ -57,11 +62,11 @@ class Method(Settings):
         return run
 
     def bind(self, run: Run) -> Plan:
-        """Prepare once what a run needs. The plan belongs to that run and keeps no state between steps."""
+        """Prepare once what a run needs. The plan belongs to that run; between steps it has its `memory`."""
         raise NotImplementedError(f"expected {type(self).__name__} with a method `bind(run)`, got none; write one")
 
-    def own_steps(self, run: Run, listen: Mapping[str, Listener]) -> Iterator[Step]:
-        """The steps of a method that runs itself."""
+    def own_steps(self, run: Run, listen: Mapping[str, Listener], since: Since | None = None) -> Iterator[Step]:
+        """The steps of a method that runs itself; of a run that is taken up again, those from `since` on."""
         raise NotImplementedError(f"expected {type(self).__name__} with a method `own_steps`, got none; write one")
 
     @property

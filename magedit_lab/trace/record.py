@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -43,25 +44,25 @@ def row(run: Run, step: Step, keep: Keep, tokens: Mapping[str, int], edited: Seq
     included. edited: the columns of the edit words."""
     site = run.guided[0]
     cells = (site.height, site.width)
-    kept = _sizes(run, step.nudges)
+    arrays = _sizes(run, step.nudges)
     if keep.attention:
-        kept["target_attention"] = heat(step.target_maps, tokens["target"], cells)
+        arrays["target_attention"] = heat(step.target_maps, tokens["target"], cells)
         if step.source_maps:
-            kept["source_attention"] = heat(step.source_maps, tokens["source"], cells)
+            arrays["source_attention"] = heat(step.source_maps, tokens["source"], cells)
         if keep.heads:
-            kept |= {f"heads.{i}": _heads(m, edited, cells) for i, m in enumerate(step.target_maps.values())}
+            arrays |= {f"heads.{i}": _heads(m, edited, cells) for i, m in enumerate(step.target_maps.values())}
     if keep.nudges and step.nudges:
         ends = (step.nudges[0], step.nudges[-1])
-        kept["nudge_attention"] = np.stack([heat(n.maps, tokens["target"], cells) for n in ends])
-        kept["inner_attention"] = np.stack([_mean(n.maps, edited, cells) for n in step.nudges])
+        arrays["nudge_attention"] = np.stack([heat(n.maps, tokens["target"], cells) for n in ends])
+        arrays["inner_attention"] = np.stack([_mean(n.maps, edited, cells) for n in step.nudges])
     if keep.gradients and step.nudges:
-        kept["gradient_maps"] = _maps([_size(n.gradient) for n in step.nudges])
+        arrays["gradient_maps"] = _maps([_size(n.gradient) for n in step.nudges])
         if step.nudges[0].parts:
             terms = [torch.stack([_size(part) for part in n.parts.values()]) for n in step.nudges]
-            kept["term_maps"] = _maps(terms)
+            arrays["term_maps"] = _maps(terms)
     if keep.previews:
-        kept["x0"] = step.x0[0].cpu().numpy()
-    return kept
+        arrays["x0"] = step.x0[0].cpu().numpy()
+    return arrays
 
 
 def _sizes(run: Run, nudges: Sequence[Nudge]) -> dict[str, np.ndarray]:
@@ -93,13 +94,27 @@ def _maps(sizes: Sequence[Tensor]) -> Float[np.ndarray, "nudges *terms h w"]:
 
 def heat(maps: Maps, tokens: int, cells: tuple[int, int]) -> Float[np.ndarray, "planes h w"]:
     """A map for each token, mean over heads and sites; one more for the padding behind the end token, summed."""
-    mean = torch.stack([m[0].float().mean(0) for m in maps.values()]).mean(0)
+    mean = _site_mean([m[0].float().mean(0) for m in maps.values()], cells)
     planes = torch.cat([mean[:, :tokens], mean[:, tokens:].sum(-1, keepdim=True)], 1)
     return _planes(planes.T, cells)
 
 
 def _mean(maps: Maps, columns: Sequence[int], cells: tuple[int, int]) -> Float[np.ndarray, "columns h w"]:
-    return _planes(torch.stack([m[0, ..., list(columns)].float().mean(0) for m in maps.values()]).mean(0).T, cells)
+    return _planes(_site_mean([m[0, ..., list(columns)].float().mean(0) for m in maps.values()], cells).T, cells)
+
+
+def _site_mean(maps: Sequence[Float[Tensor, "_ columns"]], cells: tuple[int, int]) -> Float[Tensor, "pixels columns"]:
+    """The mean of several sites' maps; those of another resolution (layout guidance's) are brought to these cells."""
+    return torch.stack([_resized(m, cells) for m in maps]).mean(0)
+
+
+def _resized(maps: Float[Tensor, "_ columns"], cells: tuple[int, int]) -> Float[Tensor, "pixels columns"]:
+    height, width = cells
+    if len(maps) == height * width:
+        return maps
+    own_height = round((len(maps) * height / width) ** 0.5)
+    planes = maps.T.unflatten(1, (own_height, len(maps) // own_height))[None]
+    return F.interpolate(planes, cells, mode="bilinear", antialias=True)[0].flatten(1).T
 
 
 def _heads(probs: Tensor, columns: Sequence[int], cells: tuple[int, int]) -> Float[np.ndarray, "columns heads h w"]:

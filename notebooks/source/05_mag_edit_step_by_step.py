@@ -9,6 +9,8 @@
 # nudge, and *compare* the paper's equations with the released code.
 #
 # **You need** notebook 04. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 05, MAG-Edit](pictures/course-05.svg)
 
 # %%
 from dataclasses import replace

@@ -11,6 +11,8 @@
 # **You need** notebook 05, and for the widgets a running kernel: JupyterLab, Notebook 7 or VS Code. **Every widget is
 # followed by its twin**, a plain function that shows the same. On a page without a kernel you see the widgets as still
 # pictures, and miss only what moves. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 06, Live lab](pictures/course-06.svg)
 
 # %%
 from magedit_lab.widgets.ablate import Ablate

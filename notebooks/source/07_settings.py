@@ -9,6 +9,8 @@
 # negative prompt, and *balance* several words.
 #
 # **You need** notebook 05. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 07, Settings](pictures/course-07.svg)
 
 # %%
 from dataclasses import replace

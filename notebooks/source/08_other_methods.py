@@ -9,6 +9,8 @@
 # MAG-Edit on top of three of them, and *write* a method of your own.
 #
 # **You need** notebook 05. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 08, Other methods](pictures/course-08.svg)
 
 # %%
 from dataclasses import dataclass, replace

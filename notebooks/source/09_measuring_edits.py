@@ -9,6 +9,8 @@
 # the table in small with bootstrap intervals, *hold* a blind vote, and *read* the full table critically.
 #
 # **You need** notebook 05. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 09, Measuring](pictures/course-09.svg)
 
 # %%
 import numpy as np

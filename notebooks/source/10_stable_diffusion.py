@@ -10,6 +10,8 @@
 #
 # **You need** notebook 05; for the real thing, a GPU and the weights of a Stable Diffusion 1.x or 2.x on its disk.
 # **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 10, Stable Diffusion](pictures/course-10.svg)
 
 # %%
 from dataclasses import replace

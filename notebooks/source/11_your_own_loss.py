@@ -9,6 +9,8 @@
 # MAG-Edit, and *measure* it against the paper's on twenty tasks.
 #
 # **You need** notebooks 05 and 09. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 11, Your own loss](pictures/course-11.svg)
 
 # %%
 from dataclasses import replace

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 from magedit_lab.widgets.app import EXAMPLES, App
-from magedit_lab.widgets.inside import MOST
+from magedit_lab.widgets.dash.inside import MOST
 from PIL import Image
 from waiting import until
 

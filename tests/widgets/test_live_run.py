@@ -209,7 +209,8 @@ def test_what_is_shown_says_what_it_is(live):
     live.observe(lambda change: said.append(change.new), "_caption")
     live.run()
     live.wait()
-    assert said == ["the source", "the finished picture, as this step foresees it", "the result"]
+    dissolving = "the picture on its way to noise: the latent that is being inverted"
+    assert said == ["the source", dissolving, "the finished picture, as this step foresees it", "the result"]
     assert live._preview == images.small(live.trace.result)
 
 

@@ -225,7 +225,7 @@ def test_what_a_cell_shows_is_the_widget_and_its_still_as_an_output_of_its_own(t
     assert "image/png" not in live
     assert still["image/png"] == widget._repr_mimebundle_()[0]["image/png"]
     assert words == {"image/png": {"alt": widget.sentence}, "needs_background": "light"}
-    assert "img.jp-needs-light-background" in CSS.read_text(encoding="utf-8")
+    assert "img.jp-needs-light-background" in CSS
 
 
 def test_the_still_follows_what_is_painted_once_the_kernel_has_time(painter, monkeypatch):

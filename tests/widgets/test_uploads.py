@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from benchmarks import pictures as drawn
+from magedit_lab.widgets.dash.picture_chooser import PictureChooser
 from magedit_lab.widgets.mask_painter import MaskPainter
-from magedit_lab.widgets.picture_chooser import PictureChooser
 
 
 def test_a_chosen_picture_is_given_on_with_its_name():

@@ -1,11 +1,12 @@
-"""A widget's scripts as the one module that anywidget takes, and the style sheet of all."""
+"""A widget's scripts as the one module that anywidget takes, and the style sheets of all."""
 
 import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent
-CSS = FOLDER / "shared" / "widgets.css"
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w./]+)";\n', re.M)
+SHEETS = ("shared/widgets.css", "predict/predict.css", "progress/progress.css", "dash/app.css")
+CSS = "".join((FOLDER / sheet).read_text(encoding="utf-8") for sheet in SHEETS)
+IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[\w./]+)";\n', re.M)
 
 
 def esm(name: str) -> str:

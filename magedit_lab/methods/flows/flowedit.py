@@ -13,7 +13,7 @@ from ...model.hooks import recorder
 from ...model.text import Text
 from ...runs import Run
 from ...settings import setting
-from ...steps import Branch, Listener, Maps, Now, Step
+from ...steps import Branch, Listener, Maps, Now, Since, Step
 from ..base import Method, Plan
 
 
@@ -54,12 +54,12 @@ class FlowEdit(Method):
         require_flow(run.net, "FlowEdit")
         return Plan(first=self.first_step(run.path.steps))
 
-    def own_steps(self, run: Run, listen: Mapping[str, Listener]) -> Iterator[Step]:
+    def own_steps(self, run: Run, listen: Mapping[str, Listener], since: Since | None = None) -> Iterator[Step]:
         """Its own loop, since its branches start anew from the picture at each step."""
         path, picture = run.path, run.path.image
         first, sampled = self.bind(run).first, path.steps - round(self.last * path.steps)
-        z = picture
-        for i, t in list(enumerate(path.times))[first:]:
+        z = since.target if since else picture
+        for i, t in list(enumerate(path.times))[since.i if since else first :]:
             sources = [
                 schedule.add_noise(picture, drawn(picture, self._seed(i, k)), run.net.level(t))
                 for k in range(self.average)

@@ -16,6 +16,7 @@ from ...steps import Maps, Now, Step
 from ..base import Method, Plan
 
 Blend = Callable[[Now, Step], Latent]
+TOTALS = ("blend.target", "blend.source")  # in a plan's memory: LocalBlend's maps, added up over the steps so far
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class MaskBlend(Settings):
     start: float = setting(0.2, "share of the steps before blending begins", least=0, most=1)
     grow: int = setting(0, "latent cells by which the mask is dilated", least=0)
 
-    def bind(self, run: Run) -> Blend:
+    def bind(self, run: Run, memory: dict[str, Tensor] | None = None) -> Blend:
         mask = dilate(run.latent_mask, self.grow) if self.grow else run.latent_mask
         first = int(self.start * run.path.steps)  # as published, not rounded
 
@@ -53,16 +54,17 @@ class LocalBlend(Settings):
     start: float = setting(0.2, "share of the steps before blending begins", least=0, most=1)
     threshold: float = setting(0.3, "share of the largest attention that counts as inside", least=0, most=1)
 
-    def bind(self, run: Run) -> Blend:
+    def bind(self, run: Run, memory: dict[str, Tensor] | None = None) -> Blend:
+        """memory: the plan's, where the sums over steps are; a new one starts anew."""
         columns = [c for word in self.words or run.task.words for c in run.columns(word)]
         source_columns = [c for word in self.source_words for c in run.source_columns(word)]
-        totals: dict[str, Tensor] = {}  # sums of this run; a new bind starts anew
+        memory = {} if memory is None else memory
         first = int(self.start * run.path.steps)  # as published, not rounded
 
         def add(branch: str, maps: Maps, positions: list[int]) -> None:
             if positions and maps:
                 heat = torch.stack([maps[s.name][0, :, :, positions].sum(-1).mean(0) for s in run.guided]).mean(0)
-                totals[branch] = totals.get(branch, torch.zeros_like(heat)) + heat
+                memory[f"blend.{branch}"] = memory.get(f"blend.{branch}", torch.zeros_like(heat)) + heat
 
         def blend(now: Now, step: Step) -> Latent:
             add("target", step.target_maps, columns)
@@ -70,7 +72,8 @@ class LocalBlend(Settings):
             if now.i < first:
                 return step.target
             site = run.guided[0]
-            masks = [self._mask(heat, site.height, site.width, step.target) for heat in totals.values()]
+            totals = [memory[name] for name in TOTALS if name in memory]
+            masks = [self._mask(heat, site.height, site.width, step.target) for heat in totals]
             mask = torch.stack(masks).amax(0)
             return step.source + mask * (step.target - step.source)
 
@@ -114,4 +117,4 @@ class Blended(Method):
 def blended(plan: Plan, blend: Blends, run: Run) -> Plan:
     """A plan with its method's blend, if there is one."""
     chosen = BLENDS[blend]() if isinstance(blend, str) else blend
-    return replace(plan, blend=chosen.bind(run)) if chosen else plan
+    return replace(plan, blend=chosen.bind(run, plan.memory)) if chosen else plan

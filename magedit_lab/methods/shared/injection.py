@@ -55,11 +55,11 @@ class Injection:
         source = self._source_map(site.name, now)
         if source is not None and scale is None and rows.all():
             return Replace(source)
-        taken = rows.to(self.mapper.device)
+        columns = rows.to(self.mapper.device)
 
         def inject(probs: Tensor) -> Tensor:
             if source is not None:
-                probs = torch.where(taken, source, probs)
+                probs = torch.where(columns, source, probs)
             return probs if scale is None else probs * scale.to(probs)
 
         return inject
