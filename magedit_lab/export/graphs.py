@@ -216,7 +216,11 @@ def _noise(*shape: int) -> Tensor:
 
 
 def _pass(sites: Sites) -> Feed:
-    return {"z": _noise(*sites.z.shape), "t": torch.tensor([501.0]), "text": sites.net.embed("a ball on a table").embedding}
+    return {
+        "z": _noise(*sites.z.shape),
+        "t": torch.tensor([501.0]),
+        "text": sites.net.embed("a ball on a table").embedding,
+    }
 
 
 def _injected(sites: Sites, until: str | None) -> Feed:
@@ -238,4 +242,3 @@ def _guidance(sites: Sites) -> Feed:
         "kinds": torch.tensor([0.4, 0.3, 0.2, 0.1]), "lam": torch.tensor([3.0]), "delta": torch.tensor([1.0]),
         "mask": torch.ones(sites.z.shape[-2:]),
     }  # fmt: skip
-
