@@ -17,7 +17,6 @@ from ..methods.prompt_to_prompt import PromptToPrompt
 from ..model.attention import Site
 from ..model.backbone import Backbone
 from ..model.hooks import Hook, call, chain, recorder
-from ..model.text import Text
 from ..model.unet import UNet
 from . import objective
 
@@ -185,7 +184,7 @@ def _forward(
     sites: Sites, z: Tensor, t: Tensor, text: Tensor, hooks: Mapping[str, Hook], until: str | None = None
 ) -> tuple[Tensor]:
     """A call of the denoiser itself: `Backbone.predict` would look the noise level up by the timestep's value."""
-    inputs = sites.net.family.inputs(z, t, Text(text))
+    inputs = {"sample": z, "timestep": t, "encoder_hidden_states": text}  # a timestep that is a tensor
     order = sites.order if until else None
     return call(sites.net.denoiser, hooks, until=until, order=order, return_dict=False, **inputs)
 
