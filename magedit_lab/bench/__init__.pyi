@@ -1,6 +1,7 @@
 from . import ablations as ablations
 from . import applications as applications
 from . import cases as cases
+from . import casting as casting
 from . import datasets as datasets
 from . import demo as demo
 from . import departures as departures
