@@ -40,6 +40,10 @@ help:
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
 	touch $@
 
+.venv/installed-web: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[web]'
+	touch $@
+
 node_modules/installed: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 	touch $@

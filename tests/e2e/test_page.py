@@ -205,15 +205,15 @@ def test_a_browser_without_webassembly_is_told_so(visit):
 def test_an_edit_runs_live_and_cancel_acts(visit):
     page = visit()
     page.locator("details.more summary").click()
-    for label, value in (("steps", 4), ("nudges a step", 1), ("guided steps τ", 1)):
+    for label, value in (("steps", 5), ("nudges a step", 1), ("guided steps τ", 1)):
         page.get_by_label(label, exact=True).evaluate(
             "(input, value) => { input.value = value; input.dispatchEvent(new Event('input')); }", str(value)
         )
     page.locator("#run").click()
-    expect(page.locator("#time output")).to_contain_text("of 4, timestep", timeout=240_000)
+    expect(page.locator("#time output")).to_contain_text("of 5, timestep", timeout=240_000)
     page.screenshot(path=SHOTS / "live.png")
     expect(page.locator("#status")).to_contain_text("done in", timeout=240_000)
-    assert "step 4 of 4" in where(page)
+    assert "step 5 of 5" in where(page)
     assert page.locator("#engine").get_attribute("data-ready") == "true"
     page.locator("#run").click()
     page.locator("#run", has_text="Cancel").click()

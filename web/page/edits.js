@@ -52,22 +52,20 @@ async function runLive(key, signal) {
   });
   const began = performance.now();
   const follow = (at) => (store.get().following ? set({ at, tick: store.get().tick + 1 }) : renew());
-  const result = await engine.edit(
-    { ...request, previews: true },
-    {
-      signal,
-      onInvert: (done, of) => say(`inverting the picture: ${done} of ${of}`),
-      onNudge: (event) => {
-        addNudge(run, event);
-        follow({ step: event.step, nudge: event.iteration });
-      },
-      onStep: (event) => {
-        addStep(run, event, event.preview ? canvasOf(event.preview) : null);
-        say(`step ${event.step + 1} of ${event.steps}`);
-        follow({ step: event.step, nudge: null });
-      },
+  const result = await engine.edit(request, {
+    signal,
+    onInvert: (done, of) => say(`inverting the picture: ${done} of ${of}`),
+    onNudge: (event) => {
+      addNudge(run, event);
+      follow({ step: event.step, nudge: event.iteration });
     },
-  );
+    onStep: (event) => {
+      addStep(run, event);
+      say(`step ${event.step + 1} of ${event.steps}`);
+      follow({ step: event.step, nudge: null });
+      decode(run.steps[event.step]);
+    },
+  });
   run.steps.at(-1).frame = canvasOf(result.picture);
   Object.assign(run, { done: true, trace: result.trace, tokens: result.trace.tokens });
   renew();
@@ -101,20 +99,27 @@ export async function press(keys) {
 export const methodNow = () =>
   store.get().runs[store.get().shown]?.method ?? (METHODS.includes(store.get().shown) ? store.get().shown : GUIDED);
 
-/** Decodes what a step foresees where it has no picture yet; one at a time. */
 let decoding = false;
-export async function decodeShown() {
-  const state = store.get(),
-    step = state.runs[state.shown]?.steps[state.at.step];
-  if (decoding || !engine || state.running || !step || step.frame || !step.x0) return;
+
+/** Decodes what a step foresees, one step at a time: while an edit runs, whatever comes meanwhile is left for later. */
+async function decode(step) {
+  if (decoding || !step || step.frame || !step.x0) return;
   decoding = true;
   try {
-    step.frame = canvasOf(await engine.decode(step.x0));
+    const frame = canvasOf(await engine.decode(step.x0));
+    step.frame ??= frame;
   } catch (error) {
+    step.x0 = null; // it is not asked for again and again
     fail(error);
-    step.x0 = null;
-  } finally {
-    decoding = false;
-    renew();
   }
+  decoding = false;
+  renew();
+}
+
+/** The picture that is looked at, then those of the other steps, once no edit runs. */
+export function decodeShown({ running, runs, shown, at }) {
+  const run = runs[shown];
+  if (!engine || running || !run) return;
+  const missing = (step) => step && !step.frame && step.x0;
+  decode(missing(run.steps[at.step]) ? run.steps[at.step] : run.steps.findLast(missing));
 }

@@ -89,7 +89,7 @@ store.on((_, names) => {
     document.querySelector(".poster")?.remove();
     for (const one of [...drawers, { draw: drawButtons }]) one.draw(state, changed);
     if (changed.includes("runs")) fill(part("story"), state.runs);
-    decodeShown();
+    decodeShown(state);
   };
   document.hidden ? setTimeout(draw, 0) : requestAnimationFrame(draw);
 });

@@ -58,6 +58,7 @@ export function makeStage(root, size) {
       values = (now?.before ?? now?.step)?.latent;
     const asLatent = state.view === "latent" || (!there && state.view !== "source");
     latent.hidden = !(asLatent && values);
+    latent.classList.toggle("smooth", state.view !== "latent");
     if (!latent.hidden) put(latent, latentPixels(values, state.mix), Math.sqrt(values.length / (state.mix.length - 1)));
     light.hidden = !(state.view === "attention" && now?.map);
     if (!light.hidden) put(light, glow(now.map), Math.sqrt(now.map.length));
