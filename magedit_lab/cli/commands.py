@@ -10,5 +10,6 @@ COMMANDS = {
     "study": ("study", "a page for blind pairwise votes on the pictures of `bench table1`"),
     "study-report": ("study", "shares of votes, with intervals"),
     "train": ("train", "train the room's models"),
+    "notebooks": ("notebooks", "copy the course's notebooks into a folder"),
     "doctor": ("doctor", "versions, device and shipped models, for a bug report"),
 }
