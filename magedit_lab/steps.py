@@ -88,9 +88,9 @@ class Now:
     ) -> Latent | None:
         """The noise prediction of one pass; whoever listens hears it, after the hooks and without changing a bit."""
         where = Where(self.i, self.t, branch, conditional, self.nudge)
-        heard = {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
+        listeners = {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
         z = self.source if branch == "source" else self.target
-        return self.run.net.predict(z, self.t, text, {**hooks, **heard}, until=until)
+        return self.run.net.predict(z, self.t, text, {**hooks, **listeners}, until=until)
 
     def after(self, nudge: "Nudge") -> "Now":
         """Where the run stands after a nudge."""

@@ -14,7 +14,7 @@ import pytest
 import magedit_lab
 
 ROOMS = [
-    "settings", "files", "stopped", "pictures", "masks", "prompts", "scenes", "model", "task", "inversion", "runs",
+    "settings", "files", "pictures", "masks", "prompts", "scenes", "model", "task", "inversion", "runs",
     "steps", "methods", "loop", "trace", "plots", "bench", "training", "cli", "__main__", "widgets", "course",
 ]  # fmt: skip
 FOLDERS = {

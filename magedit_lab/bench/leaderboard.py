@@ -28,8 +28,8 @@ LOOK_ALIKES = (4, 5)  # the numbers for which tabletop.case changes a colour, or
 
 def tasks(count: int = 20) -> list[Case]:
     """Colour and texture edits by turns, in scenes with look-alikes, which need guidance; the ideal edits are known."""
-    made = [tabletop.case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
-    return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(made)]
+    cases = [tabletop.case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
+    return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(cases)]
 
 
 def measure(
@@ -93,10 +93,10 @@ def figure(table: Sequence[Mapping[str, Any]]) -> Plot:
     if not table:
         raise ValueError("expected at least one entry, got none; measure one first")
     names = [line["setting"] for line in table]
-    made = Plot(figsize=(11.0, 1.6 + 0.55 * len(names)), dpi=110, layout="constrained")
-    made.set_label(f"Leaderboard on {table[0]['cases']} tasks, the best first: {', '.join(names)}")
+    fig = Plot(figsize=(11.0, 1.6 + 0.55 * len(names)), dpi=110, layout="constrained")
+    fig.set_label(f"Leaderboard on {table[0]['cases']} tasks, the best first: {', '.join(names)}")
     looks = (("success", "success ↑", INSIDE), ("ideal", "error to the ideal edit ↓", OUTSIDE))
-    for axes, (column, title, colour) in zip(made.subplots(1, 2, sharey=True), looks, strict=True):
+    for axes, (column, title, colour) in zip(fig.subplots(1, 2, sharey=True), looks, strict=True):
         means, low, high = np.array([line[column] for line in table]).T
         axes.errorbar(means, names, xerr=[means - low, high - means], fmt="o", color=colour, lw=2.4, capsize=5)
         axes.set_xlim(0)
@@ -104,5 +104,5 @@ def figure(table: Sequence[Mapping[str, Any]]) -> Plot:
         axes.tick_params(labelsize=TEXT)
         axes.grid(axis="x", color="0.88", lw=0.8)
         axes.spines[["top", "right"]].set_visible(False)
-    made.axes[0].set_ylim(len(names) - 0.5, -0.5)
-    return made
+    fig.axes[0].set_ylim(len(names) - 0.5, -0.5)
+    return fig

@@ -24,8 +24,8 @@ NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 def command(commands: Any, name: str, function: Callable, words: str = "") -> argparse.ArgumentParser:
     """A subcommand that runs `function`; its line of help is that of `COMMANDS` where none is given."""
     words = words or COMMANDS[name][1]
-    shown = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = commands.add_parser(name, help=words, description=words, formatter_class=formatter)
     parser.set_defaults(run=function)
     return parser
 
@@ -45,9 +45,9 @@ def require_both(arguments: argparse.Namespace) -> None:
         raise ValueError("expected --format and --data together, got one of the two")
 
 
-def report(written: Iterator[tuple[Path, str]]) -> None:
+def report(outputs: Iterator[tuple[Path, str]]) -> None:
     """Write all files first, and only then say which."""
-    for path, words in list(written):
+    for path, words in list(outputs):
         print(f"{path}: {words}")
 
 
@@ -113,5 +113,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self.bar is not None:
             self.bar.close()

@@ -217,9 +217,9 @@ class Backbone:
         out = call(self.denoiser, hooks or {}, until=until, order=order, return_dict=False, **inputs)
         if out is None:
             return None
-        found = self.family.output(out[0], z).to(self.precision)
+        prediction = self.family.output(out[0], z).to(self.precision)
         level = self.level(t)
-        return found if level.flow else to_eps(found, z, level, self.schedule.prediction)
+        return prediction if level.flow else to_eps(prediction, z, level, self.schedule.prediction)
 
     def _require_no_checkpointing(self) -> None:
         if torch.is_grad_enabled() and self.family.checkpointing:
@@ -261,7 +261,7 @@ def inspect(pipe: DiffusionPipeline, name: str = "model") -> Iterator[Backbone]:
     finally:
         family.remove(processors)
         detach(denoiser)
-        for weight, needed in grads:
-            weight.requires_grad_(needed)
+        for weight, requires_grad in grads:
+            weight.requires_grad_(requires_grad)
         for m, training in modes:
             m.training = training

@@ -94,10 +94,10 @@ def _part(
 ) -> nn.Module:
     """A part with all its weights; ValueError where the files lack some or have them in another shape."""
     variant = variant or (_only_variant(place / name) if isinstance(place, Path) else None)
-    part, found = kind.from_pretrained(
+    part, loading_info = kind.from_pretrained(
         place, subfolder=name, dtype=dtype, variant=variant, use_safetensors=True, output_loading_info=True, **hub
     )
-    lacking = sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]]))
+    lacking = sorted(map(str, [*loading_info["missing_keys"], *loading_info["mismatched_keys"]]))
     if lacking:
         raise ValueError(
             f"expected all weights of {name}, got {len(lacking)} missing or of another shape, such as {lacking[0]}; "

@@ -14,7 +14,7 @@ from pygments.formatters import HtmlFormatter
 
 import magedit_lab as mag
 
-from . import frozen, slides
+from . import frozen, guide, slides
 from .lesson import NOTEBOOKS, Lesson, lessons
 from .prose import to_html
 
@@ -41,7 +41,9 @@ def page(lesson: Lesson, out: Path, top: str = "", more: str = "") -> Path:
 
 
 def deck(lesson: Lesson, out: Path) -> Path:
-    text = _export(lesson, "slides.html.j2", slides=slides.cut(lesson.notebook))
+    shown = slides.cut(lesson.notebook, guide.notes(lesson.name))
+    look = (TEMPLATES / "slides.css").read_text()
+    text = _export(lesson, "slides.html.j2", slides=shown, slide_style=look)
     return _written(out / f"{lesson.name}.html", text)
 
 
@@ -68,6 +70,7 @@ def explorer(out: Path, trace: mag.Trace) -> Path:
 def _export(lesson: Lesson, file: str, **resources: Any) -> str:
     exporter = HTMLExporter(template_name="gallery", template_file=file, extra_template_basedirs=[str(TEMPLATES)])
     exporter.register_filter("prose", lambda text: to_html(text, lesson.path.parent))
+    exporter.register_filter("inline", lambda text: to_html(text, lesson.path.parent).strip()[3:-4])  # without its <p>
     exporter.register_filter("alt", _alt)
     exporter.register_filter("wide", _wide)
     return exporter.from_notebook_node(lesson.notebook, {"lesson": lesson, **resources, **_looks()})[0]

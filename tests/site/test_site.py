@@ -6,16 +6,16 @@ import json
 import re
 from html.parser import HTMLParser
 
-import nbformat
 import pytest
 from magedit_lab.widgets.attention_explorer import AttentionExplorer
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import magedit_lab as mag
-from notebooks.site import frozen, pages, slides
+from notebooks.site import frozen, guide, pages, slides
+from notebooks.site.drawn import svg
 from notebooks.site.lesson import NOTEBOOKS, Lesson, lessons
 from notebooks.site.maths import mathml
-from notebooks.site.prose import to_html
+from notebooks.site.prose import displayed, to_html
 
 COURSE = lessons()
 each = pytest.mark.parametrize("lesson", COURSE, ids=lambda x: x.name)
@@ -163,11 +163,57 @@ def test_a_hostile_word_cannot_leave_the_frozen_state():
 
 
 @each
-def test_slides_have_each_cell_once_and_one_with_figures_at_most(lesson):
+def test_slides_show_every_figure_once_and_all_code_and_no_solution(lesson):
     cut = slides.cut(lesson.notebook)
-    code = [c.source for slide in cut for c in slide if c.cell_type == "code"]
-    assert code == [c.source for c in lesson.notebook.cells if c.cell_type == "code"]
-    for slide in cut:
-        assert sum(any("image/png" in o.get("data", {}) for o in c.get("outputs", [])) for c in slide) <= 1
-        assert sum(c.cell_type == "markdown" and c.source.startswith("#") for c in slide) <= 1
-    assert "<summary>Solution" not in nbformat.writes(new_notebook(cells=[c for slide in cut for c in slide]))
+    code = [c for c in lesson.notebook.cells if c.cell_type == "code"]
+    figures = [o.data["image/png"] for c in code for o in c.outputs if "image/png" in o.get("data", {})]
+    assert [s.output.data["image/png"] for s in cut if s.output] == figures
+    everything = "\n".join(s.code + "\n".join(s.notes) for s in cut)
+    assert all(c.source in everything for c in code)
+    assert "<summary>Solution" not in everything
+    assert cut[0].kind == "title"
+
+
+@each
+def test_a_slide_has_forty_words_at_most_and_its_notes_the_whole_text(lesson):
+    cut = slides.cut(lesson.notebook)
+    assert [s for s in cut if slides.words(s.heading) + slides.words(s.text) > 40] == []
+    notes = " ".join(" ".join(note.split()) for s in cut for note in s.notes)
+    for slide in (s for s in cut if s.kind in ("text", "predict") and s.text and "…" not in s.text):
+        assert slides.sentences(slide.text)[-1] in notes
+
+
+def test_a_slide_takes_whole_sentences_and_knows_where_they_end():
+    text = "It is by Mao et al. (2024), who say so. A score $s. T$ is `a. B`. And **more. Than** that."
+    assert slides.sentences(text) == [
+        "It is by Mao et al. (2024), who say so.", "A score $s. T$ is `a. B`.", "And **more. Than** that.",
+    ]  # fmt: skip
+    assert slides.brief([text], "", 14) == "It is by Mao et al. (2024), who say so. A score $s. T$ is `a. B`."
+    assert slides.brief(["one two three, four five six seven"], "", 6) == "one two three …"
+    assert slides.words("[two words](x) $a + b$ — `c`") == 4
+
+
+def test_the_speaker_has_what_the_instructors_guide_says(tmp_path):
+    file = tmp_path / "teaching.md"
+    table = "| minutes | notebook | do |\n|---|---|---|\n| 0-5 | 03 §1 | hands up |"
+    file.write_text(f"{table}\n\n**Noise (03).** Why?\n\n**Other (04).**")
+    assert guide.notes("03_inversion", file) == (
+        "**From the instructor's guide**\n\n- minutes 0-5: 03 §1; hands up\n\n**Noise (03).** Why?"
+    )
+    assert guide.notes("09_x", file) == ""
+    assert "Why does DDIM drift?" in guide.notes("03_inversion")
+
+
+def test_a_formula_is_drawn_and_spoken():
+    made = svg(r"\hat A_x = \frac{1}{|\mathcal M|}")
+    assert made.count("<path ") == made.count("<math ") == 1
+    tall = [float(re.search(r"height:([\d.]+)em", svg(r"\frac{a}{b}", style))[1]) for style in ("inline", "block")]
+    assert tall[1] > 1.2 * tall[0]  # display style: a fraction's parts are of full size
+    with pytest.raises(ValueError, match=r"expected LaTeX that \w+ knows"):
+        svg(r"\begin{cases}a\end{cases}")
+
+
+def test_a_formula_on_a_line_of_its_own_stands_alone():
+    assert displayed("where\n$z_t = a + b + c$.\nis") == "where\n\n$$z_t = a + b + c.$$\n\nis"
+    assert displayed("where\n$z_t$\nis") == "where\n$z_t$\nis"
+    assert '<div class="formula">' in to_html("where\n$z_t = a + b + c$.\nis", NOTEBOOKS)
