@@ -78,6 +78,12 @@ def alone(text: str, install: str | None) -> str:
             cell["source"] = re.sub(r"!\[([^]]+)\]\((?:\.\./)+docs/[^)]+\)", r"*\1*", cell["source"])
     if install:
         source = f'%pip install -q "{install}"'
-        first: dict[str, Any] = {"cell_type": "code", "id": "install", "metadata": {}, "outputs": [], "execution_count": None}
+        first: dict[str, Any] = {
+            "cell_type": "code",
+            "id": "install",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
         book["cells"].insert(0, first | {"source": source})
     return json.dumps(book, indent=1, ensure_ascii=False) + "\n"

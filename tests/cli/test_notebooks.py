@@ -36,7 +36,10 @@ def test_an_installing_cell_comes_first_and_links_to_documents_become_names(tmp_
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("see [methods](../docs/methods.md).", "see methods (`docs/methods.md`)."), ("![a cat](../../docs/x.png)", "*a cat*")],
+    [
+        ("see [methods](../docs/methods.md).", "see methods (`docs/methods.md`)."),
+        ("![a cat](../../docs/x.png)", "*a cat*"),
+    ],
 )
 def test_links_that_would_lead_nowhere(text, expected):
     book = json.dumps({"cells": [{"cell_type": "markdown", "source": [text]}]})

@@ -62,4 +62,6 @@ def test_the_drawings_are_those_of_the_code(tmp_path):
 
     drawn = {name: draw() for name, draw in DRAWINGS.items()} | {f"course-{p[0]}": course(p[0]) for p in PARTS}
     for name, canvas in drawn.items():
-        assert (NOTEBOOKS / "pictures" / f"{name}.svg").read_text() == canvas.svg(), f"{name}: python -m notebooks.diagrams"
+        assert (NOTEBOOKS / "pictures" / f"{name}.svg").read_text() == canvas.svg(), (
+            f"{name}: python -m notebooks.diagrams"
+        )

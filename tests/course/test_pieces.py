@@ -66,7 +66,7 @@ def test_a_kept_piece_that_was_spoilt_is_refused(tmp_path, monkeypatch):
     assert mine.keep(my_magedit.nudge).right
     file = tmp_path / mine.FILE
     file.write_text(file.read_text().replace("z - mask", "z + mask"))
-    with pytest.raises(ValueError, match="expected nudge of my_magedit.py to pass its check"):
+    with pytest.raises(ValueError, match=r"expected nudge of my_magedit\.py to pass its check"):
         mine.pieces("nudge")
 
 

@@ -95,7 +95,10 @@ def test_a_whole_edit_is_pythons(page, net, tmp_path, index, method):
     edited = time.perf_counter()
     losses = [[n.loss for n in s.nudges] for s in steps]
     wanted = np.asarray(net.decode(steps[-1].target), float)
-    apart = max((abs(a - b) for x, y in zip(answer["losses"], losses, strict=True) for a, b in zip(x, y, strict=True)), default=0)
+    apart = max(
+        (abs(a - b) for x, y in zip(answer["losses"], losses, strict=True) for a, b in zip(x, y, strict=True)),
+        default=0,
+    )
     grey = np.abs(pixels - wanted).mean()
     print(
         f"\n{scene['name']}, {method}: losses {apart:.1e}, picture {grey:.4f} grey levels apart; "
@@ -103,6 +106,8 @@ def test_a_whole_edit_is_pythons(page, net, tmp_path, index, method):
         f"{np.median(answer['steps']):.2f}, a nudge {np.median(answer['nudges'] or [np.nan]):.2f}; torch with "
         f"{torch.get_num_threads()}: inversion {inverted - began:.1f}, edit {edited - inverted:.1f} s"
     )
-    assert [len(x) for x in answer["losses"]] == [NUDGES if "mag" in method and i < STEPS // 2 else 0 for i in range(STEPS)]
+    assert [len(x) for x in answer["losses"]] == [
+        NUDGES if "mag" in method and i < STEPS // 2 else 0 for i in range(STEPS)
+    ]
     assert apart <= 1e-4
     assert grey <= 1
