@@ -8,7 +8,7 @@ MUTANTS ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help sums torture mutants compat inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
+.PHONY: help web sums torture mutants compat inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -17,6 +17,7 @@ help:
 	@echo "make site   the notebooks as web pages that need no network and no kernel: out/site/index.html"
 	@echo "make slides the notebooks as slides: out/slides"
 	@echo "make docs   guides, reference and those pages as one site: out/docs/index.html"
+	@echo "make web    the page that edits live in a browser's tab, for any static server: out/web/index.html"
 	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
 	@echo "make check  formatting, lint and types; of the scripts too, where there is npm"
 	@echo "make lab    JupyterLab"
@@ -39,6 +40,10 @@ help:
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
 	touch $@
 
+.venv/installed-web: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[web]'
+	touch $@
+
 node_modules/installed: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 	touch $@
@@ -50,7 +55,7 @@ test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 	OMP_NUM_THREADS=1 MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(TWO) $(NBVAL) notebooks/solutions
 
-e2e: .venv/installed
+e2e: .venv/installed web
 	@bash tests/e2e/ready.sh
 	$(BIN)/python -m pip install -q -c constraints.txt playwright
 	$(BIN)/python -m pytest tests/e2e -s
@@ -66,6 +71,16 @@ docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 	$(BIN)/python -m notebooks.site --out out/docs/gallery
 	$(BIN)/python docs/site/check.py
+
+out/recorded/index.json: .venv/installed web/record.py
+	$(BIN)/python web/record.py out/recorded
+
+out/models/tabletop/manifest.json: .venv/installed-web $(wildcard magedit_lab/export/*.py)
+	$(BIN)/magedit-lab export web out/models/tabletop
+
+web: node_modules/installed out/recorded/index.json out/models/tabletop/manifest.json
+	node web/build.mjs out/web out/recorded out/models/tabletop
+	@echo "out/web/index.html: on any static server, or: $(BIN)/magedit-lab web"
 
 slides: .venv/installed
 	$(BIN)/python -m notebooks.site slides

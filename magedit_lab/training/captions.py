@@ -42,7 +42,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Captions:
-    """Prepared captions. picture: what is to be painted. shown: what the noise shows, another one if contrary.
+    """Prepared captions. picture: what is to be painted. visible: what the noise shows, another one if contrary.
 
     top, left: of a square of 8x8 cells, in cells of 16x16; 0 for whole pictures. owner: a bit for each thing that a
     token describes.

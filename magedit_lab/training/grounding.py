@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 
-from .lesson import Batch
+from .batches import Batch
 from .plan import Plan
 
 

@@ -1,8 +1,12 @@
 """The untrained parts: tokenizer, text encoder, autoencoder, U-Net and noise schedule."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import transformers
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from packaging.version import Version
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -26,7 +30,18 @@ def new_tokenizer() -> CLIPTokenizer:
     bpe.train_from_iterator([w for w in sorted({*room.VOCABULARY, ",", "."}) for _ in range(50)], trainer)
     model = json.loads(bpe.to_str())["model"]
     merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
-    return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=TOKENS)
+    return _clip_tokenizer(model["vocab"], merges)
+
+
+def _clip_tokenizer(vocab: dict[str, int], merges: list[tuple[str, ...]]) -> CLIPTokenizer:
+    """transformers before 5 reads vocabulary and merges from files alone."""
+    if Version(transformers.__version__) >= Version("5"):
+        return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=TOKENS)
+    with TemporaryDirectory() as folder:
+        files = Path(folder) / "vocab.json", Path(folder) / "merges.txt"
+        files[0].write_text(json.dumps(vocab), encoding="utf-8")
+        files[1].write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]) + "\n", encoding="utf-8")
+        return transformers.CLIPTokenizerFast(*map(str, files), model_max_length=TOKENS)
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:

@@ -16,10 +16,10 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from .begin import take_vae
 from .data import Drawn, dice
 from .parts import new_vae
 from .plan import Plan
+from .pretrained import take_vae
 from .run import Run, device, schedule, steps
 
 AVERAGE = 0.995
@@ -56,8 +56,8 @@ def train_vae(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
     vae.to(device(), memory_format=torch.channels_last).train()
     drawn = Drawn(out / "data", plan)
     run = Run(out / "vae.safetensors", [vae], plan.vae_rate, AVERAGE)
-    lessons = Crops(drawn, plan.size // 2, plan.vae_batch)
-    with closing(steps(run, plan.vae_steps, lessons, plan.every)) as batches:
+    crops = Crops(drawn, plan.size // 2, plan.vae_batch)
+    with closing(steps(run, plan.vae_steps, crops, plan.every)) as batches:
         for step, real, generator in batches:
             z = encoded(vae, real)
             loss, square = reconstruction_loss(decoded(vae, noised(z, plan, generator)) - real)
@@ -80,8 +80,8 @@ def train_decoder(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]
     vae = AutoencoderKL.from_pretrained(own if own.exists() else Path(plan.start) / "vae").float()
     vae.to(device(), memory_format=torch.channels_last).train()
     run = Run(out / "decoder.safetensors", [vae.decoder, vae.post_quant_conv], plan.vae_rate, AVERAGE)
-    lessons = Crops(Drawn(out / "data", plan), plan.size // 2, plan.vae_batch)
-    with closing(steps(run, plan.decoder_steps, lessons, plan.every)) as batches:
+    crops = Crops(Drawn(out / "data", plan), plan.size // 2, plan.vae_batch)
+    with closing(steps(run, plan.decoder_steps, crops, plan.every)) as batches:
         for step, real, generator in batches:
             with torch.no_grad():
                 z = encoded(vae, real)

@@ -15,7 +15,7 @@ REACH = 0.24  # metres: how far from a surface what hides the sky is looked for
 
 def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Diffuse light [n, 3], mirror image [n, 3], the window's shine [n] and rim [n] of each sample."""
-    point = along(world.axes(world.eye, rays.scene), rays.way, surface.depth)
+    point = along(world.axes(world.eye, rays.scene), rays.direction, surface.depth)
     sun = world.axes(world.sun, rays.scene)
     nx, ny, nz = surface.normal
     facing = nx * sun[0] + ny * sun[1] + nz * sun[2]
@@ -28,7 +28,7 @@ def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Ten
         s * direct + k * sky + b * ground + g * bulb * open_sky
         for s, k, b, g in zip(SUN, SKY, BOUNCE, BULB, strict=True)
     ], -1)  # fmt: skip
-    x, y, z = rays.way
+    x, y, z = rays.direction
     away = -(x * nx + y * ny + z * nz)
     back = (x + 2 * away * nx, y + 2 * away * ny, z + 2 * away * nz)
     shine = _window(back, sun) * (0.25 + 0.75 * shadow)

@@ -63,7 +63,7 @@ def nearest(world: World, rays: Rays) -> Surface:
     depth, owner, normal = _background(world, rays, eye)
     for group in world.groups:
         thing = group.of(rays.scene)
-        start, direction, size = world.local(thing, eye, rays.way)
+        start, direction, size = world.local(thing, eye, rays.direction)
         enter, leave = span(group.kind, start, direction)
         index = ((enter < leave) & (leave > 0) & (enter < depth) & (thing >= 0)).nonzero()[:, 0]
         start, direction, size = taken(start, index), taken(direction, index), size if len(size) == 1 else size[index]
@@ -76,7 +76,7 @@ def nearest(world: World, rays: Rays) -> Surface:
 
 def _background(world: World, rays: Rays, eye: Axes) -> tuple[Tensor, Tensor, Axes]:
     """Depth, owner and normal of wall, skirting board and ground."""
-    _, y, z = rays.way
+    _, y, z = rays.direction
     wall, edge, floor, _ = world.row(world.planes, rays.scene)
     to_wall = (wall - eye[2]) / z.clamp_max(-1e-6)
     to_ground = eye[1] / (-y).clamp_min(1e-6)
@@ -90,16 +90,16 @@ def _background(world: World, rays: Rays, eye: Axes) -> tuple[Tensor, Tensor, Ax
 
 def _surfaces(world: World, rays: Rays, eye: Axes, depth: Tensor, owner: Tensor, normal: Axes) -> Surface:
     """Part, normal and place on the pattern of what was met."""
-    point = along(eye, rays.way, depth)
+    point = along(eye, rays.direction, depth)
     width = depth * world.row(world.pixel[None], rays.scene)[0]
-    tilt = -(normal[0] * rays.way[0] + normal[1] * rays.way[1] + normal[2] * rays.way[2])
+    tilt = -(normal[0] * rays.direction[0] + normal[1] * rays.direction[1] + normal[2] * rays.direction[2])
     u, w, wide = point[0].clone(), torch.where(owner == GROUND, point[2], point[1]), width / tilt.clamp_min(0.3) ** 0.5
     part = torch.zeros_like(owner)
     for group in world.groups:
         thing = group.of(rays.scene)
         index = ((owner == thing) & (thing >= 0)).nonzero()[:, 0]
         thing = thing if len(thing) == 1 else thing[index]
-        own, direction, size = world.local(thing, taken(point, index), taken(rays.way, index))
+        own, direction, size = world.local(thing, taken(point, index), taken(rays.direction, index))
         parts = torch.stack(group.kind.distances(*own))
         part[index] = parts.argmin(0)
         facing = _normal(group.kind, own)

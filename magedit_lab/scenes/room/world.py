@@ -23,7 +23,7 @@ class Rays:
     direction: Axes
 
     def at(self, index: Tensor) -> "Rays":
-        x, y, z = self.way
+        x, y, z = self.direction
         return Rays(self.scene[index], (x[index], y[index], z[index]))
 
     @staticmethod
@@ -33,7 +33,7 @@ class Rays:
         def join(*values: Tensor) -> Tensor:
             return torch.cat(values) if lengthwise else torch.stack(values, 1).reshape(-1)
 
-        x, y, z = (join(*axis) for axis in zip(*(r.way for r in rays), strict=True))
+        x, y, z = (join(*axis) for axis in zip(*(r.direction for r in rays), strict=True))
         return Rays(join(*(r.scene for r in rays)), (x, y, z))
 
 
