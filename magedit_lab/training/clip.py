@@ -11,7 +11,7 @@ import torch.nn.functional as F
 import transformers
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import CLIPConfig, CLIPModel, CLIPProcessor
 
 from ..scenes import room
 from .captions import Vocabulary
@@ -21,6 +21,7 @@ from .parts import new_tokenizer
 from .plan import Plan
 from .pretrained import take_words
 from .run import Run, device, schedule, steps
+from .tokenizer import CLIPTokenizer
 
 SIDE = 128  # pixels that the model sees
 KINDS = tuple(room.KINDS)

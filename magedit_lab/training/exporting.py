@@ -6,12 +6,13 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
 from .. import files
 from .parts import new_scheduler, new_text_encoder, new_tokenizer, new_unet
 from .plan import Plan
 from .run import average_of
+from .tokenizer import CLIPTokenizer
 
 
 def save(

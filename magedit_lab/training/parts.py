@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import transformers
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from packaging.version import Version
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from ..scenes import room
 from .plan import Plan
+from .tokenizer import NEW, CLIPTokenizer
 
 TOKENS = 77  # the length of a prompt, CLIP's
 WIDTH = 128  # of a token's vector
@@ -35,13 +34,13 @@ def new_tokenizer() -> CLIPTokenizer:
 
 def _clip_tokenizer(vocab: dict[str, int], merges: list[tuple[str, ...]]) -> CLIPTokenizer:
     """transformers before 5 reads vocabulary and merges from files alone."""
-    if Version(transformers.__version__) >= Version("5"):
+    if NEW:
         return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=TOKENS)
     with TemporaryDirectory() as folder:
         files = Path(folder) / "vocab.json", Path(folder) / "merges.txt"
         files[0].write_text(json.dumps(vocab), encoding="utf-8")
         files[1].write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]) + "\n", encoding="utf-8")
-        return transformers.CLIPTokenizerFast(*map(str, files), model_max_length=TOKENS)
+        return CLIPTokenizer(*map(str, files), model_max_length=TOKENS)
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:
