@@ -69,7 +69,7 @@ def _require_plain(name: str, layer: Attention) -> None:
     norms = (layer.group_norm, layer.spatial_norm, layer.norm_q, layer.norm_k, layer.norm_cross)
     if not plain or any(n is not None and n is not False for n in norms):
         raise ValueError(f"expected plain attention as in Stable Diffusion, got another kind at {name}")
-    if not isinstance(layer.processor, (*STOCK, Probs)) or getattr(layer, "fused_projections", False):
+    if type(layer.processor) not in (*STOCK, Probs) or getattr(layer, "fused_projections", False):
         kind = type(layer.processor).__name__
         raise ValueError(
             f"expected diffusers' own attention processors, got {kind} at {name} (an adapter, attention slicing or "
