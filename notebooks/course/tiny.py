@@ -17,7 +17,6 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from magedit_lab.training import new_tokenizer
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -26,6 +25,8 @@ from transformers import (
     T5EncoderModel,
     T5TokenizerFast,
 )
+
+from magedit_lab.training import new_tokenizer
 
 SIDE = 128  # pixels
 DOWN, UP = "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"

@@ -53,5 +53,3 @@ def check_nudge(answer: object) -> Verdict:
         if torch.allclose(result, slip, atol=1e-6):
             return wrong(why)
     return wrong("not equal to z - mask * delta * gradient on the test's latent")
-
-
