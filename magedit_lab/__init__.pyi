@@ -9,6 +9,7 @@ from . import prompts as prompts
 from . import scenes as scenes
 from . import settings as settings
 from . import trace as trace
+from .cli.health import doctor as doctor
 from .inversion.base import Inversion as Inversion
 from .inversion.base import Path as Path
 from .inversion.ddim import DDIM as DDIM

@@ -185,7 +185,7 @@ class LiveRun(Runner):
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
         self._preview, self._caption = self._picture, self._kind
         self._line, self._film = self._progress.line(), self._progress.film

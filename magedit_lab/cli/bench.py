@@ -23,7 +23,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from . import judges
+from . import cast, judges
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
@@ -50,6 +50,7 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     judges.add(which)
+    cast.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
     sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
@@ -195,24 +196,24 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
 
 def model(arguments: argparse.Namespace) -> None:
     """Each bar into a file of its own, done ones from there; with all of them, the contact sheet; then print them."""
-    from ..bench import model_bars, model_card
+    from ..bench.model import card, targets
 
-    names = arguments.bars or list(model_bars.BARS)
-    if unknown := set(names) - set(model_bars.BARS):
-        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
+    names = arguments.bars or list(targets.TARGETS)
+    if unknown := set(names) - set(targets.TARGETS):
+        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(targets.TARGETS)}")
     if arguments.card and arguments.bars:
         raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
     claim(arguments.out, "contact-sheet.png")
     net, scores = load(arguments.model), []
-    held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
-    for score in model_bars.measure(held, names, arguments.out):
+    held = targets.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
+    for score in targets.measure(held, names, arguments.out):
         print(score, file=sys.stderr, flush=True)
         scores.append(score)
     if not arguments.bars:
-        model_card.write_sheet(net, arguments.out)
+        card.write_sheet(net, arguments.out)
     if arguments.card:
         folder = Path(metrics.located(arguments.model))
-        model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
+        card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
         files.write(folder / "contact-sheet.png", lambda p: shutil.copyfile(arguments.out / "contact-sheet.png", p))
     print("\n".join(map(str, scores)))
     if not arguments.bars:

@@ -60,6 +60,7 @@ def model_options(add: Callable) -> None:
     add("--device", help="cpu, cuda or mps; else a GPU where there is one")
     add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
     add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
+    add("--config", help="with one .safetensors file: the folder with its model's configuration; else the hub is asked")
 
 
 def claim(out: Path, *names: str, room: int = ROOM) -> None:
@@ -84,16 +85,17 @@ def _probe(path: Path) -> None:
     path.write_bytes(bytes(PROBE))
 
 
-def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:
-    """`Backbone.load` without the libraries' progress bars and notices."""
+def load(name: str, device: str | None = None, dtype: str = "float32", **more: Any) -> Backbone:
+    """`Backbone.load` with a dtype by its name."""
     import torch
 
-    return Backbone.load(name, device, getattr(torch, dtype), variant=variant)
+    return Backbone.load(name, device, getattr(torch, dtype), **more)
 
 
 def model(arguments: argparse.Namespace) -> Backbone:
     """What `model_options` asked for."""
-    return load(arguments.model, arguments.device, arguments.dtype, arguments.variant)
+    a = arguments
+    return load(a.model, a.device, a.dtype, variant=a.variant, config=a.config)
 
 
 class Bar:

@@ -13,7 +13,9 @@ def add(commands: Any, name: str) -> None:
     parser = command(commands, name, web)
     parser.add_argument("--folder", type=Path, default=Path("out/web"), help="what `make web` wrote")
     parser.add_argument("--port", type=int, default=8000, help="0 takes any that is free")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 shows the page to the network, without threads there")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0 shows the page to the network, without threads there"
+    )
 
 
 def web(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,6 @@ from ..methods.prompt_to_prompt import PromptToPrompt
 from ..model.attention import Site
 from ..model.backbone import Backbone
 from ..model.hooks import Hook, call, chain, recorder
-from ..model.text import Text
 from ..model.unet import UNet
 from . import objective
 
@@ -185,7 +184,7 @@ def _forward(
     sites: Sites, z: Tensor, t: Tensor, text: Tensor, hooks: Mapping[str, Hook], until: str | None = None
 ) -> tuple[Tensor]:
     """A call of the denoiser itself: `Backbone.predict` would look the noise level up by the timestep's value."""
-    inputs = sites.net.family.inputs(z, t, Text(text))
+    inputs = {"sample": z, "timestep": t, "encoder_hidden_states": text}  # a timestep that is a tensor
     order = sites.order if until else None
     return call(sites.net.denoiser, hooks, until=until, order=order, return_dict=False, **inputs)
 
@@ -216,7 +215,11 @@ def _noise(*shape: int) -> Tensor:
 
 
 def _pass(sites: Sites) -> Feed:
-    return {"z": _noise(*sites.z.shape), "t": torch.tensor([501.0]), "text": sites.net.embed("a ball on a table").embedding}
+    return {
+        "z": _noise(*sites.z.shape),
+        "t": torch.tensor([501.0]),
+        "text": sites.net.embed("a ball on a table").embedding,
+    }
 
 
 def _injected(sites: Sites, until: str | None) -> Feed:
@@ -238,4 +241,3 @@ def _guidance(sites: Sites) -> Feed:
         "kinds": torch.tensor([0.4, 0.3, 0.2, 0.1]), "lam": torch.tensor([3.0]), "delta": torch.tensor([1.0]),
         "mask": torch.ones(sites.z.shape[-2:]),
     }  # fmt: skip
-

@@ -39,7 +39,7 @@ def explore(trace: Trace, word: str | None = None) -> Explorable:
 
 
 def _pictures(trace: Trace, room: int) -> tuple[dict[int, str], dict[int, str]]:
-    """Addresses and mosaics of the pictures foreseen, by step: of as many steps, evenly spread, as there is room for."""
+    """Addresses and mosaics of the pictures foreseen, by step: of as many steps, spread evenly, as have room."""
     count = PICTURES
     while True:
         shown = look.spread(range(len(trace.times)), count)

@@ -12,9 +12,11 @@ def ddim_step(z, eps, here, there):
 
 def read_maps(net, z, t, text, names, change={}):
     maps = {}
+
     def hook(name, probs):
         maps[name] = change[name](probs) if name in change else probs
         return maps[name]
+
     hooks = change | {name: partial(hook, name) for name in names}
     net.predict(z, t, text, hooks, until=names[-1])
     return maps

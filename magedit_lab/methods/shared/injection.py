@@ -41,7 +41,7 @@ class Injection:
             rows[columns] = now.within(span, 1)
         return rows
 
-    def taken(self, now: Now) -> Tensor:
+    def columns(self, now: Now) -> Tensor:
         """Which target columns take a source map at this step (on the host)."""
         return self.active(now) & self.common
 
@@ -51,7 +51,7 @@ class Injection:
 
     def hook(self, site: Site, now: Now) -> Hook:
         """Source maps into the columns that take them, then the weights, as in Prompt-to-Prompt's order."""
-        rows, scale = self.taken(now), self._scale(site, now)
+        rows, scale = self.columns(now), self._scale(site, now)
         source = self._source_map(site.name, now)
         if source is not None and scale is None and rows.all():
             return Replace(source)

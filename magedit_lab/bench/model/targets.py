@@ -1,4 +1,4 @@
-"""The shipped model's bars: what it can do on held-out scenes."""
+"""The shipped model's targets: what it should be able to do on held-out scenes."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import files, scenes
-from ..inversion.null_text import NullText
-from ..model.backbone import Backbone
-from . import demo, metrics, model_probes
-from .run import identity
+from ... import files, scenes
+from ...inversion.null_text import NullText
+from ...model.backbone import Backbone
+from .. import demo, metrics
+from ..run import identity
+from . import measures
 
 SCALES = (1.5, 3.0, 5.0)  # guidance scales tried
 NOISE = 0.06  # of a latent's deviation: about what a sampler leaves
@@ -53,7 +54,7 @@ class Held:
 
     @cached_property
     def seeds(self) -> list[int]:
-        return model_probes.held_out(self.net, self.count)
+        return measures.held_out(self.net, self.count)
 
     @cached_property
     def drawn(self) -> list[scenes.Scene]:
@@ -61,12 +62,12 @@ class Held:
 
     @cached_property
     def captions(self) -> list[str]:
-        return [model_probes.full_caption(s) for s in self.seeds]
+        return [measures.full_caption(s) for s in self.seeds]
 
     @cached_property
     def rendered(self) -> float:
         """R@1 of the scenes as they are."""
-        return model_probes.recall(self.clip, [s.image for s in self.drawn], self.captions)
+        return measures.recall(self.clip, [s.image for s in self.drawn], self.captions)
 
     def few(self, most: int, share: int) -> int:
         """How many scenes a dear measure takes: a share of all, at most so many."""
@@ -75,14 +76,12 @@ class Held:
 
 def forward(held: Held) -> Iterator[Score]:
     threads = f"{torch.get_num_threads()} threads"
-    yield Score("one U-Net forward, batch 2 (ms)", model_probes.forward_ms(held.net), 80.0, 40.0, threads)
+    yield Score("one U-Net forward, batch 2 (ms)", measures.forward_ms(held.net), 80.0, 40.0, threads)
 
 
 def vae(held: Held) -> Iterator[Score]:
     for noise, name, least, aim in ((0.0, "", 30.0, 36.0), (NOISE, f", latent noise {NOISE:g}", 28.0, 31.0)):
-        pairs = (
-            (metrics.unit(s.image), metrics.unit(model_probes.coded(held.net, s.image, noise))) for s in held.drawn
-        )
+        pairs = ((metrics.unit(s.image), metrics.unit(measures.coded(held.net, s.image, noise))) for s in held.drawn)
         psnr = float(np.mean([metrics.psnr(*pair) for pair in pairs]))
         yield Score(f"VAE reconstruction{name} (dB)", psnr, least, aim, f"{held.count} scenes")
 
@@ -92,43 +91,44 @@ def retrieval(held: Held) -> Iterator[Score]:
 
 
 def naming(held: Held) -> Iterator[Score]:
-    for name, value in model_probes.objects(held.clip, held.drawn).items():
+    for name, value in measures.objects(held.clip, held.drawn).items():
         yield Score(f"single objects: {name} named rightly", value, 0.95, 0.99, f"crops of {held.count} scenes")
 
 
 def attention(held: Held) -> Iterator[Score]:
     name = "attention of colour words in their object, over its area"
-    yield Score(name, model_probes.grounded(held.net, held.seeds), 2.0, 4.0, f"at half noise, {held.count} scenes")
+    yield Score(name, measures.grounded(held.net, held.seeds), 2.0, 4.0, f"at half noise, {held.count} scenes")
 
 
 def null_text(held: Held) -> Iterator[Score]:
     few = held.few(EXACT_EDITS, 16)
     for inversion in (EXACT, NullText()):
-        note = f"{few} scenes, at most {inversion.inner} updates a step, rate {inversion.rate:g}, slack {inversion.slack:g}"
+        note = f"{few} scenes, at most {inversion.inner} updates a step, rate {inversion.rate:g}"
+        note += f", slack {inversion.slack:g}"
         note += f", fixed-point iterations {inversion.fixed_point}" if inversion.fixed_point else ""
-        lost = model_probes.null_text_loss(held.net, held.drawn[:few], inversion)
-        yield Score("null-text reconstruction against the VAE's (dB)", lost, -1.0, -0.2, note)
+        change = measures.null_text_loss(held.net, held.drawn[:few], inversion)
+        yield Score("null-text reconstruction against the VAE's (dB)", change, -1.0, -0.2, note)
 
 
 def causality(held: Held) -> Iterator[Score]:
     some = held.few(EDITS, 4)
     for scale in (1.0, demo.Demo().guidance_scale):
         note = f"{some} scenes, guidance scale {scale:g}"
-        share = model_probes.causal(held.net, some, scale)
+        share = measures.causal(held.net, some, scale)
         yield Score("causal attention: x5 inside a mask recolours the object", share, 0.60, 0.90, note)
 
 
 def generated(held: Held) -> Iterator[Score]:
     trial = held.captions[: max(1, held.count // 8)]
-    tried = {scale: model_probes.generate(held.net, trial, scale) for scale in SCALES}
-    best = max(SCALES, key=lambda scale: model_probes.recall(held.clip, tried[scale], trial))
-    recall = model_probes.recall(held.clip, model_probes.generate(held.net, held.captions, best), held.captions)
+    tried = {scale: measures.generate(held.net, trial, scale) for scale in SCALES}
+    best = max(SCALES, key=lambda scale: measures.recall(held.clip, tried[scale], trial))
+    recall = measures.recall(held.clip, measures.generate(held.net, held.captions, best), held.captions)
     share = recall / held.rendered if held.rendered else 0.0
     note = f"guidance scale {best:g}: {recall:.3f} among {held.count}"
     yield Score("R@1 on generated pictures, share of rendered", share, 0.70, 0.95, note)
 
 
-BARS: dict[str, Callable[[Held], Iterator[Score]]] = {
+TARGETS: dict[str, Callable[[Held], Iterator[Score]]] = {
     "forward": forward, "vae": vae, "retrieval": retrieval, "naming": naming, "attention": attention,
     "null-text": null_text, "causality": causality, "generated": generated,
 }  # fmt: skip
@@ -142,7 +142,7 @@ def measure(held: Held, names: Iterable[str], out: Path) -> Iterator[Score]:
     for name in names:
         path = out / f"{name}.json"
         if not path.exists():
-            scores = [asdict(score) for score in BARS[name](held)]
+            scores = [asdict(score) for score in TARGETS[name](held)]
             files.write_text(path, json.dumps({**facts, "scores": scores}, indent=1) + "\n")
         stored = files.read_json(path)
         if differs := [f"{k} = {stored.get(k)}" for k in facts if stored.get(k) != facts[k]]:

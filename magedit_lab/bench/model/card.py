@@ -6,11 +6,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from .. import files
-from ..model.backbone import Backbone
-from . import demo
-from .model_bars import Score
-from .model_probes import full_caption, generate, held_out
+from ... import files
+from ...model.backbone import Backbone
+from .. import demo
+from .measures import full_caption, generate, held_out
+from .targets import Score
 
 SHEET = 32
 PARTS = ("vae", "vae-decoder", "decoder", "diffusion", "clip", "clip-hard")  # that were trained for some steps

@@ -1,4 +1,4 @@
-"""What a model is asked on held-out scenes; `model_bars.py` has the bars for the answers."""
+"""Measurements of a shipped model on held-out scenes; `targets.py` has what they should come to."""
 
 import itertools
 import time
@@ -11,21 +11,21 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from .. import scenes
-from ..inversion.null_text import NullText
-from ..inversion.table import invert
-from ..masks.raster import to_cells
-from ..methods.prompt_to_prompt import PromptToPrompt
-from ..model import schedule
-from ..model.attention import guided
-from ..model.backbone import Backbone
-from ..model.hooks import recorder
-from ..model.text import Text
-from ..steps import Maps
-from ..task import Task
-from ..trace.record import SCORED
-from ..trace.runner import run
-from . import demo, metrics
+from ... import scenes
+from ...inversion.null_text import NullText
+from ...inversion.table import invert
+from ...masks.raster import to_cells
+from ...methods.prompt_to_prompt import PromptToPrompt
+from ...model import schedule
+from ...model.attention import guided
+from ...model.backbone import Backbone
+from ...model.hooks import recorder
+from ...model.text import Text
+from ...steps import Maps
+from ...task import Task
+from ...trace.record import SCORED
+from ...trace.runner import run
+from .. import demo, metrics
 
 FIRST = scenes.HELD_OUT + 20_000  # the first scene that is measured on
 STEPS = 50
