@@ -29,7 +29,7 @@ def explore(trace: Trace, word: str | None = None) -> Explorable:
     figure = _panels(word)
     x = look.places(trace)
     nudges = np.broadcast_to(np.arange(x.shape[1]), x.shape)
-    curves = [("loss", trace.losses, INSIDE, 1, None)]
+    curves: list[tuple[str, np.ndarray, str, int, str | None]] = [("loss", trace.losses, INSIDE, 1, None)]
     curves += [(f"gradient {n}", trace.gradients[n], c, 2, d) for n, c, d in _SIDES]
     for name, values, colour, panel, dash in curves:
         figure.add_trace(_curve(name, x, values[steps], nudges, colour, panel, dash))
@@ -115,7 +115,7 @@ def still(trace: Trace, word: str) -> Plot:
     """The same panels as a figure of matplotlib, with six of the foreseen pictures above."""
     label = f"Loss and gradient at every nudge, attention of “{word}” inside the mask and the pictures foreseen"
     figure, steps, x = look.figure(9.4, 8.4, label), look.guided(trace), look.places(trace)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.0, 3.4))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 3.4))[:, 0]
     some = look.spread(range(len(trace.times)), 6)
     for axes, i in zip(look.row(above, len(some)), some, strict=True):
         look.show(axes, trace.preview(i), f"step {i}")

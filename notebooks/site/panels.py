@@ -43,7 +43,7 @@ def _longest(rows: np.ndarray) -> tuple[int, int] | None:
 
 def _above(image: np.ndarray, row: int) -> int:
     """The first row of the titles: up through white, through one line of text, to white again."""
-    empty = (image >= WHITE).all(1)
+    empty = np.asarray((image >= WHITE).all(1))
     for wanted in (True, False):
         while row > 0 and empty[row - 1] == wanted:
             row -= 1
