@@ -18,7 +18,7 @@ def boxes(png: bytes) -> list[Box]:
     band = _longest(np.flatnonzero((image < WHITE).mean(1) > 0.55))
     if width < 2 * height or band is None or band[1] - band[0] < 0.3 * height:
         return []
-    spans = _runs(~(image[slice(*band)] >= WHITE).all(0))
+    spans = _runs(np.asarray((image[slice(*band)] < WHITE).any(0)))
     sizes = [right - left for left, right in spans]
     if len(spans) < 2 or max(sizes) > 1.15 * min(sizes) or min(sizes) < 0.08 * width:
         return []
