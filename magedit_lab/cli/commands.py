@@ -13,6 +13,5 @@ COMMANDS = {
     "web": ("web", "serve the web page that `make web` built"),
     "train": ("train", "train the room's models"),
     "notebooks": ("notebooks", "copy the course's notebooks into a folder"),
-    "doctor": ("doctor", "versions, device and shipped models, for a bug report"),
     "doctor": ("doctor", "versions, device, shipped models and a trial, for a bug report"),
 }
