@@ -22,7 +22,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from . import judges
+from . import judges, speed
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
@@ -48,6 +48,7 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     judges.add(which)
+    speed.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
     sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
