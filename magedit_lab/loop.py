@@ -74,7 +74,8 @@ def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
     x0 = schedule.to_x0(now.target, eps, now.level)
     sites = [s.name for s in now.run.guided if s.name in source_maps]
     step = Step(
-        _own(replace(now, target=began.target)), now.target, eps, _source_after(now, uncond_eps, source_eps), target, x0,
+        _own(replace(now, target=began.target)), now.target, eps,
+        _source_after(now, uncond_eps, source_eps), target, x0,
         {name: source_maps[name].clone() if now.captures else source_maps[name] for name in sites}, maps, nudges,
     )  # fmt: skip
     _require_finite(now, nudges, target)

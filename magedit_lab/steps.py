@@ -39,8 +39,8 @@ class Now:
     """Where a run stands before step i: timestep t, and the latents of the source and the target branch.
 
     source_maps, uncond_maps: what the source's two passes recorded at this step. nudge: how many there were so far.
-    listen: what the caller wants to hear, by module name. clock: the timestep on the device. captures, pattern: where passes are recorded and replayed,
-    and the plan's pattern at this step.
+    listen: what the caller wants to hear, by module name. clock: the timestep on the device.
+    captures, pattern: where passes are recorded and replayed, and the plan's pattern at this step.
     """
 
     run: Run

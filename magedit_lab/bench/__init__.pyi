@@ -12,6 +12,7 @@ from . import model_bars as model_bars
 from . import model_card as model_card
 from . import model_probes as model_probes
 from . import report as report
+from . import rows as rows
 from . import run as run
 from . import scores as scores
 from . import study as study

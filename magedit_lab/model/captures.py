@@ -21,10 +21,12 @@ Pass = Callable[[], Tensors]
 
 @dataclass(eq=False)
 class _Recorded:
-    """A pass: run once as it is (None so far), then recorded. outputs: the buffers that a replay fills."""
+    """A pass: run once as it is (None so far), then recorded. outputs: the buffers that a replay fills. work: the pass,
+    so that what it read by address lives as long as the graph."""
 
     replay: Callable[[], object] | None = None
     outputs: Tensors = field(default_factory=dict)
+    work: Pass | None = None
 
 
 class Captures:
@@ -101,10 +103,7 @@ class Captures:
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
             recorded.outputs = work()
 
-        def replay() -> object:
-            return graph.replay() or work  # what the pass read by address lives as long as it does
-
-        recorded.replay = replay
+        recorded.replay, recorded.work = graph.replay, work
 
 
 class Fast:

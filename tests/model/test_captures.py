@@ -1,5 +1,5 @@
-"""Static buffers and recorded passes: on a CPU the recorded function is called again, so what it takes from elsewhere is
-as old as in a graph."""
+"""Static buffers and recorded passes. On a CPU a recorded function is called again: what it reads from elsewhere is as
+old as in a graph."""
 
 import copy
 

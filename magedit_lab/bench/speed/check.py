@@ -78,7 +78,7 @@ def _let_go(device: torch.device) -> None:
 
 
 def equality(work: Work) -> dict[str, Any]:
-    """Graphs against eager in float32 without TF32: largest differences, relative to the largest value; 0 is the aim."""
+    """Graphs against eager in float32 without TF32: largest differences, relative to the largest value; goal: 0."""
     sides = Sides(replace(work, iterations=3))
     eager = _all(sides)
     again = _all(sides)  # what the device's own kernels differ by from run to run
@@ -174,14 +174,14 @@ def markdown(found: dict[str, Any]) -> str:
 def _rows(found: dict[str, Any]) -> Iterator[tuple[str, float | None, str]]:
     goals = found["goals"]
     yield "graphs from eager, latent", _in(found, "equality", "graphs", "latent"), "0"
-    yield "eager from eager, latent", _in(found, "equality", "eager run twice", "latent"), "–"
+    yield "eager from eager, latent", _in(found, "equality", "eager run twice", "latent"), "-"
     yield "null-text, graphs from eager", _in(found, "equality", "null-text"), "0"
     for dtype in DTYPES:
         name = f"edit {dtype}"
         yield f"{name}, fast, s", _in(found, name, "seconds", "fast", "wall"), f"{goals[name]}"
-        yield f"{name}, eager, s", _in(found, name, "seconds", "eager", "wall"), "–"
+        yield f"{name}, eager, s", _in(found, name, "seconds", "eager", "wall"), "-"
         yield f"{name}, fast, peak GiB", _in(found, name, "peak_gib", "fast"), f"{goals[f'peak {dtype}']}"
-        yield f"{name}, fast, share of the matmul rate", _in(found, name, "share_of_limit", "fast"), "–"
+        yield f"{name}, fast, share of the matmul rate", _in(found, name, "share_of_limit", "fast"), "-"
     theirs, ours = _in(found, "literal", "seconds", "wall"), _in(found, "edit float32", "seconds", "fast", "wall")
     yield "literal over fast", theirs / ours if theirs and ours else None, f"{goals['ratio']}"
     yield "whole edit, s", _in(found, "whole edit", "seconds", "wall"), f"{goals['whole edit']}"

@@ -67,7 +67,7 @@ class Sides:
         """Algorithm 1 as printed, on a copy of the denoiser; ValueError for a model that it can't run."""
         if not self.has_literal:
             raise ValueError(
-                f"expected a U-Net of Stable Diffusion 1 or 2 in float32, got {self.net}: the literal loop runs no other"
+                f"expected Stable Diffusion 1 or 2 in float32, got {self.net}: the literal loop runs no other"
             )
         return Literal.of(self.net, self.task, self.path, LOSS)
 
@@ -150,7 +150,7 @@ def markdown(found: dict[str, Any]) -> str:
     for name, seconds in found["seconds"].items():
         peak = found.get("peak_gib", {}).get(name)
         rows.append(
-            f"| {name} | {seconds['wall']:.2f} | {seconds['cpu']:.2f} | {'–' if peak is None else f'{peak:.2f}'} |"
+            f"| {name} | {seconds['wall']:.2f} | {seconds['cpu']:.2f} | {'-' if peak is None else f'{peak:.2f}'} |"
         )
     lines = [f"{found['model']}", f"{found['device']}, torch {found['torch']}, {found['runs on']}", "", *rows, ""]
     if "ratio" in found:

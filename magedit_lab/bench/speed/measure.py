@@ -5,7 +5,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -39,8 +39,8 @@ def median(several: list[Took]) -> Took:
     return Took(statistics.median(t.wall for t in several), statistics.median(t.cpu for t in several))
 
 
-def alternating(works: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, Took]:
-    """The median of each work's seconds, all of them once a round, so that what else the machine does hits all alike."""
+def alternating(works: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, Took]:
+    """The median of each work's seconds, all once a round, so that what else the machine does hits all alike."""
     found: dict[str, list[Took]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():

@@ -49,7 +49,7 @@ def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 
 
 
 def _gradient(now: Now, constraint: Constraint, per_term: bool) -> Maps:
-    """The loss, its gradient by the latent, and by the kinds of `KINDS` its terms, the maps and each term's gradient."""
+    """The loss, its gradient by the latent, and of each kind in `KINDS` the terms, the maps, each term's gradient."""
     z = now.target.detach().requires_grad_(True)
     loss, terms, maps = constraint(replace(now, target=z, nudge=now.nudge or 0))
     if not loss.requires_grad:
