@@ -1,5 +1,6 @@
 """Backbone: the frozen parts of a latent diffusion model, and the only call of its denoiser."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .family import Family, Latent
 from .hooks import Hooks, call, detach
 from .layout import Layout, measure
 from .loading import load_pipeline
+from .meeting import Meeting
 from .schedule import Level, Schedule, Time, to_eps
 from .text import Reader, Text
 from .unet import UNet, placed
@@ -35,6 +37,7 @@ class Backbone:
     _layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
     _times: dict[tuple[Time, torch.device], Tensor] = field(default_factory=dict)
     _fast: Fast = field(default_factory=Fast)
+    _meeting: Meeting | None = None
 
     def __new__(cls, *parts: Any, **more: Any) -> "Backbone":
         """ValueError for a pipeline or a name, which have constructors of their own."""
@@ -215,7 +218,7 @@ class Backbone:
         """
         words_ = text if isinstance(text, Text) else Text(text)
         plain = not hooks and until is None and not (z.requires_grad or words_.embedding.requires_grad)
-        if plain and self._fast.on:
+        if plain and self.shared():
             return self.noise(self._replayed(z, self.time(t), words_), z, t)
         out = self.output(z, self.time(t), words_, hooks, until)
         return None if out is None else self.noise(out, z, t)
@@ -224,6 +227,8 @@ class Backbone:
         self, z: Latent, t: Tensor, text: Text, hooks: Hooks | None = None, until: str | None = None
     ) -> Latent | None:
         """What the denoiser itself puts out, whatever it predicts. t: on the device, of `time`."""
+        if self._meeting:
+            return self._meeting.output(z, t, text, hooks or {}, until)
         self._require_no_checkpointing()
         order = self.layout(z).order if until else None
         dtype = self.dtype
@@ -268,11 +273,23 @@ class Backbone:
 
     def captures(self) -> Captures | None:
         """For the hooked passes of one run; None where the model is not compiled."""
-        return Captures(self.device) if self._fast.on else None
+        return Captures(self.device) if self._fast.on and not self._meeting else None
 
     def shared(self) -> Captures | None:
         """For passes without hooks, which all runs of this thread share; None where the model is not compiled."""
-        return self._fast.here(self.device) if self._fast.on else None
+        return self._fast.here(self.device) if self._fast.on and not self._meeting else None
+
+    def joining(self, meeting: Meeting) -> "Backbone":
+        """The same model, whose passes and gradients are those of a member of a meeting."""
+        member = copy.copy(self)
+        object.__setattr__(member, "_meeting", meeting)
+        return member
+
+    def gradient(self, loss: Tensor, z: Latent, retain: bool = False) -> Latent:
+        """The gradient of a loss by a latent; with retain, another can follow."""
+        if self._meeting:
+            return self._meeting.gradient(loss, z)
+        return torch.autograd.grad(loss, z, retain_graph=retain)[0]
 
     def _replayed(self, z: Latent, t: Tensor, text: Text) -> Latent:
         captures = self._fast.here(self.device)

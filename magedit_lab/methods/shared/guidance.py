@@ -55,9 +55,9 @@ def _gradient(now: Now, constraint: Constraint, per_term: bool) -> Maps:
     if not loss.requires_grad:
         raise ValueError("expected a loss that depends on the attention maps, got a constant; leave out detach()")
     own = terms if per_term else {}
-    parts = {name: torch.autograd.grad(term, z, retain_graph=True)[0] for name, term in own.items()}
-    (gradient,) = torch.autograd.grad(loss, z)
-    found = {"loss": loss.detach(), "gradient": gradient}
+    net = now.run.net
+    parts = {name: net.gradient(term, z, retain=True) for name, term in own.items()}
+    found = {"loss": loss.detach(), "gradient": net.gradient(loss, z)}
     for kind, several in zip(KINDS, (terms, maps, parts), strict=True):
         found |= {f"{kind}{name}": tensor.detach() for name, tensor in several.items()}
     return found
