@@ -273,11 +273,16 @@ class Backbone:
 
     def captures(self) -> Captures | None:
         """For the hooked passes of one run; None where the model is not compiled."""
-        return Captures(self.device) if self._fast.on and not self._meeting else None
+        return Captures(self.device) if self._records else None
 
     def shared(self) -> Captures | None:
         """For passes without hooks, which all runs of this thread share; None where the model is not compiled."""
-        return self._fast.here(self.device) if self._fast.on and not self._meeting else None
+        return self._fast.here(self.device) if self._records else None
+
+    @property
+    def _records(self) -> bool:
+        """float16 does not: its gradient's scale is chosen by looking at numbers."""
+        return self._fast.on and not self._meeting and self.dtype != torch.float16
 
     def joining(self, meeting: Meeting) -> "Backbone":
         """The same model, whose passes and gradients are those of a member of a meeting."""
@@ -286,9 +291,12 @@ class Backbone:
         return member
 
     def gradient(self, loss: Tensor, z: Latent, retain: bool = False) -> Latent:
-        """The gradient of a loss by a latent; with retain, another can follow."""
+        """The gradient of a loss by a latent; with retain, another can follow. In float16 the loss is scaled, as most
+        gradients inside would be 0 there."""
         if self._meeting:
             return self._meeting.gradient(loss, z)
+        if self.dtype == torch.float16:
+            return _scaled_gradient(loss, z)
         return torch.autograd.grad(loss, z, retain_graph=retain)[0]
 
     def _replayed(self, z: Latent, t: Tensor, text: Text) -> Latent:
@@ -325,6 +333,15 @@ class Backbone:
     def guided(self, z: Latent) -> tuple[attention.Site, ...]:
         """Those of them where edits are guided and shown: the family's choice, or the `blocks` of `of`."""
         return tuple(self.family.guided(self.sites(z)))
+
+
+def _scaled_gradient(loss: Tensor, z: Latent, scale: float = 2.0**16) -> Latent:
+    """The gradient at the largest power of 4 at which it is finite; that of the loss by itself where none is."""
+    while True:
+        (gradient,) = torch.autograd.grad(loss * scale, z, retain_graph=True)
+        if scale <= 1 or gradient.isfinite().all():
+            return gradient / scale
+        scale /= 4
 
 
 @contextmanager
