@@ -123,11 +123,13 @@ class Fast:
         return f"Fast(on={self.on})"
 
     def here(self, device: torch.device) -> Captures:
-        """This thread's."""
-        living = {thread.ident for thread in threading.enumerate()}
-        for ident in [ident for ident in self._threads if ident not in living]:
-            del self._threads[ident]
-        return self._threads.setdefault(threading.get_ident(), Captures(device))
+        """This thread's; those of threads that have ended are let go."""
+        own = threading.get_ident()
+        if own not in self._threads:
+            living = {thread.ident for thread in threading.enumerate()}
+            self._threads = {ident: kept for ident, kept in self._threads.items() if ident in living}
+            self._threads[own] = Captures(device)
+        return self._threads[own]
 
     def forget(self) -> None:
         """Give the memory of all recorded passes back."""
