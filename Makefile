@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
+MINUTES ?= 60
+MUTANTS ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
+.PHONY: help web sums torture mutants compat inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -15,12 +17,17 @@ help:
 	@echo "make site   the notebooks as web pages that need no network and no kernel: out/site/index.html"
 	@echo "make slides the notebooks as slides: out/slides"
 	@echo "make docs   guides, reference and those pages as one site: out/docs/index.html"
+	@echo "make web    the page that edits live in a browser's tab, for any static server: out/web/index.html"
 	@echo "make e2e    widgets in a real JupyterLab and Chromium, with screenshots"
 	@echo "make check  formatting, lint and types; of the scripts too, where there is npm"
 	@echo "make lab    JupyterLab"
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
 	@echo "make inputs pictures and masks of all kinds through every reader: docs/inputs.md"
 	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
+	@echo "make torture  faults of every kind for MINUTES (60): the table of docs/reliability.md"
+	@echo "make mutants  changes of the formulas, each of which a test must notice: MUTANTS='--most 50'"
+	@echo "make compat  the tests on the lowest and the newest versions that are supported (needs a package index)"
+	@echo "make sums   checksums of the shipped models, after one was changed"
 	@echo "make train  train the room's models on the CPU (about 20 hours of two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
@@ -31,6 +38,10 @@ help:
 
 .venv/installed-docs: .venv/installed
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
+.venv/installed-web: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[web]'
 	touch $@
 
 node_modules/installed: package.json package-lock.json
@@ -44,7 +55,7 @@ test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 	OMP_NUM_THREADS=1 MAGEDIT_LAB_PROFILE=ci $(BIN)/python -m pytest $(TWO) $(NBVAL) notebooks/solutions
 
-e2e: .venv/installed
+e2e: .venv/installed web
 	@bash tests/e2e/ready.sh
 	$(BIN)/python -m pip install -q -c constraints.txt playwright
 	$(BIN)/python -m pytest tests/e2e -s
@@ -60,6 +71,16 @@ docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 	$(BIN)/python -m notebooks.site --out out/docs/gallery
 	$(BIN)/python docs/site/check.py
+
+out/recorded/index.json: .venv/installed web/record.py
+	$(BIN)/python web/record.py out/recorded
+
+out/models/tabletop/manifest.json: .venv/installed-web $(wildcard magedit_lab/export/*.py)
+	$(BIN)/magedit-lab export web out/models/tabletop
+
+web: node_modules/installed out/recorded/index.json out/models/tabletop/manifest.json
+	node web/build.mjs out/web out/recorded out/models/tabletop
+	@echo "out/web/index.html: on any static server, or: $(BIN)/magedit-lab web"
 
 slides: .venv/installed
 	$(BIN)/python -m notebooks.site slides
@@ -82,6 +103,15 @@ format: .venv/installed
 
 lab: .venv/installed
 	$(BIN)/jupyter lab
+
+torture: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture --minutes $(MINUTES)
+
+mutants: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants $(MUTANTS)
+
+sums:
+	cd magedit_lab/models && find . -type f \( -name '*.safetensors' -o -name '*.json' -o -name '*.txt' \) ! -name training.json | sort | xargs sha256sum > SHA256SUMS
 
 train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume

@@ -9,6 +9,7 @@ from . import prompts as prompts
 from . import scenes as scenes
 from . import settings as settings
 from . import trace as trace
+from .cli.health import doctor as doctor
 from .inversion.base import Inversion as Inversion
 from .inversion.base import Path as Path
 from .inversion.ddim import DDIM as DDIM
@@ -16,6 +17,7 @@ from .inversion.ddim import Direct as Direct
 from .inversion.ddim import NegativePrompt as NegativePrompt
 from .inversion.null_text import NullText as NullText
 from .inversion.proximal import Proximal as Proximal
+from .inversion.stopped import Stopped as Stopped
 from .inversion.table import INVERSIONS as INVERSIONS
 from .inversion.table import invert as invert
 from .loop import edit as edit
@@ -37,7 +39,6 @@ from .steps import Nudge as Nudge
 from .steps import Since as Since
 from .steps import Step as Step
 from .steps import Where as Where
-from .stopped import Stopped as Stopped
 from .task import Goal as Goal
 from .task import Task as Task
 from .trace.record import Keep as Keep

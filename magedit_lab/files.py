@@ -86,15 +86,33 @@ def write_text(path: Path, text: str) -> None:
     write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
+def add_line(path: Path, row: Mapping[str, Any]) -> None:
+    """A row as JSON at the end of a file of lines, which is made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of such a file, none where there is no file; a last one that an interrupt cut short is taken off it."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_text(path, whole)
+    return whole.split("\n")[:-1]
+
+
 def read_json(path: Path, kind: type = dict, most: int = MOST_JSON) -> Any:
     """What a JSON file holds; ValueError in one line where it can't be read or holds no `kind`."""
     try:
-        found = json.loads(read_regular(path, most))
+        value = json.loads(read_regular(path, most))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read {str(path)!r} as JSON: {type(error).__name__}: {error}") from None
-    if not isinstance(found, kind):
-        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(found).__name__}")
-    return found
+    if not isinstance(value, kind):
+        raise ValueError(f"expected {str(path)!r} to hold a {kind.__name__}, got {type(value).__name__}")
+    return value
 
 
 def reason(error: BaseException) -> str:

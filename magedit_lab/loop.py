@@ -157,7 +157,7 @@ def _guided_move(now: Now, uncond: Latent, cond: Latent) -> tuple[Latent, Latent
     if not proximal:
         eps = schedule.guidance(uncond, cond, scale)
         return eps, schedule.move(now.target, eps, now.level, now.next_level)
-    eps = uncond + scale * proximal.kept(cond - uncond)
+    eps = uncond + scale * proximal.shrink(cond - uncond)
     target = schedule.move(now.target, eps, now.level, now.next_level)
     return eps, proximal.pulled(target, now.recorded, cond - uncond) if now.t < proximal.below else target
 

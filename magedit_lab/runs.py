@@ -113,11 +113,11 @@ class Run:
     def tokens(self, prompt: str) -> list[str]:
         """The prompt's tokens by column, start and end tokens included; of a text that others follow, its padding
         too."""
-        found: list[str] = []
+        pieces: list[str] = []
         for reader, after in zip(self.readers, (*self.readers[1:], None), strict=True):
-            found += words.tokens(reader.tokenizer, prompt)
-            found += [reader.tokenizer.pad_token] * ((after.first if after else len(found)) - len(found))
-        return found
+            pieces += words.tokens(reader.tokenizer, prompt)
+            pieces += [reader.tokenizer.pad_token] * ((after.first if after else len(pieces)) - len(pieces))
+        return pieces
 
     def cells(self, mask: Float[Tensor, "h w"], height: int, width: int) -> Float[Tensor, "height width"]:
         """A mask of the picture in the cells of an attention site or a latent, in 0-1, on the model's device."""

@@ -164,10 +164,10 @@ def _placed(middle: float, length: int, room: int) -> int:
 
 
 def _several(words: object) -> tuple[str, ...]:
-    found = (words,) if isinstance(words, str) else words
-    if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
-        raise ValueError(f"expected edit words as texts, got {found!r:.60}; name a word of the target prompt")
-    return tuple(found)
+    edit_words = (words,) if isinstance(words, str) else words
+    if not isinstance(edit_words, list | tuple) or not all(isinstance(word, str) for word in edit_words):
+        raise ValueError(f"expected edit words as texts, got {edit_words!r:.60}; name a word of the target prompt")
+    return tuple(edit_words)
 
 
 def _require_texts(source: object, target: object, negative: object) -> None:

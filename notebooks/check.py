@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
+from magedit_lab.course.start import GONE
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
@@ -42,7 +43,7 @@ def stored(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 
 def cells(notebook: NotebookNode) -> Iterator[str]:
-    """Errors, warnings, wide lines, cells that were not run in order, and outputs with nothing in them."""
+    """Errors, warnings, claims that do not hold, wide lines, cells not run in order, outputs with nothing in them."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         said = f"code cell {number} ({cell.source.splitlines()[0][:40]})"
@@ -53,6 +54,8 @@ def cells(notebook: NotebookNode) -> Iterator[str]:
         for output in cell.outputs:
             if output.output_type == "error":
                 yield f"{said} failed: {output.ename}: {output.evalue[:80]}"
+            elif GONE in output.get("text", ""):
+                yield f"{said} claims what is not so: {output.text.strip()[:160]}"
             elif output.get("name") == "stderr":
                 yield f"{said} warned: {output.text.strip()[:80]}"
 

@@ -45,7 +45,8 @@ def objects(net, task, path):
     case = Case("a name", words, "colour", "a yellow ball", ideal=task.image)
     changed = mag.MagEdit.paper(base=mag.PromptToPrompt(cross_replace=dict.fromkeys(LONG.split(), 0.5)), lam=2.0)
     return [
-        net, task, words, path, run, step, step.nudges[0], step.now, words.goals[0], words.fit(64, 64)[1],
+        net, task, words, path, run, step, step.nudges[0], step.now, step.after, mag.Stopped("stopped"),
+        words.goals[0], words.fit(64, 64)[1],
         net.schedule, net.level(500), net.layout(path.latents), run.guided[0], hooks.Replace(path.latents),
         hooks.Listen(print, mag.Where(0, 981, "target", True, None)), mag.Where(0, 981, "target", True, None),
         attention.Probs(), hooks.Counter(), mag.Plan(), changed, mag.MagEdit().bind(run), mag.LocalBlend(),

@@ -56,7 +56,7 @@ class Ablate(Runner):
         self._finished = lru_cache(None)(self._finished_cell)
         texts = [str(value) for value in self.values]
         super().__init__(net, task, _texts=texts, _setting=setting, _source=images.png(task.image))
-        self._shown()
+        self._refresh()
         self._pictures = [self._drawn(value) for value in self.values]
 
     # ------------------------------------------------------------ what a person does
@@ -75,9 +75,9 @@ class Ablate(Runner):
         """Run these values, or all that are missing; where another run is under way `status` says so."""
         if strange := [v for v in values if v not in self.methods]:
             return self.refuse(f"expected values of {', '.join(map(str, self.values))}, got {strange[0]!r}")
-        wanted = [v for v in (values or self.missing) if v not in self.runs]
-        if wanted:
-            self.begin(partial(self._work, wanted), partial(self._first, wanted))
+        chosen = [v for v in (values or self.missing) if v not in self.runs]
+        if chosen:
+            self.begin(partial(self._work, chosen), partial(self._first, chosen))
         else:
             self.refuse("all of these were run")
 
@@ -85,12 +85,12 @@ class Ablate(Runner):
     def _value_is_one(self, proposal: Any) -> int:
         return index_within("a value's place", proposal.value, len(self.values))
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         """`run` names the places of the values; the others are the Runner's."""
-        asked = content if isinstance(content, Mapping) else {}
-        if asked.get("do") != "run":
-            return super()._asked(widget, content, buffers)
-        places = asked.get("places")
+        message = content if isinstance(content, Mapping) else {}
+        if message.get("do") != "run":
+            return super()._on_message(widget, content, buffers)
+        places = message.get("places")
         known = range(len(self.values))
         if not isinstance(places, list) or not all(type(i) is int and i in known for i in places):
             self.refuse(f"expected places from 0 to {len(known) - 1} to run, from the browser")
@@ -99,28 +99,28 @@ class Ablate(Runner):
 
     # ------------------------------------------------------------ what the thread does
 
-    def _first(self, wanted: list[Any]) -> None:
+    def _first(self, chosen: list[Any]) -> None:
         """ValueError where one of the values does not fit the task."""
         if not isinstance(self.inversion, mag.Path):
-            for value in wanted:
+            for value in chosen:
                 mag.validate(self.net, self.task, self.inversion, self.methods[value])
 
-    def _work(self, wanted: list[Any], job: Job) -> None:
+    def _work(self, chosen: list[Any], job: Job) -> None:
         self._losses = {}
         self._clock()
         try:
             self._show("running", "inverting", 0, 1, force=True)
             path = self._inverted(self.inversion, job)
             self._clock()
-            starts = np.cumsum([0, *(sum(units(self.methods[value], path.steps)) for value in wanted)]).tolist()
-            for value, before in zip(wanted, starts[:-1], strict=True):
+            starts = np.cumsum([0, *(sum(units(self.methods[value], path.steps)) for value in chosen)]).tolist()
+            for value, before in zip(chosen, starts[:-1], strict=True):
                 self._run_one(value, path, job, before, starts[-1])
         except BaseException as error:
             with self._one:
                 self._running = None
             self._ended_early(error, f"{len(self.runs)} of {len(self.values)} values are there")
             raise
-        self._show("done", f"{len(wanted)} run in {self._spent:.0f} s", self.of, self.of, force=True)
+        self._show("done", f"{len(chosen)} run in {self._spent:.0f} s", self.of, self.of, force=True)
 
     def _run_one(self, value: Any, path: mag.Path, job: Job, before: int, of: int) -> None:
         trace, self._losses = mag.Trace(self.task, self.keep), {}
@@ -135,9 +135,9 @@ class Ablate(Runner):
         with self._one, self.hold_sync():
             self.runs[value], self._running = trace, None
             self._pictures = [self._drawn(v) for v in self.values]
-            self._shown()
+            self._refresh()
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._cells = [self._cell(i, value) for i, value in enumerate(self.values)]
 
     def _cell(self, place: int, value: Any) -> dict[str, Any]:

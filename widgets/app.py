@@ -12,10 +12,11 @@ from magedit_lab import pictures
 from magedit_lab.bench import applications
 from magedit_lab.masks import regions, strokes
 
-from .inside import Inside
+from .dash.full_screen import FullScreen
+from .dash.inside import Inside
+from .dash.picture_chooser import PictureChooser
 from .live_run import LiveRun
 from .mask_painter import MaskPainter
-from .picture_chooser import PictureChooser
 from .prompt_editor import PromptEditor
 from .shared.base import Still
 
@@ -26,8 +27,6 @@ EXAMPLES = {
     "the shade of a lamp": applications.example_part,
 }
 LARGEST = 1024  # pixels of a side; no model here sees more
-HALF = {"flex": "1 1 560px", "min_width": "360px"}
-ROW = {"flex_flow": "row wrap", "align_items": "flex-start"}
 
 
 class App(Still, ipywidgets.VBox):
@@ -45,13 +44,14 @@ class App(Still, ipywidgets.VBox):
         self.net = net
         first = task or next(iter(EXAMPLES.values()))()
         demo = mag.bench.demo.Demo()
-        self.painter = MaskPainter(first.image, layout=HALF)
-        self.editor = PromptEditor(net.tokenizer)
+        self.painter = MaskPainter(first.image, folded=True)
+        self.editor = PromptEditor(net.tokenizer, folded=True)
         self._set(first)
         self._of = self.painter.image  # the picture of the run that is shown
-        self.live = LiveRun(net, self._made, demo.guided, demo.inversion)
-        right = ipywidgets.VBox([self.editor, self.live], layout=HALF)
-        self.inside = Inside(ipywidgets.HBox([self.painter, right], layout=ROW))
+        self.live = LiveRun(net, self._current_task, demo.guided, demo.inversion, folded=True)
+        bench = ipywidgets.HBox([self.painter, self.live])
+        bench.add_class("magbench")
+        self.inside = Inside(ipywidgets.VBox([self.editor, bench]))
         self._line = ipywidgets.Label()
         self._line.add_class("magrefused")
         super().__init__([self._chooser(), self._line, self.inside])
@@ -67,14 +67,14 @@ class App(Still, ipywidgets.VBox):
 
     def _chooser(self) -> ipywidgets.Widget:
         """What picture to start from."""
-        wide = {"description_width": "initial"}
-        self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example", style=wide)
-        self._examples.layout.width = "360px"
+        self._examples = ipywidgets.Dropdown(options=list(EXAMPLES), description="example")
         self._upload = PictureChooser(self._uploaded, LARGEST)
         self._examples.observe(self._reporting(self._chosen), "value")
-        title = ipywidgets.Label(f"MAG-Edit on {self.net.name}: paint, write, run, look inside")
-        title.style.font_size, title.style.font_weight = "20px", "bold"
-        return ipywidgets.HBox([title, self._examples, self._upload], layout=ROW)
+        title = ipywidgets.Label(f"MAG-Edit on {self.net.name}")
+        title.add_class("magtitle")
+        head = ipywidgets.HBox([title, self._examples, self._upload, FullScreen()])
+        head.add_class("maghead")
+        return head
 
     def _reporting(self, action: Any) -> Any:
         """A callback whose errors go into `status`."""
@@ -146,14 +146,16 @@ class App(Still, ipywidgets.VBox):
         else:
             goals = self.painter.goals
             if sorted(goals["words"]) != sorted(prompts["words"]):
-                wanted, got = ", ".join(prompts["words"]), ", ".join(goals["words"])
-                raise ValueError(f"expected a region for each of the words {wanted}, got {got}; bind them in the list")
+                words, goal_words = ", ".join(prompts["words"]), ", ".join(goals["words"])
+                raise ValueError(
+                    f"expected a region for each of the words {words}, got {goal_words}; bind them in the list"
+                )
         task = mag.Task(self.painter.image, **{**prompts, **goals})
         return task if task.image.size == (self.net.size,) * 2 else task.fit(self.net.size, self.net.size)[0]
 
     # ------------------------------------------------------------ what came of it
 
-    def _made(self) -> mag.Task:
+    def _current_task(self) -> mag.Task:
         """The task of a run, which knows the picture that it is of."""
         task, self._of = self.task, self.painter.image
         return task

@@ -5,7 +5,7 @@ import { addresses, element, fill, listen, panel, row, select, sender, slider, s
 import { bytes, colourBar, mapStage } from "./shared/maps.js";
 
 const SPECIAL = { "<start>": "start token", "<end>": "end token and padding" };
-const WATCHED = ["step", "nudge", "word", "branch", "site", "head", "view", "opacity"];
+const WATCHED = ["step", "nudge", "word", "branch", "site", "head", "view", "smooth", "opacity"];
 
 /** A word as it stands in the list. */
 export function listed({ word, edited }) {
@@ -78,10 +78,18 @@ function makeChoices(data, put) {
   const [viewLabel, view] = select(
     "show",
     [
-      ["overlay", "over the picture"],
+      ["overlay", "over the step's picture"],
       ["map", "map alone"],
     ],
     (v) => put({ view: v }),
+  );
+  const [lookLabel, look] = select(
+    "map as",
+    [
+      ["false", "cells"],
+      ["true", "smooth"],
+    ],
+    (v) => put({ smooth: v === "true" }),
   );
   const opacity = element("input", { type: "range", min: 0, max: 1, step: 0.05 });
   opacity.addEventListener("input", () => put({ opacity: Number(opacity.value) }));
@@ -101,13 +109,22 @@ function makeChoices(data, put) {
       [opacity, "opacity"],
     ])
       input.value = state[name];
+    look.value = String(state.smooth);
     head.value = split ? (state.head ?? "") : "";
     if (!split) site.value = "";
     site.disabled = !split;
     head.disabled = !split || !heads;
     opacity.disabled = state.view === "map";
   };
-  const parts = row(wordLabel, branchLabel, siteLabel, headLabel, viewLabel, element("label", {}, "opacity", opacity));
+  const parts = row(
+    wordLabel,
+    branchLabel,
+    siteLabel,
+    headLabel,
+    viewLabel,
+    lookLabel,
+    element("label", {}, "opacity", opacity),
+  );
   return { parts, refresh };
 }
 
@@ -142,9 +159,17 @@ function makeScrubbers(data, put, state) {
   return { parts: element("div", { className: "sliders" }, step.row, nudge.row), refresh };
 }
 
+/** Which picture lies below a map: the target's is what its step foresees, where the run kept that; and what it is. */
+export function ground(branch, step, foreseen) {
+  if (branch === "source") return ["source", "source: the picture to edit"];
+  if (step in foreseen) return [step, `target: the picture that step ${step} foresees`];
+  return ["target", "target: the finished picture, as this run kept no others"];
+}
+
 /** Target and source, side by side where both are asked for: {figures, refresh}. */
 function makeStages(data, model) {
-  const { urls, free } = addresses(model.get("_pictures")),
+  const foreseen = model.get("_foreseen");
+  const { urls, free } = addresses({ ...model.get("_pictures"), ...foreseen }),
     table = bytes(model.get("_palette"));
   const stages = Object.fromEntries(
     ["target", "source"].map((branch) => [branch, mapStage(data.width, data.height, table, branch)]),
@@ -154,8 +179,11 @@ function makeStages(data, model) {
     for (const [branch, { figure, show }] of Object.entries(stages)) {
       figure.hidden = ![branch, "both"].includes(state.branch);
       if (figure.hidden) continue;
+      const [name, said] = ground(branch, state.step, foreseen);
       show({
-        url: urls[branch],
+        url: urls[name],
+        said,
+        smooth: state.smooth,
         plane: data.plane(lots[branch].at),
         mask: data.mask(shown),
         alone: state.view === "map",

@@ -18,13 +18,16 @@ from .shared.validation import index_within
 
 BRANCHES = ("target", "source")
 BUDGET = 1_900_000  # bytes that go to the browser; maps by head are sent for fewer steps where they would be more
+SIDE = 192  # pixels of a foreseen picture
 
 
 class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
     """Each word's map at each step of a Trace, and at each nudge, site and head for the edit words; needs no model.
 
     step, word (of the prompts, or START or END: the end token with all padding behind it), branch (target, source,
-        both) and view (overlay, map) say what is shown; other values raise TraitError.
+        both) and view (overlay, map) say what is shown; other values raise TraitError. The target's map lies over the
+        picture that its step foresees, as opaque as attention is high; without previews over the finished picture.
+    smooth: drawn smoothly between the middles of cells, else each cell for itself.
     nudge: the map before this nudge of the step; None is the step's own, after all nudges.
     site, head: of a guided site and one of its heads; "" and None are the means over them.
     A word's colours mean the same at every step and nudge and in both branches, from 0 to the largest value of its
@@ -41,11 +44,13 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
     site = traitlets.Unicode().tag(sync=True)
     head = traitlets.Int(None, allow_none=True).tag(sync=True)
     view = traitlets.Enum(("overlay", "map"), "overlay").tag(sync=True)
+    smooth = traitlets.Bool(False).tag(sync=True)
     opacity = traitlets.Float(0.8, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
     _meta: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _maps = traitlets.Bytes().tag(sync=True)
     _masks = traitlets.Bytes().tag(sync=True)
+    _foreseen: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
     _pictures: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _palette = traitlets.Bytes(images.CIVIDIS).tag(sync=True)
 
@@ -58,9 +63,11 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         self._iterations = trace.losses.shape[1]
         self._heads = self._counted()
         pictures = {"source": trace.task.image, "target": trace.result or trace.task.image}
-        sent = self._packed({name: images.small(picture) for name, picture in pictures.items()})
+        previews = trace.previews if trace.keep.previews else []
+        foreseen = [images.jpeg(picture, SIDE, 80) for picture in previews]
+        packed = self._packed({name: images.small(picture) for name, picture in pictures.items()}, foreseen)
         first = mag.prompts.words.split(trace.task.words[0])[0]
-        super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **sent})
+        super().__init__(**{"word": first, "_meta": {}, "_pictures": {}, **settings, **packed})
 
     # ------------------------------------------------------------ what goes to the browser
 
@@ -81,7 +88,7 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         word = mag.prompts.words.split(self.trace.task.words[0])[0]
         return {site: maps.shape[1] for site, maps in self.trace.head_attention(word).items()}
 
-    def _packed(self, pictures: dict[str, bytes]) -> dict[str, Any]:
+    def _packed(self, pictures: dict[str, bytes], foreseen: list[bytes]) -> dict[str, Any]:
         """All maps as bytes, and for each word where its maps lie and what share of them is inside its mask."""
         planes, masks = Planes(), []
         words = [self._means(planes, word) for word in self._words]
@@ -90,7 +97,7 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
         for name in self._words:
             cells = mag.masks.to_cells(goals.get(name, self.trace.task.region), height, width)
             masks.append(cells.numpy().astype(np.uint8))
-        room = BUDGET - planes.size - sum(map(len, pictures.values()))
+        room = BUDGET - planes.size - sum(map(len, (*pictures.values(), *foreseen)))
         every = self._every(room, height * width)
         for word in words:
             word["sites"] = self._by_head(planes, word["word"], every) if word["edited"] else {}
@@ -98,7 +105,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
             "words": words, "times": list(self.trace.times), "width": width, "height": height, "every": every,
             "iterations": self._iterations, "heads": self._heads,
         }  # fmt: skip
-        arrays = {"_maps": planes.tobytes(), "_masks": np.stack(masks).tobytes(), "_pictures": pictures}
+        arrays: dict[str, Any] = {"_maps": planes.tobytes(), "_masks": np.stack(masks).tobytes(), "_pictures": pictures}
+        arrays["_foreseen"] = foreseen
         return {"_meta": meta, **arrays}
 
     def _means(self, planes: Planes, word: str) -> dict[str, Any]:
@@ -141,7 +149,9 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
     @property
     def payload(self) -> int:
         """Bytes that went to the browser, pictures and numbers included."""
-        return sum(map(len, (self._maps, self._masks, *self._pictures.values(), json.dumps(self._meta))))
+        return sum(
+            map(len, (self._maps, self._masks, *self._pictures.values(), *self._foreseen, json.dumps(self._meta)))
+        )
 
     # ------------------------------------------------------------ what can be chosen
 
@@ -158,8 +168,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("nudge")
     def _nudge_is_one(self, proposal: Any) -> int | None:
-        asked = proposal.value
-        return asked if asked is None else index_within("a nudge", asked, self._iterations)
+        value = proposal.value
+        return value if value is None else index_within("a nudge", value, self._iterations)
 
     @traitlets.validate("site")
     def _site_is_one(self, proposal: Any) -> str:
@@ -170,8 +180,8 @@ class AttentionExplorer(Validated, Still, anywidget.AnyWidget):
 
     @traitlets.validate("head")
     def _site_has_the_head(self, proposal: Any) -> int | None:
-        asked, site = proposal.value, self.site
-        return asked if asked is None else index_within(f"a head of {site or 'a site'}", asked, self._count(site))
+        value, site = proposal.value, self.site
+        return value if value is None else index_within(f"a head of {site or 'a site'}", value, self._count(site))
 
     @traitlets.observe("site")
     def _has_it_the_head(self, _: Any) -> None:

@@ -46,10 +46,10 @@ class Compare(Validated, Still, anywidget.AnyWidget):
         if not results or SOURCE in results:
             raise ValueError(f"expected results by names other than {SOURCE!r}, got {', '.join(results) or 'none'}")
         self.traces = {name: r for name, r in results.items() if isinstance(r, mag.Trace)}
-        given = {} if source is None else {SOURCE: source}
+        first = {} if source is None else {SOURCE: source}
         for trace in self.traces.values():
-            given.setdefault(SOURCE, trace.task.image)
-        self.pictures = {**given, **{name: _picture(name, result) for name, result in results.items()}}
+            first.setdefault(SOURCE, trace.task.image)
+        self.pictures = {**first, **{name: _picture(name, result) for name, result in results.items()}}
         shapes = {round(picture.width / picture.height, 2) for picture in self.pictures.values()}
         if len(shapes) > 1:
             sizes = ", ".join(f"{name} {p.width}x{p.height}" for name, p in self.pictures.items())
@@ -59,19 +59,19 @@ class Compare(Validated, Still, anywidget.AnyWidget):
         self.scores = {name: mag.bench.scores.of(trace) for name, trace in self.traces.items()} | dict(scores or {})
         names = list(self.pictures)
         pair = {"left": names[0], "right": names[-1]}
-        super().__init__(**{**pair, "_meta": {}, "_pictures": {}, **settings, **self._sent()})
+        super().__init__(**{**pair, "_meta": {}, "_pictures": {}, **settings, **self._payload()})
 
-    def _sent(self) -> dict[str, Any]:
+    def _payload(self) -> dict[str, Any]:
         width, height = next(iter(self.pictures.values())).size
         lines = {name: mag.bench.scores.spoken(own) for name, own in self.scores.items()}
         meta = {"names": list(self.pictures), "scores": lines, "width": width, "height": height, "mask": [0, 0]}
-        sent = {"_pictures": {name: images.png(picture) for name, picture in self.pictures.items()}, "_meta": meta}
+        payload = {"_pictures": {name: images.png(picture) for name, picture in self.pictures.items()}, "_meta": meta}
         if not self.traces:
-            return sent
+            return payload
         task = next(iter(self.traces.values())).task
         cells = [max(1, round(MASK * side / max(task.image.size))) for side in task.image.size]
         mask = mag.masks.to_cells(task.region, cells[1], cells[0]).numpy().astype(np.uint8)
-        return {**sent, "_meta": {**meta, "mask": cells}, "_mask": mask.tobytes()}
+        return {**payload, "_meta": {**meta, "mask": cells}, "_mask": mask.tobytes()}
 
     @traitlets.validate("left", "right")
     def _name_is_known(self, proposal: Any) -> str:

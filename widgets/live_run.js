@@ -1,7 +1,9 @@
 // The browser's side of LiveRun: buttons and settings go to the kernel, curves and pictures come from it.
 
+import { makeStrip, makeTimeLine } from "./progress/time_line.js";
 import { makeChart } from "./shared/chart.js";
-import { button, element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
+import { element, fill, listen, panel, row, select, sender, statusLine } from "./shared/dom.js";
+import { iconButton } from "./shared/icons.js";
 import { statusOf, watchKernel } from "./shared/kernel.js";
 
 const OFTEN = ["loss", "iterations", "step_size", "stop_step", "steps", "guidance_scale"]; // shown without a click
@@ -88,25 +90,28 @@ function makeForm(model, put) {
       if (document.activeElement !== input || input !== seed) input.value = model.get(name);
     fields.forEach((field) => field.refresh());
   };
-  const legend = element("legend", { textContent: "settings of the next run" });
-  return {
-    parts: element(
-      "fieldset",
-      {},
-      legend,
-      row(methodLabel, presetLabel, inversionLabel, element("label", {}, "seed", seed)),
-      often,
-      more,
-    ),
-    rebuild,
-    refresh,
-  };
+  const parts = element(
+    "details",
+    { className: "folded settings", open: !model.get("folded") },
+    element("summary", { textContent: "settings of the next run" }),
+    row(methodLabel, presetLabel, inversionLabel, element("label", {}, "seed", seed)),
+    often,
+    more,
+  );
+  return { parts, rebuild, refresh };
 }
 
-function makeCharts() {
+/** The loss, and the gradient's size, which is folded where there is little room. */
+function makeCharts(folded) {
   const loss = makeChart("Loss at every nudge"),
     size = makeChart("Size of the gradient (root mean square)");
-  const box = element("div", { className: "charts" }, loss.figure, size.figure);
+  const second = element(
+    "details",
+    { className: "folded", open: !folded },
+    element("summary", { textContent: "size of the gradient" }),
+    size.figure,
+  );
+  const box = element("div", { className: "charts" }, loss.figure, second);
   const draw = ({ loss: losses = [], inside = [], outside = [] }) => {
     const ends = losses.length ? ["nudge 0", `nudge ${losses.length - 1}`] : [];
     loss.draw({ lines: [{ values: losses, colour: "var(--accent)" }], ends });
@@ -137,11 +142,16 @@ function render({ model, el }) {
     put({ _runs: model.get("_runs") + 1 });
   };
   const buttons = Object.fromEntries(
-    ["run", "pause", "resume", "cancel"].map((name) => [name, button(name, () => press(name), `${name} the edit`)]),
+    ["run", "pause", "resume", "cancel"].map((name) => [
+      name,
+      iconButton(name, name, () => press(name), `${name} the edit`),
+    ]),
   );
   buttons.run.classList.add("main");
   const form = makeForm(model, put),
-    charts = makeCharts(),
+    charts = makeCharts(model.get("folded")),
+    stages = makeTimeLine(),
+    strip = makeStrip(),
     [line, say] = statusLine();
   const bar = element("progress", { max: 1, value: 0 });
   bar.setAttribute("aria-label", "progress of the run");
@@ -150,11 +160,18 @@ function render({ model, el }) {
     caption = element("figcaption");
   el.append(
     panel(
-      "run",
-      form.parts,
-      row(...Object.values(buttons), bar, time),
-      line,
-      element("div", { className: "split" }, element("figure", { className: "preview" }, picture, caption), charts.box),
+      model.get("folded") ? "run narrow" : "run",
+      element("div", { className: "result" }, element("figure", { className: "preview" }, picture, caption), strip.box),
+      element(
+        "div",
+        { className: "controls" },
+        row(...Object.values(buttons)),
+        stages.box,
+        bar,
+        element("div", { className: "saying" }, line, time),
+        form.parts,
+        charts.box,
+      ),
     ),
   );
 
@@ -166,6 +183,8 @@ function render({ model, el }) {
     Object.entries(usable).forEach(([name, can]) => {
       buttons[name].disabled = !can || kernel.gone();
     });
+    buttons.pause.hidden = state === "paused";
+    buttons.resume.hidden = state !== "paused";
     form.refresh();
     bar.max = Math.max(model.get("of"), 1);
     bar.value = model.get("done");
@@ -173,7 +192,9 @@ function render({ model, el }) {
     picture.alt = caption.textContent = model.get("_caption");
     say(...statusOf(model, kernel, waiting));
     charts.draw(model.get("_curves"));
+    stages.draw(model.get("_line"), state === "done");
   };
+  const film = () => strip.draw(model.get("_film"));
   const paint = () => {
     if (url) URL.revokeObjectURL(url);
     url = URL.createObjectURL(new Blob([model.get("_preview")]));
@@ -189,15 +210,18 @@ function render({ model, el }) {
     "change:done": answered,
     change: show,
     "change:_preview": paint,
+    "change:_film": film,
     "change:_form": form.rebuild,
   });
   form.rebuild();
   show();
   paint();
+  film();
   return () => {
     stop();
     kernel.stop();
     charts.stop();
+    strip.stop();
     URL.revokeObjectURL(url);
   };
 }

@@ -12,6 +12,7 @@ import traitlets
 import magedit_lab as mag
 from magedit_lab import settings as mag_settings
 
+from .progress import Progress, Watched
 from .shared import images
 from .shared.esm import CSS, esm
 from .shared.job import Job
@@ -21,6 +22,7 @@ GIVEN = "as given"
 MOST_SEED = 2**32 - 1  # torch takes no larger one here
 SOURCE, RESULT = "the source", "the result"
 FORESEEN = "the finished picture, as this step foresees it"
+DISSOLVING = "the picture on its way to noise: the latent that is being inverted"
 KEPT = ("steps", "guidance_scale")  # through a change of the inversion
 
 
@@ -34,7 +36,7 @@ class LiveRun(Runner):
         to its own.
     settings: every number, switch and choice of method and inversion, as `magedit_lab.settings` names them; a wrong
         one is named in `status` when it is run, and nothing is run. seed: torch's, for a method of one's own that draws
-        from it; ours have theirs among their settings.
+        from it; ours have theirs among their settings. folded: settings and the second curve are one click away.
     trace: the steps so far, of the run under way or the last one; a cancelled run keeps what it has. used: the method
         and the path that made it.
     """
@@ -54,10 +56,13 @@ class LiveRun(Runner):
     _curves: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _preview = traitlets.Bytes().tag(sync=True)
     _caption = traitlets.Unicode(SOURCE).tag(sync=True)
+    _line: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
+    _film: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
+    folded = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self, net: mag.Backbone, task: mag.Task | Callable[[], mag.Task], method: mag.Method | str = "p2p+mag-edit",
-        inversion: mag.Inversion | str = "null-text", keep: mag.Keep | None = None,
+        inversion: mag.Inversion | str = "null-text", keep: mag.Keep | None = None, folded: bool = False,
     ) -> None:  # fmt: skip
         self.keep = keep or mag.Keep()
         self._make_task = task if callable(task) else lambda: task
@@ -69,7 +74,8 @@ class LiveRun(Runner):
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
         self._picture = images.small(first.image)
-        super().__init__(net, first, _curves=self._now, _preview=self._picture)
+        self._progress, self._kind = Progress(), SOURCE
+        super().__init__(net, first, _curves=self._now, _preview=self._picture, folded=folded)
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen
@@ -141,6 +147,12 @@ class LiveRun(Runner):
         mag.validate(self.net, task, inversion, method)
         self.task, self.trace = task, mag.Trace(task, self.keep)
         self._now, self._picture = {"loss": [], "inside": [], "outside": []}, images.small(task.image)
+        self._progress, self._kind = Progress(method.nudges(inversion.steps)), SOURCE
+
+    def _inverting(self, net: Watched, done: int, of: int) -> None:
+        picture = self._progress.inverting(net, done, of)
+        if picture:
+            self._picture, self._kind = images.small(picture), DISSOLVING
 
     def _work(self, method: mag.Method, inversion: mag.Inversion, seed: int, job: Job) -> None:
         began = time.monotonic()
@@ -153,26 +165,30 @@ class LiveRun(Runner):
             self._clock()
 
             def record(now: mag.Now, nudge: mag.Nudge) -> None:
+                self._progress.nudged(now.i)
                 sizes = nudge.size(now.run.latent_mask).tolist()
                 for curve, value in zip(self._now.values(), (nudge.loss, *sizes), strict=True):
                     curve.append(value)
 
-            for _ in self._steps(job, path, method, self.trace, record):
-                if self.keep.previews:
-                    self._picture = images.small(self.trace.preview(-1))
+            for step in self._steps(job, path, method, self.trace, record):
+                picture = self.trace.preview(-1) if self.keep.previews else None
+                self._progress.stepped(step.now.i, picture)
+                if picture:
+                    self._picture, self._kind = images.small(picture), FORESEEN
         except BaseException as error:
+            self._progress.ended()
             self._ended_early(error, f"{len(self.trace.times)} steps are kept in trace")
             raise
+        self._progress.ended()
         if self.trace.result:
-            self._picture = images.small(self.trace.result)
+            self._picture, self._kind = images.small(self.trace.result), RESULT
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
-        self._preview = self._picture
-        foreseen = self.trace.times and self.keep.previews
-        self._caption = RESULT if self.trace.result else FORESEEN if foreseen else SOURCE
+        self._preview, self._caption = self._picture, self._kind
+        self._line, self._film = self._progress.line(), self._progress.film
 
     # ------------------------------------------------------------ without a browser
 

@@ -2,6 +2,7 @@
 
 import { button, element, listen, panel, range, row, sender, statusLine } from "./shared/dom.js";
 import { makeGesture, point, type } from "./shared/gesture.js";
+import { iconButton } from "./shared/icons.js";
 import { GONE, watchKernel } from "./shared/kernel.js";
 import { makeStage } from "./shared/paint_stage.js";
 import { regionList } from "./shared/region_list.js";
@@ -70,8 +71,8 @@ async function load(model, file, say) {
 function files(model, say) {
   const chosen = chooser(`.json,application/json,${PICTURES}`, (file) => load(model, file, say));
   return [
-    button("save", () => model.send({ do: "save" }), "save the strokes as a file"),
-    button("load", () => chosen.click(), "load strokes, or a mask, from a file"),
+    iconButton("save", "save", () => model.send({ do: "save" }), "save the strokes as a file"),
+    iconButton("load", "load", () => chosen.click(), "load strokes, or a mask, from a file"),
     chosen,
   ];
 }
@@ -93,41 +94,46 @@ const SLIDERS = [
   ["opacity", "opacity", 0, 1, 0.05],
 ];
 
-/** Buttons and sliders: {rows, boxes, refresh}. */
+/** Buttons and sliders: {toolbar, often, seldom, refresh}. */
 function makeControls(model, truth, gesture, parts, eraseBox, say) {
   const tools = SHAPES.map((name) =>
-    button(name, () => {
-      gesture.drop();
-      truth.put({ tool: name });
-      say(HINTS[name]);
-    }),
+    iconButton(
+      name,
+      name,
+      () => {
+        gesture.drop();
+        truth.put({ tool: name });
+        say(HINTS[name]);
+      },
+      name,
+    ),
   );
   const sliders = SLIDERS.map(([text, name, low, high, by]) => [
     name,
     ...range(text, low, high, by, model.get(name), (value) => truth.put({ [name]: value })),
   ]);
-  const undo = button("undo", truth.undo),
-    redo = button("redo", truth.redo);
+  const undo = iconButton("undo", "undo", truth.undo),
+    redo = iconButton("redo", "redo", truth.redo);
   const part = () => (model.get("active") === FIRST ? {} : { region: model.get("active") });
-  const plane = (tool) => button(tool, () => truth.append({ tool, ...part() }), `${tool} the mask of this region`);
-  const toolbar = row(...tools, element("label", {}, eraseBox, "shapes erase"));
+  const plane = (tool) =>
+    iconButton(tool, tool, () => truth.append({ tool, ...part() }), `${tool} the mask of this region`);
+  const toolbar = element("div", { className: "tools" }, ...tools, undo, redo);
   toolbar.setAttribute("role", "toolbar");
   toolbar.setAttribute("aria-label", "tools");
   const boxes = boxByNumbers(
     (rect) => truth.append({ tool: "box", mode: eraseBox.checked ? "erase" : "add", rect, ...part() }),
     say,
   );
-  const rows = [
-    toolbar,
+  const often = row(sliders[0][1], sliders[1][1], element("label", {}, eraseBox, "shapes erase"));
+  const seldom = [
     row(
-      undo,
-      redo,
       plane("invert"),
       plane("clear"),
-      button("close shape", gesture.finish, "close the polygon or lasso"),
+      iconButton("close", "close shape", gesture.finish, "close the polygon or lasso"),
       ...files(model, say),
     ),
-    row(...sliders.map(([, label]) => label), zoomer(parts)),
+    row(sliders[2][1], zoomer(parts)),
+    boxes,
   ];
   const refresh = () => {
     tools.forEach((made, i) => made.setAttribute("aria-pressed", String(SHAPES[i] === model.get("tool"))));
@@ -139,7 +145,7 @@ function makeControls(model, truth, gesture, parts, eraseBox, say) {
     sliders[0][1].hidden = !["brush", "eraser"].includes(model.get("tool"));
     sliders[1][1].hidden = model.get("tool") !== "grow";
   };
-  return { rows, boxes, refresh };
+  return { toolbar, often, seldom, refresh };
 }
 
 /** Everything for the picture that the model has now; what comes back tears it down. */
@@ -151,7 +157,16 @@ function build(model, el) {
   const gesture = makeGesture(model, parts, truth, () => eraseBox.checked, say);
   const controls = makeControls(model, truth, gesture, parts, eraseBox, say);
   const regions = regionList(model, truth.put);
-  const root = panel("painter", ...controls.rows, parts.scroll, line, regions.field, controls.boxes);
+  const open = !model.get("folded");
+  const more = (text, ...children) =>
+    element("details", { className: "folded", open }, element("summary", { textContent: text }), ...children);
+  const root = panel(
+    open ? "painter" : "painter narrow",
+    element("div", { className: "easel" }, controls.toolbar, parts.scroll),
+    controls.often,
+    line,
+    element("div", { className: "folds" }, more("regions", regions.field), more("more tools", ...controls.seldom)),
+  );
   el.append(root);
   point(parts.paint, gesture);
   type(parts.paint, root, gesture, truth, (factor) =>

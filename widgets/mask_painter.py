@@ -34,6 +34,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     mask: height x width of the image, 0 or 1, all regions together. goals: what Task needs for several words.
     regions: dicts of name, word and weight; the strokes of all but the first one, "mask", name theirs. active: the
         one that is painted. words: the edit words that the browser offers for them; with none it offers a text field.
+    folded: regions and seldom tools are one click away.
     Strokes or regions that are none are refused, by a TraitError in Python and by a line in `status` in the browser;
     they stay as they were.
     """
@@ -51,6 +52,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
     tolerance = traitlets.Float(12.0, min=0.5, max=100.0).tag(sync=True)
     opacity = traitlets.Float(0.55, min=0.0, max=1.0).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    folded = traitlets.Bool(False).tag(sync=True)
     _picture = traitlets.Bytes().tag(sync=True)
     _size: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _tints = traitlets.List(list(TINTS)).tag(sync=True)
@@ -63,7 +65,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         self._patch = lru_cache(64)(self._drawn_patch)
         picture = {"_picture": images.png(self.image), "_size": list(self.image.size)}
         super().__init__(strokes=st.check(strokes), status=read.note, **picture, **settings)
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     @traitlets.validate("strokes", "undone")
     def _strokes_are_strokes(self, proposal: Any) -> list[dict[str, Any]]:
@@ -201,7 +203,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
             raise ValueError(f"expected a mask of {size} like the image, got {wide}x{high}; resize the mask")
         self._paint(st.trace(mask), (rg.Region(),))
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         """The browser's save and load: the JSON goes there, or comes from there; or a picture's bytes come."""
         content = content if isinstance(content, Mapping) else {}
         try:

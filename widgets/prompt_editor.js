@@ -1,12 +1,13 @@
 // The browser's side of PromptEditor: prompts go to the kernel; their tokens, alignment and warnings come from it.
 
 import { button, element, listen, panel, row, sender, statusLine, vector } from "./shared/dom.js";
+import { iconButton } from "./shared/icons.js";
 import { GONE, watchKernel } from "./shared/kernel.js";
 import { curve, lost, shown, states, toggled } from "./shared/tokens.js";
 
 const TITLES = {
   source: "source: what the picture shows",
-  target: "target: what it shall show",
+  target: "target: what it should show",
   negative: "negative: what is to fade (may stay empty)",
 };
 const WAIT = 150; // milliseconds after the last key, before the kernel is asked
@@ -38,6 +39,7 @@ function field(model, name, put) {
 /** One token: a button where its word can be picked, else a plain box. Its column in the attention maps stands below. */
 function chip({ text, word }, column, state, picked, pick) {
   const name = `${MARKS[state]}${shown(text)}`;
+  const special = text.startsWith("<|");
   const made =
     pick && word
       ? button(name, () => pick(word), `${shown(text)}, ${state}; pick the word ${word}`)
@@ -45,7 +47,7 @@ function chip({ text, word }, column, state, picked, pick) {
   made.classList.add("token", state);
   if (pick && word) made.setAttribute("aria-pressed", String(picked.includes(word)));
   made.dataset.key = `${column}`;
-  return element("li", {}, made, element("small", { textContent: column }));
+  return element("li", { className: special ? "special" : "" }, made, element("small", { textContent: column }));
 }
 
 /** A row of tokens that keeps the keyboard's place when it is drawn anew. */
@@ -93,6 +95,7 @@ function makeBoard() {
       element("span", { className: `token ${kind}`, textContent: `${MARKS[kind] ?? ""}${kind}` }),
     ),
   );
+  legend.classList.add("legend");
   legend.prepend("tokens as the model reads them, numbered as in the attention maps:");
   return { lists, svg, board, scroll: element("div", { className: "boardscroll" }, board), legend };
 }
@@ -106,21 +109,28 @@ function render({ model, el }) {
   const away = element("div", { className: "boardscroll" }, lists.negative),
     gone = row();
   const toggle = (name, word) => put({ [name]: toggled(model.get(name), word) });
-  el.append(
-    panel(
-      "prompts",
-      fields[0].label,
-      fields[1].label,
-      scroll,
-      legend,
-      element("p", { textContent: "Click the words of the target that shall come true." }),
-      fields[2].label,
-      away,
-      warnings,
-      gone,
-      line,
-    ),
+  const root = panel(
+    "prompts",
+    element("div", { className: "pairfields" }, fields[0].label, fields[1].label),
+    element("p", { className: "ask", textContent: "Click the words to be made true:" }),
+    scroll,
+    legend,
+    element("div", { className: "negative" }, fields[2].label, away),
+    warnings,
+    gone,
+    line,
   );
+  const all = iconButton("more", "tokens", () => {
+    all.setAttribute("aria-pressed", String(!root.classList.toggle("bare")));
+    lines();
+  });
+  all.setAttribute("aria-label", "show how the model reads both prompts");
+  all.setAttribute("aria-pressed", "false");
+  if (model.get("folded")) {
+    root.classList.add("bare", "narrow");
+    root.querySelector(".ask").before(all);
+  }
+  el.append(root);
 
   const lines = () => drawLines(svg, board, lists.source, lists.target, model.get("_pairs"));
   function refresh() {

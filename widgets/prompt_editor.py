@@ -23,6 +23,7 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
 
     source, target, negative: prompts; an empty negative is none. words: the edit words, of the target; negative_words.
     warnings: what any run would refuse, a line each, in the library's own words; else what MAG-Edit would.
+    folded: only the target's words are shown; tokens, alignment and the negative prompt are one click away.
     prompts: what Task takes, for Task(image, mask, **editor.prompts).
     """
 
@@ -36,18 +37,20 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
     negative_words: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     warnings: traitlets.List[Any] = traitlets.List().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
+    folded = traitlets.Bool(False).tag(sync=True)
     _tokens: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     _pairs: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, source: str = "", target: str = "", words: Sequence[str] = (),
-        negative: str = "", negative_words: Sequence[str] = (),
+        negative: str = "", negative_words: Sequence[str] = (), folded: bool = False,
     ) -> None:  # fmt: skip
         self.tokenizer = tokenizer
         self._refusals: list[str] = []
         super().__init__(
-            source=source, target=target, words=list(words), negative=negative, negative_words=list(negative_words)
-        )
+            source=source, target=target, words=list(words), negative=negative, negative_words=list(negative_words),
+            folded=folded,
+        )  # fmt: skip
         self._read(None)
 
     @traitlets.validate("source", "target", "negative")
@@ -61,8 +64,8 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         """Everything that follows from the prompts, in one message."""
         prompts = {"source": self.source, "target": self.target, "negative": self.negative}
         with self.hold_sync():
-            self._refusals = checks.refusals(self.tokenizer, **self._asked)
-            self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._asked)
+            self._refusals = checks.refusals(self.tokenizer, **self._texts)
+            self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._texts)
             try:
                 self._tokens = {name: self._row(prompt) for name, prompt in prompts.items()}
                 self._pairs = [list(p) for p in checks.pairs(self.tokenizer, self.source, self.target)]
@@ -82,7 +85,7 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         return [{"text": t.text, "word": t.word} for t in checks.tokens(self.tokenizer, prompt)] if prompt else []
 
     @property
-    def _asked(self) -> dict[str, Any]:
+    def _texts(self) -> dict[str, Any]:
         return {
             "source": self.source, "target": self.target, "edit_words": self.words,
             "negative": self.negative or None, "negative_words": self.negative_words,
@@ -93,8 +96,8 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         """source, target, words, negative and negative_words; ValueError with the first that any run would refuse."""
         if self._refusals:
             raise ValueError(self._refusals[0])
-        asked = self._asked
-        return {"words": asked.pop("edit_words"), **asked}
+        texts = self._texts
+        return {"words": texts.pop("edit_words"), **texts}
 
     @property
     def sentence(self) -> str:

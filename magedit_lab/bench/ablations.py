@@ -36,8 +36,8 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
         "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
     }  # fmt: skip
     inversions = {
-        name: inversion if type(inversion) is type(way) else replace(way, steps=steps, guidance_scale=scale)
-        for name, way in INVERSIONS.items()
+        name: inversion if type(inversion) is type(other) else replace(other, steps=steps, guidance_scale=scale)
+        for name, other in INVERSIONS.items()
         if name != "proximal"
     }
 
@@ -54,7 +54,7 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
             replace(s, negative=True) for s in group("negative", AGAINST, lambda v: replace(method, lambda_ng=v))
         ],
         "base": group("base", bases, lambda v: replace(method, base=bases[v])),
-        "inversion": [Setting(f"inversion={name}", method, way) for name, way in inversions.items()],
+        "inversion": [Setting(f"inversion={name}", method, inverter) for name, inverter in inversions.items()],
     }
 
 
@@ -66,13 +66,13 @@ def own(method: MagEdit, setting: str, steps: int) -> Any:
 def around(method: MagEdit, setting: str, steps: int) -> list[Any]:
     """Values worth comparing of one setting in a run of so many steps, the method's own among them."""
     value = own(method, setting, steps)
-    found: dict[str, Sequence[Any]] = {
+    ranges: dict[str, Sequence[Any]] = {
         "iterations": (0, 1, 5, 15), "stop_step": [round(share * steps) for share in (0.0, 0.25, 0.5, 0.75, 1.0)],
         "step_size": [factor * method.step_size for factor in FACTORS], "loss": tuple(LOSSES), "lam": LAMBDAS,
     }  # fmt: skip
-    if setting not in found:
-        raise ValueError(f"expected a setting of {', '.join(found)}, got {setting!r}")
-    return list(found[setting]) if isinstance(value, str) else sorted({*found[setting], value})
+    if setting not in ranges:
+        raise ValueError(f"expected a setting of {', '.join(ranges)}, got {setting!r}")
+    return list(ranges[setting]) if isinstance(value, str) else sorted({*ranges[setting], value})
 
 
 def varied(method: Method, setting: str, values: Sequence[Any]) -> dict[Any, Method]:
@@ -92,5 +92,5 @@ def sweep(
     keep: Keep | None = None,
 ) -> Iterator[tuple[Any, Trace]]:  # fmt: skip
     """Each value with the run that it makes, all from one inversion; `plots.sweep(dict(...), setting)` shows them."""
-    for value, made in varied(method, setting, values).items():
-        yield value, run(net, task, path, made, keep)
+    for value, variant in varied(method, setting, values).items():
+        yield value, run(net, task, path, variant, keep)

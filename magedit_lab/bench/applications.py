@@ -21,11 +21,11 @@ def balanced(
     net: Backbone, task: Task, path: Path, method: Method, weights: Sequence[Sequence[float]]
 ) -> dict[str, Trace]:
     """Fig. 9a: the same task under several weightings of its words (the lambdas of Eq. 5), by `word weight, …`."""
-    found = {}
+    traces = {}
     for row in weights:
         name = ", ".join(f"{word} {weight:g}" for word, weight in zip(task.words, row, strict=True))
-        found[name] = run(net, replace(task, weights=row), path, method)
-    return found
+        traces[name] = run(net, replace(task, weights=row), path, method)
+    return traces
 
 
 def one_after_another(net: Backbone, tasks: Sequence[Task], inversion: Inversion, method: Method) -> Iterator[Trace]:
@@ -34,11 +34,11 @@ def one_after_another(net: Backbone, tasks: Sequence[Task], inversion: Inversion
     Only the first task's image and source prompt are used as given.
     """
     before: Trace | None = None
-    for given in tasks:
-        task = given
+    for original in tasks:
+        task = original
         if before is not None:
             assert before.result is not None
-            task = replace(given, image=before.result, source=before.task.target)
+            task = replace(original, image=before.result, source=before.task.target)
         before = run(net, task, invert(net, task, inversion), method)
         yield before
 
@@ -58,13 +58,13 @@ def _cut(mask: np.ndarray, share: tuple[float, float, float, float]) -> np.ndarr
         raise ValueError(f"expected 0 <= left < right <= 1 and 0 <= top < bottom <= 1, got {share}")
     rows, columns = np.nonzero(mask >= 0.5)
     y0, x0, high, wide = rows.min(), columns.min(), np.ptp(rows) + 1, np.ptp(columns) + 1
-    kept = np.zeros_like(mask)
+    part = np.zeros_like(mask)
     window = np.s_[
         round(y0 + top * high) : round(y0 + bottom * high), round(x0 + left * wide) : round(x0 + right * wide)
     ]
-    kept[window] = mask[window]
-    masks.as_mask(kept)
-    return kept
+    part[window] = mask[window]
+    masks.as_mask(part)
+    return part
 
 
 # ---------------------------------------------------------------- an example of each, on the shipped model

@@ -88,21 +88,21 @@ def ted_bench(path: str | Path) -> Iterator[Case]:
 FORMATS = {"folder": folder, "pie-bench": pie_bench, "ted-bench": ted_bench}
 
 
-def _require_texts(entry: Any, needed: tuple[str, ...], possible: tuple[str, ...] = ()) -> None:
+def _require_texts(entry: Any, required: tuple[str, ...], possible: tuple[str, ...] = ()) -> None:
     """An object whose needed keys, and possible ones where they are there, hold texts."""
     if not isinstance(entry, dict):
         raise ValueError(f"expected an object, got {type(entry).__name__}")
-    for key in (*needed, *(key for key in possible if key in entry)):
+    for key in (*required, *(key for key in possible if key in entry)):
         if not isinstance(entry[key], str):
             raise ValueError(f"expected a text as {key!r}, got {type(entry[key]).__name__}")
 
 
 def _within(folder: Path, name: str) -> Path:
     """A file of the folder; ValueError for one that lies elsewhere."""
-    found, top = (Path(os.path.normpath(path)) for path in (folder / name, folder))
-    if not found.is_relative_to(top):
+    file, top = (Path(os.path.normpath(path)) for path in (folder / name, folder))
+    if not file.is_relative_to(top):
         raise ValueError(f"expected a file within {str(folder)!r}, got {name!r}")
-    return found
+    return file
 
 
 class _named_entry:

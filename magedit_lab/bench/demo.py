@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from .. import plots, scenes
+from ..inversion.base import Inversion, Progress
 from ..inversion.base import Path as Route
-from ..inversion.base import Progress
 from ..inversion.ddim import Direct
 from ..inversion.null_text import NullText
 from ..inversion.table import invert
@@ -93,8 +93,8 @@ def look_alikes(seed: int) -> tuple[scenes.Scene, np.ndarray, str]:
     scene = scenes.sample(seed, count=3)
     kinds = rng.permutation(scenes.KINDS)[[0, 0, 1]]
     colours = rng.permutation(list(scenes.COLOURS))[:3]
-    taken = {*colours, scene.wall, scene.table}
-    new = str(rng.choice([c for c in VIVID if c not in taken]))
+    present = {*colours, scene.wall, scene.table}
+    new = str(rng.choice([c for c in VIVID if c not in present]))
     things, order = list(scene.things), rng.permutation(3)
     for index, kind, colour in zip(order, kinds, colours, strict=True):
         things[index] = replace(things[index], kind=str(kind), colour=str(colour), texture="plain")
@@ -132,7 +132,7 @@ def _played(
     net: Backbone, demo: Demo, task: Task, after: Callable[[int], Progress], out: Path, again: bool
 ) -> dict[str, Trace]:  # fmt: skip
     """The same, in folders: the first run has the inversion, whose path the others take."""
-    path: Route | NullText = demo.inversion
+    path: Route | Inversion = demo.inversion
     traces = {}
     for i, (name, method) in enumerate(demo.methods.items(), 2):
         folder, steps = out / name, after(i * demo.steps)

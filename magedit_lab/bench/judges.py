@@ -36,38 +36,38 @@ class Judges:
         """A finished edit's scores; `success` and `ideal` only where the case knows its ideal edit."""
         mask = task.region.numpy()
         before, after = (metrics.crop(image, mask) for image in (task.image, result))
-        found = {
+        measures = {
             "clip": self.clip.score(after, case.phrase),
             "structure": self.structure.distance(before, after),
             **metrics.background(task.image, result, mask),
         }
         if self.pie:
-            found |= self.pie_bench(task, result)
+            measures |= self.pie_bench(task, result)
         if case.ideal is not None:
             ideal = case.ideal.resize(result.size, Image.Resampling.LANCZOS)
-            found["ideal"] = metrics.error_to_ideal(result, ideal, mask)
-            found["success"] = float(self._success(case, after, result, mask))
-        return found
+            measures["ideal"] = metrics.error_to_ideal(result, ideal, mask)
+            measures["success"] = float(self._success(case, after, result, mask))
+        return measures
 
     def pie_bench(self, task: Task, result: Image.Image) -> dict[str, float]:
         """PIE-Bench's columns, on the scales of its table: structure distance and LPIPS times 1000, MSE times 10000,
         SSIM times 100; the background as it codes it, and CLIP of the whole pictures and of the edited part with the
         rest black. LPIPS is left out where no weights are given, the background where the mask leaves none."""
         mask = task.region.numpy()
-        found = {
+        scores = {
             "pie_structure": 1000 * self.structure.distance(task.image, result, as_pie_bench=True),
             "pie_clip_source": self.clip.score(task.image, task.source),
             "pie_clip": self.clip.score(result, task.target),
             "pie_clip_part": self.clip.score(metrics.blackened(result, mask), task.target),
         }
         if (mask >= 0.5).all():
-            return found
+            return scores
         outside = metrics.background(task.image, result, mask)
-        found |= {"pie_psnr": outside["psnr"], "pie_mse": 1e4 * outside["mse"], "pie_ssim": 100 * outside["ssim"]}
+        scores |= {"pie_psnr": outside["psnr"], "pie_mse": 1e4 * outside["mse"], "pie_ssim": 100 * outside["ssim"]}
         if self.lpips:
             a, b = (metrics.unit(image) * (mask < 0.5)[..., None] for image in (task.image, result))
-            found["pie_lpips"] = 1000 * self.lpips.distance(a, b)
-        return found
+            scores["pie_lpips"] = 1000 * self.lpips.distance(a, b)
+        return scores
 
     def _success(self, case: Case, after: Image.Image, result: Image.Image, mask: np.ndarray) -> bool:
         """A colour by its mean in the mask, a texture or a kind by CLIP's choice among all there are."""

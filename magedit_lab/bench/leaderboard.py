@@ -1,7 +1,9 @@
 """Methods against each other on tasks to tune with, none of which is in the benchmark."""
 
+import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from .. import scenes
 from ..inversion.base import Inversion, Progress
 from ..inversion.table import invert
 from ..methods.base import Method
+from ..methods.mag_edit import MagEdit
 from ..model.backbone import Backbone
 from ..plots.figures import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 from ..trace.record import SCORED
@@ -25,8 +28,8 @@ LOOK_ALIKES = (4, 5)  # the numbers for which tabletop.case changes a colour, or
 
 def tasks(count: int = 20) -> list[Case]:
     """Colour and texture edits by turns, in scenes with look-alikes, which need guidance; the ideal edits are known."""
-    made = [tabletop.case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
-    return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(made)]
+    cases = [tabletop.case(LOOK_ALIKES[i % 2], FIRST + i) for i in range(count)]
+    return [replace(case, name=f"tuning-{i:02d}") for i, case in enumerate(cases)]
 
 
 def measure(
@@ -44,6 +47,25 @@ def measure(
             yield named(case, name) | judges.scores(case, task, trace.result)
             if progress:
                 progress(place * len(entries) + number, of)
+
+
+def entries(folder: str | Path, like: MagEdit) -> dict[str, MagEdit]:
+    """An entry for each `.py` file of a folder, by its name: `like` with the file's function `loss(probs, mask, word)`,
+    and its `step_size` where it has one; empty where there is no such folder. The files are run.
+
+    ValueError that names the file where it does not run or has no such function.
+    """
+    found = {}
+    for file in sorted(Path(folder).glob("*.py")):
+        try:
+            names = runpy.run_path(str(file))
+        except Exception as error:  # a student's file may raise anything
+            raise ValueError(f"{file.name}: expected a file that runs, got {type(error).__name__}: {error}") from error
+        if not callable(names.get("loss")):
+            raise ValueError(f"{file.name}: expected a function loss(probs, mask, word), got none; define it")
+        step = float(names.get("step_size", like.step_size))
+        found[file.stem] = replace(like, loss=names["loss"], by_sigma=True, step_size=step)
+    return found
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -71,10 +93,10 @@ def figure(table: Sequence[Mapping[str, Any]]) -> Plot:
     if not table:
         raise ValueError("expected at least one entry, got none; measure one first")
     names = [line["setting"] for line in table]
-    made = Plot(figsize=(11.0, 1.6 + 0.55 * len(names)), dpi=110, layout="constrained")
-    made.set_label(f"Leaderboard on {table[0]['cases']} tasks, the best first: {', '.join(names)}")
+    fig = Plot(figsize=(11.0, 1.6 + 0.55 * len(names)), dpi=110, layout="constrained")
+    fig.set_label(f"Leaderboard on {table[0]['cases']} tasks, the best first: {', '.join(names)}")
     looks = (("success", "success ↑", INSIDE), ("ideal", "error to the ideal edit ↓", OUTSIDE))
-    for axes, (column, title, colour) in zip(made.subplots(1, 2, sharey=True), looks, strict=True):
+    for axes, (column, title, colour) in zip(fig.subplots(1, 2, sharey=True), looks, strict=True):
         means, low, high = np.array([line[column] for line in table]).T
         axes.errorbar(means, names, xerr=[means - low, high - means], fmt="o", color=colour, lw=2.4, capsize=5)
         axes.set_xlim(0)
@@ -82,5 +104,5 @@ def figure(table: Sequence[Mapping[str, Any]]) -> Plot:
         axes.tick_params(labelsize=TEXT)
         axes.grid(axis="x", color="0.88", lw=0.8)
         axes.spines[["top", "right"]].set_visible(False)
-    made.axes[0].set_ylim(len(names) - 0.5, -0.5)
-    return made
+    fig.axes[0].set_ylim(len(names) - 0.5, -0.5)
+    return fig

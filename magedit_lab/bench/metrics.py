@@ -108,11 +108,11 @@ class Clip:
     @torch.no_grad()
     def similarity(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Float[Tensor, "images texts"]:
         """Cosine of each picture with each text."""
-        given = self.processor(
+        inputs = self.processor(
             text=list(texts), images=list(images), return_tensors="pt", padding=True, truncation=True
         )
-        found = self.model(**given)
-        return found.image_embeds @ found.text_embeds.T
+        outputs = self.model(**inputs)
+        return outputs.image_embeds @ outputs.text_embeds.T
 
     def score(self, image: Image.Image, text: str) -> float:
         """100 times the cosine, not below 0: the CLIP score. Numbers of different CLIP models do not compare."""
@@ -154,10 +154,10 @@ class Structure:
     @cached_property
     def keys(self) -> nn.Linear:
         """The last layer's projection to keys."""
-        found = [m for n, m in self.model.named_modules() if n.split(".")[-1] in ("key", "k_proj")]
-        if not found:
+        layers = [m for n, m in self.model.named_modules() if n.split(".")[-1] in ("key", "k_proj")]
+        if not layers:
             raise ValueError(f"expected a ViT with keys, got {self.name!r}, in which no layer is named key or k_proj")
-        return found[-1]
+        return layers[-1]
 
     def distance(self, a: Image.Image, b: Image.Image, as_pie_bench: bool = False) -> float:
         """Between two pictures; 0 for equal ones.
@@ -169,13 +169,13 @@ class Structure:
 
     @torch.no_grad()
     def _table(self, image: Image.Image, as_pie_bench: bool) -> Float[Tensor, "tokens tokens"]:
-        heard: list[Tensor] = []
-        handle = self.keys.register_forward_hook(lambda _module, _inputs, output: heard.append(output[0]))
+        key_outputs: list[Tensor] = []
+        handle = self.keys.register_forward_hook(lambda _module, _inputs, output: key_outputs.append(output[0]))
         try:
             self.model(self._pixels(image, as_pie_bench))
         finally:
             handle.remove()
-        unit_keys = nn.functional.normalize(heard[0], dim=-1)
+        unit_keys = nn.functional.normalize(key_outputs[0], dim=-1)
         return unit_keys @ unit_keys.T
 
     def _pixels(self, image: Image.Image, as_pie_bench: bool) -> Tensor:

@@ -13,7 +13,7 @@ from PIL import Image
 from .. import files, masks
 from ..task import Task
 from .cases import Case
-from .run import COLUMNS, summary
+from .run import COLUMNS, differences, summary
 
 SHOWN = 8  # cases in the grid
 CHECKER = 4  # pixels to a dash of the mask's outline
@@ -21,18 +21,24 @@ CHECKER = 4  # pixels to a dash of the mask's outline
 
 def write(
     rows: Sequence[Mapping[str, Any]], cases: Sequence[Case], out: Path, title: str, notes: Sequence[str],
-    measured: Path | None = None,
+    measured: Path | None = None, first: str | None = None,
 ) -> None:  # fmt: skip
-    """`report.md` and `report.html` in `out`, both whole at any moment; pictures are read from `measured`, or `out`."""
+    """`report.md` and `report.html` in `out`, both whole at any moment; pictures are read from `measured`, or `out`.
+
+    first: a setting that is compared with each other case by case.
+    """
     groups = {"all cases": rows}
-    for words, wanted in (("simple scenes", False), ("complex scenes", True)):
-        if some := [row for row in rows if row.get("complex") is wanted]:
+    for words, is_complex in (("simple scenes", False), ("complex scenes", True)):
+        if some := [row for row in rows if row.get("complex") is is_complex]:
             groups[words] = some
     for change in dict.fromkeys(row["change"] for row in rows if "change" in row):
         groups[f"change: {change}"] = [row for row in rows if row.get("change") == change]
     if some := [row for row in rows if row.get("success") == 1]:
         groups["solved cases only, each method's own"] = some
     tables = {name: summary(some) for name, some in groups.items()}
+    for name in ("all cases", "complex scenes"):
+        if first is not None and (compared := differences(groups.get(name, []), first)):
+            tables[f"{name}: {first} minus each other, on the same cases"] = compared
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     sections = [f"## {html.escape(name, quote=False)}\n\n{markdown(table)}" for name, table in tables.items()]
     text = [f"# {title}", *notes, *sections]
@@ -44,12 +50,13 @@ def write(
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:
-    """A table of means with 95 % intervals; the best of each column is bold, references (in brackets) apart."""
-    shown = [c for c in COLUMNS if any(c in line for line in table)]
-    lines = ["| method | cases | " + " | ".join(_heading(c) for c in shown) + " |", "|---" * (len(shown) + 2) + "|"]
-    best = _best(table, shown)
+    """A table of means with 95 % intervals; the best of each column is bold, references (in brackets) and differences
+    apart."""
+    columns = [c for c in COLUMNS if any(c in line for line in table)]
+    lines = ["| method | cases | " + " | ".join(_heading(c) for c in columns) + " |", "|---" * (len(columns) + 2) + "|"]
+    best = _best(table, columns)
     for line in table:
-        cells = [_cell(line, c, line["setting"] == best.get(c), "**{}**") for c in shown]
+        cells = [_cell(line, c, line["setting"] == best.get(c), "**{}**") for c in columns]
         lines.append(f"| {line['setting']} | {line['cases']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -60,12 +67,16 @@ def _heading(column: str) -> str:
 
 
 def _best(table: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
-    found = {}
+    leaders = {}
     for column in columns:
-        means = {line["setting"]: line[column][0] for line in table if column in line and line["setting"][0] != "("}
+        means = {line["setting"]: line[column][0] for line in table if column in line and _is_method(line)}
         if means:
-            found[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
-    return found
+            leaders[column] = (max if COLUMNS[column][1] else min)(means, key=lambda name: means[name])
+    return leaders
+
+
+def _is_method(line: Mapping[str, Any]) -> bool:
+    return line["setting"][0] != "(" and " - " not in line["setting"]
 
 
 def _cell(line: Mapping[str, Any], column: str, best: bool, bold: str) -> str:
@@ -78,12 +89,12 @@ def _cell(line: Mapping[str, Any], column: str, best: bool, bold: str) -> str:
 
 
 def _table(table: Sequence[Mapping[str, Any]]) -> str:
-    shown = [c for c in COLUMNS if any(c in line for line in table)]
-    best = _best(table, shown)
-    head = "".join(f"<th>{html.escape(_heading(c))}</th>" for c in shown)
+    columns = [c for c in COLUMNS if any(c in line for line in table)]
+    best = _best(table, columns)
+    head = "".join(f"<th>{html.escape(_heading(c))}</th>" for c in columns)
     body = ""
     for line in table:
-        cells = "".join(f"<td>{_cell(line, c, line['setting'] == best.get(c), '<b>{}</b>')}</td>" for c in shown)
+        cells = "".join(f"<td>{_cell(line, c, line['setting'] == best.get(c), '<b>{}</b>')}</td>" for c in columns)
         body += f"<tr><th>{html.escape(line['setting'])}</th><td>{line['cases']}</td>{cells}</tr>"
     return f"<table><tr><th>method</th><th>cases</th>{head}</tr>{body}</table>"
 
@@ -92,9 +103,9 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
     """A row a case: the source with its mask dashed, each setting's result, and the ideal edit where it is known."""
     rows = ""
     for case in cases[:SHOWN]:
-        found = _results(case, settings, out)
-        cells = [_picture(_source(case, found), f"source: {case.task.source}", "source")]
-        cells += [_picture(picture, f"{name}: {case.task.target}", name) for name, picture in found.items()]
+        results = _results(case, settings, out)
+        cells = [_picture(_source(case, results), f"source: {case.task.source}", "source")]
+        cells += [_picture(picture, f"{name}: {case.task.target}", name) for name, picture in results.items()]
         if case.ideal is not None:
             cells.append(_picture(case.ideal, f"ideal edit: {case.task.target}", "ideal"))
         caption = f"{case.task.source} → {case.task.target}"
@@ -105,9 +116,9 @@ def _grid(cases: Sequence[Case], settings: Sequence[str], out: Path) -> str:
 def picture_rows(cases: Sequence[Case], settings: Sequence[str], measured: Path) -> Iterator[list[Image.Image]]:
     """For each case that was measured in all settings, complex scenes first: the source, and each setting's result."""
     for case in sorted(cases, key=lambda case: not case.complex):
-        found = _results(case, settings, measured)
-        if len(found) == len(settings):
-            yield [_source(case, found), *found.values()]
+        results = _results(case, settings, measured)
+        if len(results) == len(settings):
+            yield [_source(case, results), *results.values()]
 
 
 def _results(case: Case, settings: Sequence[str], measured: Path) -> dict[str, Image.Image]:
@@ -118,10 +129,10 @@ def _results(case: Case, settings: Sequence[str], measured: Path) -> dict[str, I
 
 def _source(case: Case, results: Mapping[str, Image.Image]) -> Image.Image:
     """The source as the model saw it for these results."""
-    return outlined(next((seen(case, result) for result in results.values()), case.task))
+    return outlined(next((fitted(case, result) for result in results.values()), case.task))
 
 
-def seen(case: Case, result: Image.Image) -> Task:
+def fitted(case: Case, result: Image.Image) -> Task:
     """The task as the model saw it: cut and resized as its result is."""
     return case.task.fit(*result.size)[0]
 
@@ -158,9 +169,9 @@ figure{margin:0;width:8.5rem}img{width:100%;border-radius:4px}figcaption{font-si
 
 
 def _page(title: str, notes: Sequence[str], parts: Sequence[str]) -> str:
-    said = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+    paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     name = html.escape(title)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{name}</title><style>{STYLE}</style><h1>{name}</h1>{said}{''.join(parts)}</html>"
+        f"<title>{name}</title><style>{STYLE}</style><h1>{name}</h1>{paragraphs}{''.join(parts)}</html>"
     )

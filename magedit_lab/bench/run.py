@@ -23,6 +23,7 @@ from ..trace.record import SCORED
 from ..trace.runner import run
 from .cases import Case
 from .judges import Judges
+from .room.intervals import paired, wilson
 from .rows import Shard, append, claim
 from .rows import load as load_rows
 
@@ -162,15 +163,15 @@ def _facts(net: Backbone, settings: Sequence[Setting], judges: Judges) -> dict[s
 
 def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> None:
     """Keep the facts beside the rows; ValueError where the rows of the measured settings go back to others."""
-    kept = files.read_json(path) if path.exists() else {}
+    stored = files.read_json(path) if path.exists() else {}
     bound = {*measured, *ALWAYS} if measured else set()
     for name in facts:
-        if name in bound and facts[name] != kept.get(name):
+        if name in bound and facts[name] != stored.get(name):
             raise ValueError(
-                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {kept.get(name)}; "
+                f"expected {str(path.parent)!r} measured with {name} = {facts[name]}, got {stored.get(name)}; "
                 "take another --out, or remove that folder"
             )
-    files.write_text(path, json.dumps({**kept, **facts}, indent=1) + "\n")
+    files.write_text(path, json.dumps({**stored, **facts}, indent=1) + "\n")
 
 
 def load(out: Path) -> list[dict[str, Any]]:
@@ -215,7 +216,7 @@ def named(case: Case, setting: str) -> dict[str, Any]:
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """For each setting and column the mean with its 95 % interval, over all cases that have it and where it is finite
-    (the PSNR of an untouched background is not)."""
+    (the PSNR of an untouched background is not): Wilson's for shares of successes, the bootstrap's for the others."""
     table = []
     for setting in dict.fromkeys(row["setting"] for row in rows):
         own = [row for row in rows if row["setting"] == setting]
@@ -223,9 +224,33 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name in COLUMNS:
             values = [float(row[name]) for row in own if row.get(name) is not None and np.isfinite(row[name])]
             if values:
-                line[name] = interval(values)
+                line[name] = share(values) if name == "success" else interval(values)
         table.append(line)
     return table
+
+
+def differences(
+    rows: Sequence[Mapping[str, Any]], first: str, names: Sequence[str] = ("success", "clip", "structure", "ideal")
+) -> list[dict[str, Any]]:
+    """One setting minus each other, on the cases that both have: the mean with the bootstrap's 95 % interval over
+    cases, in which a case's hardness drops out."""
+    own = {row["case"]: row for row in rows if row["setting"] == first}
+    table = []
+    for setting in dict.fromkeys(row["setting"] for row in rows if row["setting"] != first):
+        pairs = [(own[row["case"]], row) for row in rows if row["setting"] == setting and row["case"] in own]
+        line: dict[str, Any] = {"setting": f"{first} - {setting}", "cases": len(pairs)}
+        for name in names:
+            both = [(a[name], b[name]) for a, b in pairs if a.get(name) is not None and b.get(name) is not None]
+            if both:
+                line[name] = tuple(paired([a for a, _ in both], [b for _, b in both]))
+        table.append(line)
+    return table
+
+
+def share(values: Sequence[float]) -> tuple[float, float, float]:
+    """The share of ones with Wilson's interval."""
+    value, low, high = wilson(round(sum(values)), len(values))
+    return value, low, high
 
 
 def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:

@@ -16,19 +16,19 @@ def of(trace: Trace, ideal: Image.Image | None = None) -> Scores:
         raise ValueError("expected a finished trace, got one without a result; run it to its last step")
     task = trace.task
     outside = metrics.background(task.image, trace.result, task.region.numpy())
-    found: Scores = {"background PSNR": outside["psnr"], "background SSIM": outside["ssim"]}
+    scores: Scores = {"background PSNR": outside["psnr"], "background SSIM": outside["ssim"]}
     for goal in task.goals:
         if goal.word in scenes.COLOURS:
-            found[f"“{goal.word}” looks"] = scenes.nearest_colour(trace.result, goal.mask.numpy())
+            scores[f"“{goal.word}” looks"] = scenes.nearest_colour(trace.result, goal.mask.numpy())
     if ideal is not None:
-        found["error to the ideal"] = metrics.error_to_ideal(trace.result, ideal, task.region.numpy())
-    return found
+        scores["error to the ideal"] = metrics.error_to_ideal(trace.result, ideal, task.region.numpy())
+    return scores
 
 
-def spoken(found: Scores) -> list[str]:
+def spoken(scores: Scores) -> list[str]:
     """Each score in a few words, PSNR in decibels, numbers in three digits."""
     units = {"background PSNR": " dB"}
     return [
         f"{name} {value if isinstance(value, str) else f'{value:.3g}'}{units.get(name, '')}"
-        for name, value in found.items()
+        for name, value in scores.items()
     ]

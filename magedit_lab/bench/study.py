@@ -1,9 +1,11 @@
 """A study of preference (the paper's Fig. 5): blind votes between MAG-Edit and another method, and their shares."""
 
 import base64
+import hashlib
 import html
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from PIL import Image
 from .. import files, masks
 from .run import interval
 
+PAGE = Path(__file__).with_name("study.html")
+CHOICES = ("left", "right", "tie")
 QUESTIONS = {
     "text": "Which follows the text better?",
     "structure": "Which keeps the structure of the source better?",
@@ -37,31 +41,33 @@ def pairs(rows: Sequence[dict[str, Any]], prompts: dict[str, str], ours: str, se
     """Every case that has `ours` and another setting, in random order and with random sides (fixed by `seed`)."""
     rng = np.random.default_rng(seed)
     settings = {(row["case"], row["setting"]) for row in rows}
-    found = [(case, other) for case, other in sorted(settings) if other != ours and (case, ours) in settings]
-    if not found:
+    candidates = [(case, other) for case, other in sorted(settings) if other != ours and (case, ours) in settings]
+    if not candidates:
         names = ", ".join(sorted({s for _, s in settings})) or "none"
         raise ValueError(f"expected cases with {ours!r} and another setting, found none; settings there: {names}")
-    order = rng.permutation(len(found))
-    chosen = [found[i] for i in order]
+    order = rng.permutation(len(candidates))
+    chosen = [candidates[i] for i in order]
     return [Pair(case, prompts[case], ours, other, bool(rng.random() < 0.5)) for case, other in chosen]
 
 
 def page(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path) -> str:
-    """One self-contained HTML page: votes by mouse or keyboard, ties allowed, saved by the browser as JSON.
+    """One self-contained HTML page: votes by mouse or keyboard, ties allowed, kept by the browser and saved as
+    JSON.
 
     Which method is on which side is in the file that comes out of it, not on the screen.
     """
     items = []
     for pair in chosen:
         left, right = (pair.other, pair.ours) if pair.swapped else (pair.ours, pair.other)
-        shown = {"case": pair.case, "prompt": pair.prompt, "left": left, "right": right}
+        question = {"case": pair.case, "prompt": pair.prompt, "left": left, "right": right}
         images = [_data(sources[pair.case])]
         for name in (left, right):
             images.append(_data(masks.open_image(pictures / f"{pair.case}.{name}.png")))
-        items.append(shown | {"images": images})
+        items.append(question | {"images": images})
     # "<" would let a prompt close the script element
-    data = json.dumps({"questions": QUESTIONS, "items": items}).replace("<", "\\u003c")
-    return PAGE.replace("@DATA@", data)
+    digest = hashlib.sha256(json.dumps(items).encode()).hexdigest()[:16]
+    data = json.dumps({"study": digest, "questions": QUESTIONS, "items": items}).replace("<", "\\u003c")
+    return PAGE.read_text(encoding="utf-8").replace("@DATA@", data)
 
 
 def write(chosen: Sequence[Pair], sources: dict[str, Image.Image], pictures: Path, path: Path) -> None:
@@ -76,22 +82,37 @@ def _data(image: Image.Image) -> str:
 
 
 def votes(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """All votes of several voters' files; ValueError in one line where a file is not such a one."""
-    found: list[dict[str, Any]] = []
+    """All votes of several voters' files, each voter's once: of several files of one voter the last, of files without a
+    voter (of an older page) those that differ. ValueError in one line where a file is not such a one."""
+    ballots: dict[str, list[dict[str, Any]]] = {}
     for path in paths:
         try:
-            found += [_vote(vote) for vote in files.read_json(path)["votes"]]
+            whole = files.read_json(path)
+            cast = [_vote(vote) for vote in whole["votes"]]
+            _require_once(cast)
+            ballots[str(whole.get("voter") or json.dumps(cast))] = cast
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"cannot read votes from {str(path)!r}: {type(error).__name__}: {error}") from None
-    return found
+    return [vote for cast in ballots.values() for vote in cast]
 
 
 def _vote(vote: Any) -> dict[str, Any]:
-    """What counts of a vote: texts, of a question that there is."""
-    found = {k: vote[k] for k in ("question", "left", "right", "choice")}
-    if not all(isinstance(v, str) and v.isprintable() for v in found.values()) or found["question"] not in QUESTIONS:
-        raise ValueError(f"expected a vote on one of {', '.join(QUESTIONS)}, got {str(vote)[:80]!r}")
-    return found
+    """What counts of a vote: texts, of a question and a choice that there are, between two methods."""
+    fields = {k: vote[k] for k in ("case", "question", "left", "right", "choice")}
+    known = fields["question"] in QUESTIONS and fields["choice"] in CHOICES and fields["left"] != fields["right"]
+    if not known or not all(isinstance(v, str) and v.isprintable() for v in fields.values()):
+        raise ValueError(
+            f"expected a vote of {', '.join(CHOICES)} between two methods on one of {', '.join(QUESTIONS)}, "
+            f"got {str(vote)[:120]!r}"
+        )
+    return fields
+
+
+def _require_once(cast: Sequence[dict[str, Any]]) -> None:
+    """ValueError where a file has two votes on one question."""
+    asked = Counter((v["case"], v["question"], *sorted((v["left"], v["right"]))) for v in cast)
+    if asked and (most := asked.most_common(1)[0])[1] > 1:
+        raise ValueError(f"expected one vote on each question, got {most[1]} on {', '.join(most[0])}")
 
 
 def shares(cast: Sequence[dict[str, Any]], ours: str) -> list[dict[str, Any]]:
@@ -112,8 +133,6 @@ def shares(cast: Sequence[dict[str, Any]], ours: str) -> list[dict[str, Any]]:
 
 
 def _points(vote: dict[str, Any], ours: str) -> float:
-    if vote["choice"] not in ("left", "right", "tie"):
-        raise ValueError(f"expected a choice of left, right or tie, got {vote['choice']!r}")
     return 0.5 if vote["choice"] == "tie" else float(vote[vote["choice"]] == ours)
 
 
@@ -124,62 +143,3 @@ def markdown(table: Sequence[dict[str, Any]], ours: str) -> str:
         against = html.escape(line["against"]).replace("|", "&#124;")
         lines.append(f"| {QUESTIONS[line['question']]} | {against} | {line['votes']} | {share} |")
     return "\n".join(lines)
-
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Which edit is better?</title>
-<style>
-body{font:18px/1.5 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem;color:#222;background:#fff}
-#pictures{display:flex;gap:1rem;justify-content:center;flex-wrap:wrap}figure{margin:0;text-align:center}
-img{width:min(256px,28vw);border-radius:6px}
-button{font:inherit;padding:.5rem 1rem;border-radius:6px;border:1px solid #555;background:none;color:inherit}
-button:focus-visible{outline:3px solid #0072B2;outline-offset:2px}
-#answers{display:flex;gap:1rem;justify-content:center;margin:1rem}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#181818}}
-</style>
-<main><p id="count" role="status"></p><h1 id="question"></h1><p id="prompt"></p>
-<div id="pictures">
-<figure><img id="source"><figcaption>source</figcaption></figure>
-<figure><img id="left"><figcaption>left</figcaption></figure>
-<figure><img id="right"><figcaption>right</figcaption></figure></div>
-<div id="answers">
-<button data-choice="left">Left (←)</button><button data-choice="tie">No difference (↓)</button>
-<button data-choice="right">Right (→)</button></div>
-<p><button id="back">Back (Backspace)</button> <button id="save">Save votes (S)</button></p></main>
-<script>
-const {questions, items} = @DATA@;
-const keys = Object.keys(questions), all = items.length * keys.length, votes = [];
-const at = id => document.getElementById(id);
-function show() {
-  const n = votes.length, done = n >= all;
-  at("count").textContent = done ? "Done. Thank you! Save the votes." : `${n + 1} of ${all}`;
-  at("question").textContent = done ? "" : questions[keys[n % keys.length]];
-  for (const b of document.querySelectorAll("[data-choice]")) b.disabled = done;
-  at("pictures").hidden = done;
-  if (done) { at("prompt").textContent = ""; return; }
-  const item = items[Math.floor(n / keys.length)];
-  at("prompt").textContent = item.prompt;
-  ["source", "left", "right"].forEach((id, i) => { at(id).src = item.images[i]; at(id).alt = id; });
-}
-function vote(choice) {
-  if (votes.length >= all) return;
-  const item = items[Math.floor(votes.length / keys.length)];
-  votes.push({case: item.case, question: keys[votes.length % keys.length], left: item.left, right: item.right, choice});
-  show();
-}
-function save() {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify({schema: 1, votes}, null, 1)], {type: "application/json"}));
-  link.download = "votes.json"; link.click(); URL.revokeObjectURL(link.href);
-}
-function back() { votes.pop(); show(); }
-document.querySelectorAll("[data-choice]").forEach(b => b.onclick = () => vote(b.dataset.choice));
-at("back").onclick = back; at("save").onclick = save;
-addEventListener("keydown", event => {
-  const act = {ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"), ArrowDown: () => vote("tie"),
-               Backspace: back, s: save}[event.key];
-  if (act && !event.ctrlKey && !event.metaKey) { event.preventDefault(); act(); }
-});
-show();
-</script></html>
-"""

@@ -37,7 +37,7 @@ def case(number: int, seed: int) -> Case:
     scene, order = _scene(rng, seed, complex_scene, change)
     chosen = int(order[0])
     thing = scene.things[chosen]
-    before, after, made = _edit(rng, scene, thing, change)
+    before, after, goal = _edit(rng, scene, thing, change)
     others = [[scene.things[i].kind] for i in order[1:]]
     if complex_scene:
         others[0] = before  # the look-alike is described alike
@@ -45,8 +45,8 @@ def case(number: int, seed: int) -> Case:
     (new,) = [w for w in after if w not in before]
     return Case(
         f"tabletop-{number:03d}", Task(scene.image, scene.masks[chosen], source, target, _named(target, new)), change,
-        scenes.phrase(made.words), complex_scene, scenes.edited(scene, chosen, **_difference(thing, made)).image,
-        _rivals(made, change), _negative(scene, thing, change, others),
+        scenes.phrase(goal.words), complex_scene, scenes.edited(scene, chosen, **_difference(thing, goal)).image,
+        _rivals(goal, change), _negative(scene, thing, change, others),
     )  # fmt: skip
 
 
@@ -70,8 +70,8 @@ def _edit(
 ) -> tuple[list[str], list[str], scenes.Thing]:
     """The object's words before and after, and the object that it becomes."""
     if change == "colour":
-        taken = {scene.wall, scene.table, *(t.colour for t in scene.things)}
-        new = str(rng.choice([c for c in scenes.COLOURS if c not in taken]))
+        present = {scene.wall, scene.table, *(t.colour for t in scene.things)}
+        new = str(rng.choice([c for c in scenes.COLOURS if c not in present]))
         return [thing.kind], [new, thing.kind], replace(thing, colour=new)
     if change == "texture":
         new = str(rng.choice(scenes.TEXTURES[1:]))
@@ -100,10 +100,10 @@ def _difference(old: scenes.Thing, new: scenes.Thing) -> dict[str, str]:
     return {k: getattr(new, k) for k in ("colour", "texture", "kind") if getattr(new, k) != getattr(old, k)}
 
 
-def _rivals(made: scenes.Thing, change: str) -> tuple[str, ...]:
+def _rivals(thing: scenes.Thing, change: str) -> tuple[str, ...]:
     """The phrases in which the changed attribute has another value."""
     name, values = {
         "colour": ("colour", tuple(scenes.COLOURS)), "object": ("kind", scenes.KINDS),
     }.get(change, ("texture", scenes.TEXTURES))  # fmt: skip
-    others = [replace(made, **{name: v}) for v in values if v != getattr(made, name)]  # type: ignore[arg-type]
-    return tuple(scenes.phrase(thing.words) for thing in others)
+    others = [replace(thing, **{name: v}) for v in values if v != getattr(thing, name)]  # type: ignore[arg-type]
+    return tuple(scenes.phrase(other.words) for other in others)

@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _main(list(sys.argv[1:] if argv is None else argv))
 
 
-def _main(given: list[str]) -> int:
-    arguments = _parser(given).parse_args(given)
+def _main(argv: list[str]) -> int:
+    arguments = _parser(argv).parse_args(argv)
     try:
         arguments.run(arguments)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -35,14 +35,14 @@ def _main(given: list[str]) -> int:
     return 0
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """All commands with their line of help; of the one that is asked for, the options too."""
     parser = argparse.ArgumentParser(prog="magedit-lab", description="Attention-guided image editing.")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the installed version and exit")
     commands = parser.add_subparsers(dest="command", required=True)
-    asked = next((word for word in given if not word.startswith("-")), None)
+    command_name = next((word for word in argv if not word.startswith("-")), None)
     for name, (module, words) in COMMANDS.items():
-        if name == asked:
+        if name == command_name:
             importlib.import_module(f".{module}", __name__).add(commands, name)
         else:
             commands.add_parser(name, help=words)

@@ -1,13 +1,14 @@
 """`magedit-lab applications`: an example of each part of the paper's Fig. 9."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .. import plots
 from ..bench import applications as shown
 from ..bench.demo import Demo
-from .common import claim, command, load
+from .common import claim, command, load, report
 
 
 def add(commands: Any, name: str) -> None:
@@ -17,9 +18,14 @@ def add(commands: Any, name: str) -> None:
 
 
 def applications(arguments: argparse.Namespace) -> None:
-    """Run all examples and name the pictures."""
+    """Run all examples, and then name the pictures."""
     claim(arguments.out)
     net, demo = load(arguments.model), Demo()
-    for name, traces in shown.examples(net, demo.inversion, demo.guided):
-        plots.comparison(traces).save(arguments.out / f"{name}.png")
-        print(f"{arguments.out / name}.png: {', '.join(traces)}")
+
+    def written() -> Iterator[tuple[Path, str]]:
+        for name, traces in shown.examples(net, demo.inversion, demo.guided):
+            path = arguments.out / f"{name}.png"
+            plots.comparison(traces).save(path)
+            yield path, ", ".join(traces)
+
+    report(written())

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -24,12 +25,13 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from . import judges, speed
+from . import cast, judges, speed
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
     "blended", "diffedit+mask", "masactrl", "pnp", "p2p", "p2p+mask", "p2p+re-weight", "p2p+mag-edit",
 )  # fmt: skip
+COMPARED = "p2p+mag-edit"  # minus each other method, case by case
 SHOWN = 3  # complex scenes above an ablation's curves
 
 
@@ -51,6 +53,7 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     judges.add(which)
     speed.add(which)
+    cast.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
     sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
@@ -60,6 +63,7 @@ def add(commands: Any, name: str) -> None:
     sizes.add_argument("--seed", type=int, default=usual.seed, help="the scene")
     sizes.add_argument("--step-size", type=float, default=usual.step_size, help="MAG-Edit's delta")
     sizes.add_argument("--iterations", type=int, default=usual.iterations, help="MAG-Edit's nudges at each guided step")
+    sizes.add_argument("--out", type=Path, default=Path("out/departures"), help="folder for the table")
 
 
 def _options(parser: argparse.ArgumentParser, out: str) -> None:
@@ -92,7 +96,8 @@ def table1(arguments: argparse.Namespace) -> None:
     inverted = _inversion(arguments)
     chosen = [Setting(name, _set(METHODS[name], arguments), inverted) for name in arguments.methods]
     rows, listed = _measure(arguments, chosen)
-    report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)))
+    first = COMPARED if COMPARED in arguments.methods else None
+    report.write(rows, listed, arguments.out, "Table 1", _notes(arguments, len(listed)), first=first)
     print(report.markdown(summary(rows)))
     print(f"{arguments.out / 'report.html'}: the same with intervals, by simple and complex scenes, and pictures")
 
@@ -105,7 +110,7 @@ def ablate(arguments: argparse.Namespace) -> None:
     if unknown := set(names) - set(groups):
         raise ValueError(f"no such group: {', '.join(sorted(unknown))}; choose from: {', '.join(groups)}")
     rows, listed = _measure(arguments, [setting for name in names for setting in groups[name]])
-    written = []
+    lines = []
     for name in names:
         own = {setting.name for setting in groups[name]}
         some = [row for row in rows if row["setting"] in own]
@@ -114,18 +119,21 @@ def ablate(arguments: argparse.Namespace) -> None:
         report.write(
             some, listed, arguments.out / name, f"Ablation: {name}", _notes(arguments, len(listed)), arguments.out
         )
-        written.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
-    print("\n".join(written))
+        lines.append(f"{arguments.out / name}.png, {arguments.out / name / 'report.html'}")
+    print("\n".join(lines))
 
 
 def departures(arguments: argparse.Namespace) -> None:
-    """Print the table of docs/methods.md, for the demo's numbers on a scene of its kind."""
+    """Write and print the table of docs/methods.md, for the demo's numbers on a scene of its kind."""
     a = arguments
+    claim(a.out, "departures.md")
     method = MagEdit(iterations=a.iterations, step_size=a.step_size)
     inversion = replace(demo.Demo(), steps=a.steps).null_text
     with Bar("departures") as bar:
         sizes = list(departure_sizes.measure(load(a.model), departure_sizes.scene_task(a.seed), inversion, method, bar))
-    print(departure_sizes.markdown(sizes))
+    text = departure_sizes.markdown(sizes)
+    files.write_text(a.out / "departures.md", text + "\n")
+    print(text)
 
 
 def _inversion(arguments: argparse.Namespace) -> Inversion:
@@ -197,30 +205,31 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
         f"guidance scale {a.guidance_scale:g}; "
         f"MAG-Edit's step size {a.step_size:g}, {a.iterations} iterations. Local CLIP by {a.clip}, structure by "
         f"{a.structure}, both on the mask's bounding box; numbers of different models do not compare. "
-        "Brackets: 95 % bootstrap interval of the mean."
+        "Brackets: 95 % intervals, Wilson's for success, the bootstrap's of the mean for all else."
     ]
 
 
 def model(arguments: argparse.Namespace) -> None:
-    """Print the bars as they are measured, done ones from their files; with all of them, the contact sheet."""
-    from ..bench import model_bars, model_card
+    """Each bar into a file of its own, done ones from there; with all of them, the contact sheet; then print them."""
+    from ..bench.model import card, targets
 
-    names = arguments.bars or list(model_bars.BARS)
-    if unknown := set(names) - set(model_bars.BARS):
-        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
+    names = arguments.bars or list(targets.TARGETS)
+    if unknown := set(names) - set(targets.TARGETS):
+        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(targets.TARGETS)}")
     if arguments.card and arguments.bars:
         raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
     claim(arguments.out, "contact-sheet.png")
     net, scores = load(arguments.model), []
-    held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
-    for score in model_bars.measure(held, names, arguments.out):
-        print(score, flush=True)
+    held = targets.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
+    for score in targets.measure(held, names, arguments.out):
+        print(score, file=sys.stderr, flush=True)
         scores.append(score)
-    if arguments.bars:
-        return
-    model_card.write_sheet(net, arguments.out)
+    if not arguments.bars:
+        card.write_sheet(net, arguments.out)
     if arguments.card:
         folder = Path(metrics.located(arguments.model))
-        model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
+        card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
         files.write(folder / "contact-sheet.png", lambda p: shutil.copyfile(arguments.out / "contact-sheet.png", p))
-    print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")
+    print("\n".join(map(str, scores)))
+    if not arguments.bars:
+        print(f"{arguments.out / 'contact-sheet.png'}: 32 uncurated generations with their captions")

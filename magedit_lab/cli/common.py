@@ -24,8 +24,8 @@ NEEDED: dict[str, Any] = {"required": True, "default": argparse.SUPPRESS}
 def command(commands: Any, name: str, function: Callable, words: str = "") -> argparse.ArgumentParser:
     """A subcommand that runs `function`; its line of help is that of `COMMANDS` where none is given."""
     words = words or COMMANDS[name][1]
-    shown = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=words, description=words, formatter_class=shown)
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = commands.add_parser(name, help=words, description=words, formatter_class=formatter)
     parser.set_defaults(run=function)
     return parser
 
@@ -45,9 +45,9 @@ def require_both(arguments: argparse.Namespace) -> None:
         raise ValueError("expected --format and --data together, got one of the two")
 
 
-def report(written: Iterator[tuple[Path, str]]) -> None:
+def report(outputs: Iterator[tuple[Path, str]]) -> None:
     """Write all files first, and only then say which."""
-    for path, words in list(written):
+    for path, words in list(outputs):
         print(f"{path}: {words}")
 
 
@@ -60,6 +60,7 @@ def model_options(add: Callable) -> None:
     add("--device", help="cpu, cuda or mps; else a GPU where there is one")
     add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
     add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
+    add("--config", help="with one .safetensors file: the folder with its model's configuration; else the hub is asked")
 
 
 def claim(out: Path, *names: str, room: int = ROOM) -> None:
@@ -84,16 +85,17 @@ def _probe(path: Path) -> None:
     path.write_bytes(bytes(PROBE))
 
 
-def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:
-    """`Backbone.load` without the libraries' progress bars and notices."""
+def load(name: str, device: str | None = None, dtype: str = "float32", **more: Any) -> Backbone:
+    """`Backbone.load` with a dtype by its name."""
     import torch
 
-    return Backbone.load(name, device, getattr(torch, dtype), variant=variant)
+    return Backbone.load(name, device, getattr(torch, dtype), **more)
 
 
 def model(arguments: argparse.Namespace) -> Backbone:
     """What `model_options` asked for."""
-    return load(arguments.model, arguments.device, arguments.dtype, arguments.variant)
+    a = arguments
+    return load(a.model, a.device, a.dtype, variant=a.variant, config=a.config)
 
 
 class Bar:
@@ -113,5 +115,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self.bar is not None:
             self.bar.close()

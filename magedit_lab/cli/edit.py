@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from .. import files, pictures, plots
+from ..inversion.stopped import Stopped
 from ..inversion.table import ALL_INVERSIONS
 from ..methods.base import Method
 from ..methods.mag_edit import MagEdit
@@ -20,7 +21,6 @@ from ..methods.table import ALL_METHODS
 from ..methods.validate import validate
 from ..prompts import words
 from ..settings import Field, change, parsed, table
-from ..stopped import Stopped
 from ..task import Frame, Task
 from ..trace.folder import require_none
 from ..trace.resuming import facts_of, method_of, noted, resume
@@ -96,7 +96,7 @@ def _resume(out: Path, arguments: argparse.Namespace) -> None:
     """Go on from the last whole step, and write what the whole run would have written."""
     claim(out, *FIGURES)
     name, dtype = _model_of(out / "trace", arguments.model)
-    net = load(name, arguments.device, dtype, arguments.variant)
+    net = load(name, arguments.device, dtype, variant=arguments.variant, config=arguments.config)
     with Bar("invert") as inverting, Bar("edit") as bar:
         trace = _advised(out, partial(resume, out / "trace", net, None, bar, inverting))
     report(_write(trace, method_of(out / "trace"), out))
@@ -163,8 +163,8 @@ def _task(arguments: argparse.Namespace) -> Task:
         raise ValueError("expected a target prompt that differs from the source, got equal ones; add a word")
     if a.negative_words and a.negative is None:
         raise ValueError("expected a negative prompt for the negative words, got none; add --negative")
-    kept = words.split(a.target)
-    negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in kept]
+    target_words = words.split(a.target)
+    negative = a.negative_words or [w for w in dict.fromkeys(words.split(a.negative or "")) if w not in target_words]
     if a.negative and not negative:
         raise ValueError("expected a negative prompt with a word that the target lacks, got none; add --negative-words")
     image = pictures.read(a.image).rgb  # its alpha comes back in the result
@@ -173,13 +173,13 @@ def _task(arguments: argparse.Namespace) -> Task:
 
 def _method(arguments: argparse.Namespace) -> Method:
     """The method by its name; ValueError where it has no use for an option that was given."""
-    method, given = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
-    method = method.preset(given.pop("preset")) if "preset" in given else method
+    method, options = ALL_METHODS[arguments.method], {k: v for k, v in vars(arguments).items() if k in GUIDANCE}
+    method = method.preset(options.pop("preset")) if "preset" in options else method
     own = {row.name: row for row in table(method)}
-    if strange := given.keys() - own:
+    if strange := options.keys() - own:
         option = min(strange).replace("_", "-")
         raise ValueError(f"--{option}: for methods with this setting, got method {arguments.method!r}; leave it out")
-    return change(method, given | dict(_assigned(own, text) for text in arguments.set))
+    return change(method, options | dict(_assigned(own, text) for text in arguments.set))
 
 
 def _assigned(own: Mapping[str, Field], text: str) -> tuple[str, Any]:

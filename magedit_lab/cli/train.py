@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -39,7 +40,7 @@ def add(commands: Any, name: str) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Trace rooms and train on them, a line of metrics every 25 steps."""
+    """Trace rooms and train on them, a line of metrics every 25 steps on stderr."""
     from .. import training
 
     _prepare(arguments.threads)
@@ -101,7 +102,7 @@ def _train(rows: Iterator[dict[str, Any]], end: float) -> bool:
     """Whether the stage came to its end in time."""
     for row in rows:
         if row.get("step", 0) % 25 == 0:
-            print("  ".join(f"{k} {float(v):.5g}" for k, v in row.items()), flush=True)
+            print("  ".join(f"{k} {float(v):.5g}" for k, v in row.items()), file=sys.stderr, flush=True)
         if time.monotonic() > end:
             return False
     return True

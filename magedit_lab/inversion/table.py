@@ -8,7 +8,6 @@ from typing import Any
 
 from ..model.backbone import Backbone
 from ..settings import named
-from ..stopped import Stopped
 from ..task import Task
 from . import cache as kept
 from .base import Inversion, Path, Progress
@@ -16,6 +15,7 @@ from .ddim import DDIM, Direct, NegativePrompt
 from .null_text import NullText
 from .proximal import Proximal
 from .rf_inversion import Noised, RFInversion
+from .stopped import Stopped
 
 INVERSIONS: dict[str, Inversion] = {
     "null-text": NullText(),

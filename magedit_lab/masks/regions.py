@@ -33,20 +33,20 @@ class Region:
             raise ValueError(f"expected a weight of 0 or more for region {self.name!r}, got {self.weight:g}")
 
 
-def parse(given: object) -> list[Region]:
+def parse(value: object) -> list[Region]:
     """Regions from dicts (JSON), at least one, each name once; ValueError in one line for anything else."""
-    if not isinstance(given, list | tuple) or not 1 <= len(given) <= MOST:
-        raise ValueError(f"expected a list of 1 to {MOST} regions, got {str(given)[:60]!r}")
-    if wrong := [g for g in given if not isinstance(g, Mapping) or {*g} - {"name", "word", "weight"}]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST:
+        raise ValueError(f"expected a list of 1 to {MOST} regions, got {str(value)[:60]!r}")
+    if wrong := [g for g in value if not isinstance(g, Mapping) or {*g} - {"name", "word", "weight"}]:
         raise ValueError(f"expected regions with name, word and weight, got {str(wrong[0])[:60]!r}")
-    made = [_parsed({**asdict(Region()), **g}) for g in given]
-    if len({r.name for r in made}) < len(made):
-        raise ValueError(f"expected a name of its own for each region, got {', '.join(r.name for r in made)}")
-    return made
+    regions = [_parsed({**asdict(Region()), **g}) for g in value]
+    if len({r.name for r in regions}) < len(regions):
+        raise ValueError(f"expected a name of its own for each region, got {', '.join(r.name for r in regions)}")
+    return regions
 
 
-def _parsed(given: Mapping[str, Any]) -> Region:
-    name, word, weight = given["name"], given["word"], given["weight"]
+def _parsed(fields: Mapping[str, Any]) -> Region:
+    name, word, weight = fields["name"], fields["word"], fields["weight"]
     if not isinstance(name, str) or not isinstance(word, str):
         raise ValueError(f"expected texts for a region's name and word, got {str((name, word))[:60]}")
     if isinstance(weight, bool) or not isinstance(weight, int | float):
@@ -96,8 +96,8 @@ def dumps(strokes: Sequence[Stroke], regions: Sequence[Region]) -> str:
 def loads(text: str) -> tuple[list[dict[str, Any]], list[Region]]:
     """What `dumps` or `strokes.dumps` wrote; ValueError in one line for anything else."""
     strokes = read(text)
-    made = parse(json.loads(text).get("regions", [asdict(Region())]))
-    known = {r.name for r in made}
-    if strange := {s.get("region", FIRST) for s in strokes} - known:
-        raise ValueError(f"expected strokes of the regions {', '.join(known)}, got one of {min(strange)!r}")
-    return strokes, made
+    regions = parse(json.loads(text).get("regions", [asdict(Region())]))
+    names = {r.name for r in regions}
+    if strange := {s.get("region", FIRST) for s in strokes} - names:
+        raise ValueError(f"expected strokes of the regions {', '.join(names)}, got one of {min(strange)!r}")
+    return strokes, regions

@@ -92,10 +92,10 @@ def _checked(index: int, stroke: object) -> dict[str, Any]:
         return {"tool": tool} | part
     if stroke.get("mode", "add") not in MODES:
         raise ValueError(f"expected stroke {index} to add or erase, got mode {_short(stroke['mode'])}")
-    made = {"tool": tool, "mode": stroke.get("mode", "add")} | part
+    fields = {"tool": tool, "mode": stroke.get("mode", "add")} | part
     if tool == "box":
-        return made | {"rect": _numbers(index, stroke.get("rect"), 4)}
-    return made | _pointed(index, tool, stroke)
+        return fields | {"rect": _numbers(index, stroke.get("rect"), 4)}
+    return fields | _pointed(index, tool, stroke)
 
 
 def _pointed(index: int, tool: str, stroke: Stroke) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def _pointed(index: int, tool: str, stroke: Stroke) -> dict[str, Any]:
     points, least = stroke.get("points"), LEAST.get(tool, 3)
     if not isinstance(points, list | tuple) or len(points) < least:
         raise ValueError(f"expected stroke {index}, a {tool}, with {least} or more points, got {_short(points)}")
-    made: dict[str, Any] = {"points": [_numbers(index, p, 2) for p in points]}
-    if tool == "grow" and not all(0 <= x <= 1 for x in made["points"][0]):
-        raise ValueError(f"expected stroke {index} to grow from inside the picture, 0 to 1, got {made['points'][0]}")
+    fields: dict[str, Any] = {"points": [_numbers(index, p, 2) for p in points]}
+    if tool == "grow" and not all(0 <= x <= 1 for x in fields["points"][0]):
+        raise ValueError(f"expected stroke {index} to grow from inside the picture, 0 to 1, got {fields['points'][0]}")
     size = {"brush": "radius", "grow": "tolerance"}.get(tool)
     if size:
-        (made[size],) = _numbers(index, [stroke.get(size)], 1)
-        if made[size] <= 0:
-            raise ValueError(f"expected stroke {index} with a {size} above 0, got {made[size]:g}")
-    return made
+        (fields[size],) = _numbers(index, [stroke.get(size)], 1)
+        if fields[size] <= 0:
+            raise ValueError(f"expected stroke {index} with a {size} above 0, got {fields[size]:g}")
+    return fields
 
 
 def _region(index: int, name: object) -> str:
@@ -120,12 +120,12 @@ def _region(index: int, name: object) -> str:
     return name
 
 
-def _numbers(index: int, given: Any, count: int) -> list[float]:
+def _numbers(index: int, values: Any, count: int) -> list[float]:
     """`count` finite numbers; those beyond the picture are fine, a stroke may leave it."""
-    good = isinstance(given, list | tuple) and len(given) == count
-    if not good or not all(isinstance(x, int | float) and abs(x) < FAR for x in given):
-        raise ValueError(f"expected stroke {index} with {count} finite numbers from 0 to 1, got {_short(given)}")
-    return [float(x) for x in given]
+    good = isinstance(values, list | tuple) and len(values) == count
+    if not good or not all(isinstance(x, int | float) and abs(x) < FAR for x in values):
+        raise ValueError(f"expected stroke {index} with {count} finite numbers from 0 to 1, got {_short(values)}")
+    return [float(x) for x in values]
 
 
 def _short(value: object) -> str:

@@ -50,8 +50,8 @@ class DiffEdit(Method):
         own = cache(lambda: self.own_mask(run))  # made when the first step needs it
 
         def blend(now: Now, step: Step) -> Latent:
-            kept = now.recorded
-            return kept + (run.latent_mask if self.mask == "given" else own()) * (step.target - kept)
+            recorded = now.recorded
+            return recorded + (run.latent_mask if self.mask == "given" else own()) * (step.target - recorded)
 
         return replace(Plan(), blend=blend, first=self.first_step(run.path.steps))
 

@@ -104,9 +104,9 @@ class MagEdit(Method):
 
     def preset(self, name: str) -> "MagEdit":
         """`released` or `paper`; a base other than Prompt-to-Prompt stays as it is."""
-        made = super().preset(name)
-        assert isinstance(made, MagEdit)
-        return made if isinstance(self.base, PromptToPrompt) else replace(made, base=self.base)
+        method = super().preset(name)
+        assert isinstance(method, MagEdit)
+        return method if isinstance(self.base, PromptToPrompt) else replace(method, base=self.base)
 
     @classmethod
     def released(cls, **settings: Any) -> "MagEdit":

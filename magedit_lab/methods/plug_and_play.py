@@ -42,12 +42,12 @@ class PlugAndPlay(Blended):
         keys = frozenset(f"{name}.{part}" for name in decoder[1:] for part in ("to_q", "to_k"))
         nothing: frozenset[str] = frozenset()
 
-        def taken(now: Now, share: float) -> bool:
+        def injects(now: Now, share: float) -> bool:
             return share > 0 and now.i < int(share * run.path.steps) + self.inclusive
 
         def record(now: Now) -> frozenset[str]:
-            return (features if taken(now, self.features) else nothing) | (
-                keys if taken(now, self.attention) else nothing
+            return (features if injects(now, self.features) else nothing) | (
+                keys if injects(now, self.attention) else nothing
             )
 
         def hooks(now: Now, maps: Maps) -> Hooks:

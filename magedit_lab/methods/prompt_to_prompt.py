@@ -88,7 +88,7 @@ class PromptToPrompt(Blended):
         blends_source = isinstance(self.blend, LocalBlend) and bool(self.blend.source_words)  # wants the source's maps
 
         def record(now: Now) -> frozenset[str]:
-            cross = bool(inject.taken(now).any()) or blends_source
+            cross = bool(inject.columns(now).any()) or blends_source
             itself = now.within(self.self_replace)
             return frozenset(s.name for s in run.sites if (cross if s.cross else itself and s.cells <= self.self_cells))
 

@@ -60,17 +60,19 @@ class Backbone:
     @classmethod
     def load(
         cls, name: str = "tabletop", device: str | None = None, dtype: torch.dtype = torch.float32, *,
-        variant: str | None = None, blocks: Sequence[int] = (), **hub: Any,
+        variant: str | None = None, config: str | None = None, blocks: Sequence[int] = (), **hub: Any,
     ) -> "Backbone":  # fmt: skip
         """A shipped model by its name, a local folder in diffusers' layout, one file of safetensors, or a name on the
         model hub.
 
         Only safetensors are read. By default CUDA or Apple's GPU where there is one, and float32 everywhere: many of
         guidance's gradients are too small for float16. variant: such as "fp16", of the files; a folder that has one
-        alone needs none. blocks: as in `of`. hub: revision, token, cache_dir and local_files_only.
+        alone needs none. config: of a single file, the folder (or hub name) with its model_index.json, its parts'
+        configurations and tokenizer; else the hub is asked. blocks: as in `of`. hub: revision, token, cache_dir and
+        local_files_only.
         Raises ValueError in one line where there is no such model, or where weights are missing, cut off or not finite.
         """
-        return cls.of(load_pipeline(name, device, dtype, variant, **hub), name, blocks)
+        return cls.of(load_pipeline(name, device, dtype, variant, config, **hub), name, blocks)
 
     @classmethod
     def of(cls, pipe: DiffusionPipeline, name: str = "model", blocks: Sequence[int] = ()) -> "Backbone":
@@ -361,7 +363,7 @@ def inspect(pipe: DiffusionPipeline, name: str = "model") -> Iterator[Backbone]:
     finally:
         family.remove(processors)
         detach(denoiser)
-        for weight, needed in grads:
-            weight.requires_grad_(needed)
+        for weight, requires_grad in grads:
+            weight.requires_grad_(requires_grad)
         for m, training in modes:
             m.training = training

@@ -30,13 +30,13 @@ def family_of(pipe: DiffusionPipeline) -> Family:
             )
     if getattr(pipe, "transformer", None) is not None:
         kind = type(pipe.transformer).__name__
-        found = {"SD3Transformer2DModel": SD3, "FluxTransformer2DModel": Flux}.get(kind)
+        adapter = {"SD3Transformer2DModel": SD3, "FluxTransformer2DModel": Flux}.get(kind)
     else:
         denoiser = getattr(pipe, "unet", None)
         unet = getattr(denoiser, "_orig_mod", denoiser)
         kind = type(unet).__name__
         has_two = getattr(pipe, "text_encoder_2", None) is not None
-        found = {"UNet2DConditionModel": XL if has_two else UNet}.get(kind)
-    if found is None:
+        adapter = {"UNet2DConditionModel": XL if has_two else UNet}.get(kind)
+    if adapter is None:
         raise ValueError(f"expected one of {KINDS}, got {type(pipe).__name__} with {kind}; take one of these")
-    return found(pipe)
+    return adapter(pipe)

@@ -128,10 +128,10 @@ def require_length(tokenizer: Any, positions: int | None) -> None:
         )
 
 
-def require_width(text: int, wanted: int) -> None:
+def require_width(text: int, expected: int) -> None:
     """ValueError where the text encoder and the denoiser are not of one model."""
-    if text != wanted:
+    if text != expected:
         raise ValueError(
-            f"expected text of {wanted} channels, as the denoiser reads it, got a text encoder of {text}; "
+            f"expected text of {expected} channels, as the denoiser reads it, got a text encoder of {text}; "
             "take both from one model"
         )

@@ -88,11 +88,11 @@ def _attend(attn: Any, pieces: Pieces, tokens: Tokens, scale: float | None) -> T
     """Attention of all tokens to all: an explicit softmax where somebody listens to a block, fused elsewhere."""
     q, k, v = pieces
     hooks = [listening(point) for _, point in points(attn)]
-    heard = [hook for hook in hooks if hook]
-    if heard:
+    active = [hook for hook in hooks if hook]
+    if active:
         scores = (q * (scale or q.shape[-1] ** -0.5)) @ k.transpose(-1, -2)
         probs = _through(attn, scores.softmax(-1), tokens)
-    if all(isinstance(hook, Listen) for hook in heard):
+    if all(isinstance(hook, Listen) for hook in active):
         out = F.scaled_dot_product_attention(q, k, v, scale=scale)
     else:
         out = probs @ v

@@ -38,18 +38,21 @@ def usual_device() -> str:
 
 
 def load_pipeline(
-    name: str, device: str | None, dtype: torch.dtype, variant: str | None = None, **hub: Any
-) -> DiffusionPipeline:
+    name: str, device: str | None, dtype: torch.dtype, variant: str | None = None, config: str | None = None,
+    **hub: Any,
+) -> DiffusionPipeline:  # fmt: skip
     """A text-to-image pipeline on its device, silently; ValueError in one line where there is none of that name, or
-    where its weights are not whole."""
+    where its weights are not whole. config: for a single file, the folder or hub name of its configuration."""
     if strange := set(hub) - set(HUB):
         raise TypeError(f"expected {', '.join(HUB)}, got {min(strange)!r}")
     torch.set_flush_denormal(True)  # softmax and SiLU make numbers near 1e-40, 30 times slower on a CPU
     place = SHIPPED / name if name in shipped() else Path(name).expanduser()
+    if config is not None and place.suffix != ".safetensors":
+        raise ValueError(f"expected config with one .safetensors file, got it with {name!r}; leave it out")
     try:
         with silence():
             if place.suffix == ".safetensors":
-                pipe = _from_file(place, dtype, hub)
+                pipe = _from_file(place, dtype, config, hub)
             else:
                 pipe = _from_folder(place if place.is_dir() else name, dtype, variant, hub)
         _require_whole(pipe)
@@ -94,10 +97,10 @@ def _part(
 ) -> nn.Module:
     """A part with all its weights; ValueError where the files lack some or have them in another shape."""
     variant = variant or (_only_variant(place / name) if isinstance(place, Path) else None)
-    part, found = kind.from_pretrained(
+    part, loading_info = kind.from_pretrained(
         place, subfolder=name, dtype=dtype, variant=variant, use_safetensors=True, output_loading_info=True, **hub
     )
-    lacking = sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]]))
+    lacking = sorted(map(str, [*loading_info["missing_keys"], *loading_info["mismatched_keys"]]))
     if lacking:
         raise ValueError(
             f"expected all weights of {name}, got {len(lacking)} missing or of another shape, such as {lacking[0]}; "
@@ -113,8 +116,9 @@ def _only_variant(folder: Path) -> str | None:
     return variants.pop() or None if len(variants) == 1 else None
 
 
-def _from_file(place: Path, dtype: torch.dtype, hub: Mapping[str, Any]) -> Any:
-    """A pipeline of one file in the first releases' layout; diffusers fetches its configuration from the hub."""
+def _from_file(place: Path, dtype: torch.dtype, config: str | None, hub: Mapping[str, Any]) -> Any:
+    """A pipeline of one file in the first releases' layout. The file has no configuration and no tokenizer: diffusers
+    takes them from `config`, or fetches those of a model of its kind from the hub."""
     import diffusers
 
     with safe_open(place, "pt") as file:
@@ -122,7 +126,11 @@ def _from_file(place: Path, dtype: torch.dtype, hub: Mapping[str, Any]) -> Any:
     kind = next((SINGLE[part] for part in SINGLE if any(part in name for name in names)), None)
     if kind is None:
         raise ValueError("expected a whole model in the file, got other weights (a LoRA, a VAE?); take its pipeline")
-    return getattr(diffusers, kind).from_single_file(str(place), dtype=dtype, **hub)
+    more = {} if config is None else {"config": str(Path(config).expanduser())}
+    try:
+        return getattr(diffusers, kind).from_single_file(str(place), dtype=dtype, **more, **hub)
+    except NotImplementedError as error:  # what torch raises over a weight that was left without values
+        raise ValueError("expected all weights in the file, got some missing; download the model anew") from error
 
 
 def _require_whole(pipe: DiffusionPipeline) -> None:

@@ -21,8 +21,8 @@ class XL(UNet):
     """
 
     def _require_kind(self, config: Any) -> None:
-        wanted = 6 * (config.addition_time_embed_dim or 0)  # six numbers: sizes before and after, and a corner
-        pooled = (config.projection_class_embeddings_input_dim or 0) - wanted
+        size_channels = 6 * (config.addition_time_embed_dim or 0)  # six numbers: sizes before and after, and a corner
+        pooled = (config.projection_class_embeddings_input_dim or 0) - size_channels
         if config.addition_embed_type != "text_time" or pooled <= 0:
             kind = config.addition_embed_type
             raise ValueError(f"expected Stable Diffusion XL's base model (text_time), got a U-Net with {kind!r}")

@@ -66,12 +66,12 @@ class Vectors:
     more_vectors: dict[int, list[int]]  # by the id of a concept's first
 
     def __call__(self, prompt: str, return_offsets_mapping: bool = False) -> Any:
-        found = super().__call__(prompt, return_offsets_mapping=True)  # type: ignore[misc]
-        pairs = list(zip(found.input_ids, found.offset_mapping, strict=True))
-        found["input_ids"] = [i for token, _ in pairs for i in (token, *self.more_vectors.get(token, ()))]
-        found["offset_mapping"] = [o for token, o in pairs for _ in (token, *self.more_vectors.get(token, ()))]
-        found["attention_mask"] = [1] * len(found["input_ids"])
-        return found
+        encoding = super().__call__(prompt, return_offsets_mapping=True)  # type: ignore[misc]
+        pairs = list(zip(encoding.input_ids, encoding.offset_mapping, strict=True))
+        encoding["input_ids"] = [i for token, _ in pairs for i in (token, *self.more_vectors.get(token, ()))]
+        encoding["offset_mapping"] = [o for token, o in pairs for _ in (token, *self.more_vectors.get(token, ()))]
+        encoding["attention_mask"] = [1] * len(encoding["input_ids"])
+        return encoding
 
 
 def reading(tokenizer: PreTrainedTokenizerBase) -> Any:

@@ -83,7 +83,7 @@ class UNet(Family):
 def placed(module: nn.Module) -> torch.device:
     """Where a module computes; with CPU offload that is not where its weights wait."""
     if hasattr(module, "_hf_hook"):
-        sent = [getattr(getattr(m, "_hf_hook", None), "execution_device", None) for m in module.modules()]
-        if (first := next((device for device in sent if device is not None), None)) is not None:
+        devices = [getattr(getattr(m, "_hf_hook", None), "execution_device", None) for m in module.modules()]
+        if (first := next((device for device in devices if device is not None), None)) is not None:
             return torch.device(first)
     return next(module.parameters()).device

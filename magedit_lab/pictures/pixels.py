@@ -78,9 +78,9 @@ def in_bytes(values: np.ndarray) -> UInt8[np.ndarray, "..."]:
     raise PictureError(f"expected a picture's values in 0-1, got {low:.3g} to {top:.3g}; scale them")
 
 
-def of_array(given: np.ndarray | Tensor) -> Image.Image:
+def of_array(values: np.ndarray | Tensor) -> Image.Image:
     """Height x width, or with 1, 3 or 4 channels, which torch has first."""
-    array = given if isinstance(given, np.ndarray) else (given.float() if given.is_floating_point() else given)
+    array = values if isinstance(values, np.ndarray) else (values.float() if values.is_floating_point() else values)
     array = np.asarray(array.detach().cpu() if isinstance(array, Tensor) else array)
     shape = array.shape
     while array.ndim > 3 and len(array) == 1:

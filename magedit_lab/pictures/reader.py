@@ -54,14 +54,14 @@ def opened(given: Given, name: str = "", what: str = "a picture") -> Image.Image
     """The upright PIL image of whatever is given, its pixels read, in a mode of its own; PictureError as `read`."""
     if isinstance(given, np.ndarray | Tensor):
         return _upright(of_array(given), "what is given")
-    called = named(given, name)
+    label = named(given, name)
     if isinstance(given, Image.Image):
-        with one_line(called):
-            return _upright(given, called)
+        with one_line(label):
+            return _upright(given, label)
     if isinstance(given, bytes | bytearray | memoryview):
-        return _decoded(io.BytesIO(given), called)
+        return _decoded(io.BytesIO(given), label)
     if isinstance(given, str | os.PathLike):
-        return _decoded(_file(os.fspath(given)), called)
+        return _decoded(_file(os.fspath(given)), label)
     raise PictureError(f"expected {what}, got {type(given).__name__}; give a path, a PIL image or an array")
 
 
@@ -71,8 +71,8 @@ def opened(given: Given, name: str = "", what: str = "a picture") -> Image.Image
 class one_line:
     """Whatever Pillow raises for a broken file becomes one line; it raises all kinds."""
 
-    def __init__(self, called: str) -> None:
-        self.called = called
+    def __init__(self, label: str) -> None:
+        self.called = label
 
     def __enter__(self) -> None:
         pass
@@ -96,40 +96,40 @@ def _file(path: str) -> Path:
     if re.match(r"[A-Za-z]{2,}:/", path):
         raise PictureError(f"expected the path of a picture, got the address {path!r}; download it first")
     with one_line(repr(path)):
-        found = Path(path).expanduser()
+        file = Path(path).expanduser()
         try:
-            mode = found.stat().st_mode
+            mode = file.stat().st_mode
         except FileNotFoundError:
             raise PictureError(f"no such file: {path!r}; expected a PNG or JPEG") from None
     if stat.S_ISDIR(mode):
         raise PictureError(f"expected the file of a picture, got the folder {path!r}; name a file in it")
     if not stat.S_ISREG(mode):
         raise PictureError(f"expected the file of a picture, got a pipe or device: {path!r}; save it as a PNG first")
-    return found
+    return file
 
 
-def _decoded(file: Path | io.BytesIO, called: str) -> Image.Image:
-    with one_line(called), warnings.catch_warnings():
+def _decoded(file: Path | io.BytesIO, label: str) -> Image.Image:
+    with one_line(label), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a file says besides its pixels, and of its size, which is refused
         try:
             with Image.open(file, formats=FORMATS) as image:
-                return _upright(image, called)
+                return _upright(image, label)
         except Image.DecompressionBombError:
-            raise _too_large(called, "more") from None
+            raise _too_large(label, "more") from None
 
 
-def _too_large(called: str, pixels: str) -> PictureError:
+def _too_large(label: str, pixels: str) -> PictureError:
     return PictureError(
-        f"cannot read {called} as a picture of {pixels} pixels; expected at most {MOST // 10**6} megapixels: shrink it"
+        f"cannot read {label} as a picture of {pixels} pixels; expected at most {MOST // 10**6} megapixels: shrink it"
     )
 
 
-def _upright(image: Image.Image, called: str) -> Image.Image:
+def _upright(image: Image.Image, label: str) -> Image.Image:
     """With its pixels, which are not touched before its format and size are known to be good."""
     if image.format not in (None, "MPO", *FORMATS):
         raise UnidentifiedImageError
     if image.width * image.height > MOST:
-        raise _too_large(called, f"{image.width}x{image.height}")
+        raise _too_large(label, f"{image.width}x{image.height}")
     if 0 in image.size:
-        raise PictureError(f"cannot read {called} as a picture of {image.width}x{image.height} pixels; it is empty")
+        raise PictureError(f"cannot read {label} as a picture of {image.width}x{image.height} pixels; it is empty")
     return ImageOps.exif_transpose(image)

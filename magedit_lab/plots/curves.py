@@ -10,9 +10,9 @@ def figure(x: Sequence[float], lines: Mapping[str, Sequence[float]], across: str
     """Each line under its name and in a dash of its own; `across` and `up` name the axes, `log` is of the first."""
     if not lines:
         raise ValueError("expected at least one curve, got none; pass a dict of names and values")
-    made = Plot(figsize=(10.0, 5.2), dpi=110, layout="constrained")
-    made.set_label(f"{up} over {across}: {', '.join(lines)}")
-    axes = made.subplots()
+    fig = Plot(figsize=(10.0, 5.2), dpi=110, layout="constrained")
+    fig.set_label(f"{up} over {across}: {', '.join(lines)}")
+    axes = fig.subplots()
     for (name, values), (colour, style) in zip(lines.items(), cycle(LINES), strict=False):
         axes.plot(x, values, color=colour, ls=style, lw=2.8, marker="o", label=name)
     if log:
@@ -24,5 +24,5 @@ def figure(x: Sequence[float], lines: Mapping[str, Sequence[float]], across: str
     axes.tick_params(labelsize=SMALL)
     axes.grid(color="0.88", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    made.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=TEXT)
-    return made
+    fig.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=TEXT)
+    return fig

@@ -36,24 +36,24 @@ def task(task: Task) -> Plot:
 
 
 def pictures(
-    shown: Mapping[str, Image.Image], sentence: str, columns: int = 6,
+    images: Mapping[str, Image.Image], sentence: str, columns: int = 6,
     masks: Mapping[str, Iterable[np.ndarray]] | None = None,
 ) -> Plot:  # fmt: skip
     """Pictures in rows under their names; `sentence` says what there is to see. masks: by a picture's name, those that
     are outlined on it."""
-    if not shown:
+    if not images:
         raise ValueError("expected at least one picture, got none; pass a dict of names and pictures")
-    width, rows = min(columns, len(shown)), -(-len(shown) // columns)
+    width, rows = min(columns, len(images)), -(-len(images) // columns)
     figure = look.figure(2.2 * width, 2.55 * rows, sentence)
     panels = list(figure.subplots(rows, width, squeeze=False).flat)
-    for axes, (name, picture) in zip(panels, shown.items(), strict=False):
+    for axes, (name, picture) in zip(panels, images.items(), strict=False):
         axes.imshow(picture, interpolation="nearest" if max(picture.size) < 64 else "lanczos")
         axes.set(xticks=[], yticks=[])
         axes.set_title(name, fontsize=TEXT)
         for mask in (masks or {}).get(name, ()):
             if mask.any():
                 outline(axes, torch.from_numpy(mask), picture.size)
-    for axes in panels[len(shown) :]:
+    for axes in panels[len(images) :]:
         axes.set_axis_off()
     return figure
 
@@ -230,8 +230,8 @@ def sweep(traces: Mapping[Any, Trace], setting: str) -> Plot:
     figure = look.figure(max(8.0, 2.3 * count), 7.0, f"The source, its edits with {setting} at {names}, and their loss")
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 1.3))[:, 0]
     task = next(iter(traces.values())).task
-    shown = {"source": task.image, **{f"{setting} {v}": look.result(str(v), t) for v, t in traces.items()}}
-    for axes, (name, picture) in zip(above.subplots(1, count), shown.items(), strict=True):
+    images = {"source": task.image, **{f"{setting} {v}": look.result(str(v), t) for v, t in traces.items()}}
+    for axes, (name, picture) in zip(above.subplots(1, count), images.items(), strict=True):
         look.show(axes, picture, name)
         axes.title.set_fontsize(TEXT)
     axes, guided = below.subplots(), {value: t for value, t in traces.items() if any(t.terms)}

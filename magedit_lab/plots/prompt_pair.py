@@ -22,9 +22,9 @@ def figure(
     joined = checks.pairs(tokenizer, source, target)
     chosen = {part for word in edit_words for part in words.split(word)}
     places = [_places(row) for row in rows]
-    made = Plot(figsize=(max(p[-1] for p in places) + NAMES + 0.8, 2.2), dpi=110, layout="constrained")
-    made.set_label(sentence)
-    axes = made.subplots()
+    fig = Plot(figsize=(max(p[-1] for p in places) + NAMES + 0.8, 2.2), dpi=110, layout="constrained")
+    fig.set_label(sentence)
+    axes = fig.subplots()
     axes.set(xlim=(-NAMES, max(p[-1] for p in places) + 0.6), ylim=(-0.5, 1.5))
     axes.set_axis_off()
     for y, name in ((1.0, "source"), (0.0, "target")):
@@ -36,7 +36,7 @@ def figure(
     for j, token in enumerate(rows[1]):
         state = "common" if j in {b for _, b in joined} else "new"
         _chip(axes, places[1][j], 0.0, _read(token), "chosen" if token.word in chosen else state)
-    return made
+    return fig
 
 
 def _places(row: Sequence[checks.Token]) -> list[float]:
@@ -63,5 +63,5 @@ LOOKS: dict[str, dict[str, Any]] = {
 def _chip(axes: Axes, x: float, y: float, text: str, state: str) -> None:
     colour = "white" if state == "chosen" else "black"
     box = {"boxstyle": "round,pad=0.25", **LOOKS[state]}
-    shown = escaped(text)
-    axes.text(x, y, shown, ha="center", va="center", fontsize=SMALL - 2, color=colour, bbox=box, family="monospace")
+    label = escaped(text)
+    axes.text(x, y, label, ha="center", va="center", fontsize=SMALL - 2, color=colour, bbox=box, family="monospace")

@@ -26,7 +26,7 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
         for j in range(1, columns):
             same = 1 if source[i - 1] == target[j - 1] else -1
             score[i][j] = max(score[i - 1][j - 1] + same, score[i - 1][j], score[i][j - 1])
-    found, i, j = [-1] * len(target), rows - 1, columns - 1
+    matches, i, j = [-1] * len(target), rows - 1, columns - 1
     while i and j:
         if score[i][j] == score[i][j - 1]:
             j -= 1
@@ -34,8 +34,8 @@ def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
             i -= 1
         else:  # a match: the only way to gain
             i, j = i - 1, j - 1
-            found[j] = i
-    return found
+            matches[j] = i
+    return matches
 
 
 def refinement(
@@ -55,8 +55,8 @@ def refinement(
 
 def common(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[int]:
     """Positions of the target's tokens that stand in the source too, without the start and end tokens."""
-    found = align(encode(tokenizer, source), encode(tokenizer, target))
-    return [i for i, j in enumerate(found) if j >= 0][starts(tokenizer) : -1]
+    matches = align(encode(tokenizer, source), encode(tokenizer, target))
+    return [i for i, j in enumerate(matches) if j >= 0][starts(tokenizer) : -1]
 
 
 def edited(tokenizer: PreTrainedTokenizerBase, source: str, target: str, word: str, split: str = "words") -> list[int]:

@@ -26,8 +26,8 @@ def tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[Token]:
 def pairs(tokenizer: PreTrainedTokenizerBase, source: str, target: str) -> list[tuple[int, int]]:
     """Positions in source and target of the tokens that both have; a target token in no pair is new, a source token
     in none is dropped."""
-    found = alignment.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
-    return [(i, j) for j, i in enumerate(found) if i >= 0]
+    matches = alignment.align(words.encode(tokenizer, source), words.encode(tokenizer, target))
+    return [(i, j) for j, i in enumerate(matches) if i >= 0]
 
 
 def refusals(

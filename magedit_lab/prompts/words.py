@@ -40,9 +40,9 @@ def occurrences(prompt: str, word: str) -> list[Span]:
 
 def _runs(prompt: str, word: str, spans_of: Callable[[str], list[Span]]) -> list[Span]:
     """Where the words of `word` follow each other in the prompt."""
-    spans, wanted = spans_of(prompt), [_key(word[a:b]) for a, b in spans_of(word)]
-    known, length = [_key(prompt[a:b]) for a, b in spans], len(wanted)
-    hits = [i for i in range(len(spans) - length + 1) if known[i : i + length] == wanted] if wanted else []
+    spans, word_keys = spans_of(prompt), [_key(word[a:b]) for a, b in spans_of(word)]
+    prompt_keys, length = [_key(prompt[a:b]) for a, b in spans], len(word_keys)
+    hits = [i for i in range(len(spans) - length + 1) if prompt_keys[i : i + length] == word_keys] if word_keys else []
     return [(spans[i][0], spans[i + length - 1][1]) for i in hits]
 
 

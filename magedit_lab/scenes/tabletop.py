@@ -182,8 +182,8 @@ def describe(
         if place:
             words.append(("and" if place == len(order) - 1 else ",", None))
         *adjectives, kind = scene.things[index].words
-        said = keep == (index, "plain")
-        if said or (drop and scene.things[index].texture == "plain" and rng.random() < 0.25):
+        stated = keep == (index, "plain")
+        if stated or (drop and scene.things[index].texture == "plain" and rng.random() < 0.25):
             adjectives.append("plain")
         own = [w for w in adjectives if keep == (index, w) or rng.random() >= drop] + [kind]
         words += [(article(own[0]), None), *((w, int(index)) for w in own)]

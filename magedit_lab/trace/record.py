@@ -44,25 +44,25 @@ def row(run: Run, step: Step, keep: Keep, tokens: Mapping[str, int], edited: Seq
     included. edited: the columns of the edit words."""
     site = run.guided[0]
     cells = (site.height, site.width)
-    kept = _sizes(run, step.nudges)
+    arrays = _sizes(run, step.nudges)
     if keep.attention:
-        kept["target_attention"] = heat(step.target_maps, tokens["target"], cells)
+        arrays["target_attention"] = heat(step.target_maps, tokens["target"], cells)
         if step.source_maps:
-            kept["source_attention"] = heat(step.source_maps, tokens["source"], cells)
+            arrays["source_attention"] = heat(step.source_maps, tokens["source"], cells)
         if keep.heads:
-            kept |= {f"heads.{i}": _heads(m, edited, cells) for i, m in enumerate(step.target_maps.values())}
+            arrays |= {f"heads.{i}": _heads(m, edited, cells) for i, m in enumerate(step.target_maps.values())}
     if keep.nudges and step.nudges:
         ends = (step.nudges[0], step.nudges[-1])
-        kept["nudge_attention"] = np.stack([heat(n.maps, tokens["target"], cells) for n in ends])
-        kept["inner_attention"] = np.stack([_mean(n.maps, edited, cells) for n in step.nudges])
+        arrays["nudge_attention"] = np.stack([heat(n.maps, tokens["target"], cells) for n in ends])
+        arrays["inner_attention"] = np.stack([_mean(n.maps, edited, cells) for n in step.nudges])
     if keep.gradients and step.nudges:
-        kept["gradient_maps"] = _maps([_size(n.gradient) for n in step.nudges])
+        arrays["gradient_maps"] = _maps([_size(n.gradient) for n in step.nudges])
         if step.nudges[0].parts:
             terms = [torch.stack([_size(part) for part in n.parts.values()]) for n in step.nudges]
-            kept["term_maps"] = _maps(terms)
+            arrays["term_maps"] = _maps(terms)
     if keep.previews:
-        kept["x0"] = step.x0[0].cpu().numpy()
-    return kept
+        arrays["x0"] = step.x0[0].cpu().numpy()
+    return arrays
 
 
 def _sizes(run: Run, nudges: Sequence[Nudge]) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..inversion.base import Inversion, Path, keeping
+from ..inversion.stopped import Stopped
 from ..inversion.table import ALL_INVERSIONS, invert
 from ..loop import edit
 from ..methods.base import Method
@@ -18,7 +19,6 @@ from ..model.backbone import Backbone
 from ..runs import Run
 from ..settings import named
 from ..steps import Since, Step
-from ..stopped import Stopped
 from ..task import Task
 from . import writing
 from .folder import RunFolder

@@ -83,6 +83,7 @@ def _read_growing(folder: Path) -> Stored:
     steps = step_numbers(place)
     layout = read_json(place, "layout.json")
     if layout:
+        parts.padding = check.whole(layout.get("padding", 1), 0, 1, "padding")
         _lay_out(parts, layout)
     require(layout or not len(steps), "a layout with the steps", "none")
     for i in steps:

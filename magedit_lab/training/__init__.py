@@ -71,10 +71,10 @@ def require_new(out: Path, parts: Iterable[str]) -> None:
 def bind(out: Path, plan: Plan) -> None:
     """Write the plan into the folder; ValueError where it was begun with another, whose data and checkpoints it has."""
     path, own = out / "plan.json", json.loads(json.dumps(asdict(plan)))
-    kept = files.read_json(path) if path.exists() else own
-    if other := [name for name in own if kept.get(name) != own[name]]:
+    stored = files.read_json(path) if path.exists() else own
+    if other := [name for name in own if stored.get(name) != own[name]]:
         raise ValueError(
-            f"expected {str(out)!r} begun with {other[0]} = {own[other[0]]}, got {kept.get(other[0])}; take the same "
+            f"expected {str(out)!r} begun with {other[0]} = {own[other[0]]}, got {stored.get(other[0])}; take the same "
             "--preset and --start, or another --out"
         )
     files.write_text(path, json.dumps(own, indent=1) + "\n")

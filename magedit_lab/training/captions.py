@@ -42,14 +42,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Captions:
-    """Prepared captions. picture: what is to be painted. shown: what the noise shows, another one if contrary.
+    """Prepared captions. picture: what is to be painted. visible: what the noise shows, another one if contrary.
 
     top, left: of a square of 8x8 cells, in cells of 16x16; 0 for whole pictures. owner: a bit for each thing that a
     token describes.
     """
 
     picture: Int[Tensor, " n"]
-    shown: Int[Tensor, " n"]
+    visible: Int[Tensor, " n"]
     top: Int[Tensor, " n"]
     left: Int[Tensor, " n"]
     ids: Int[Tensor, "n tokens"]
@@ -67,8 +67,8 @@ def prepared(drawn: Drawn, tokenizer: CLIPTokenizer, plan: Plan, crop: bool) -> 
     cells = drawn.cells().numpy()
     write = partial(_rows, cells, Vocabulary(tokenizer), plan, crop)
     rows = [row for some in shared(write, range(drawn.rooms), helpers()) for row in some]
-    picture, shown, top, left, ids, owner = zip(*rows, strict=True)
-    places = [torch.tensor(values) for values in (picture, shown, top, left)]
+    picture, visible, top, left, ids, owner = zip(*rows, strict=True)
+    places = [torch.tensor(values) for values in (picture, visible, top, left)]
     return Captions(*places, *(torch.tensor(np.array(values, np.int16)) for values in (ids, owner)))
 
 
@@ -92,11 +92,11 @@ def _row(
     if contrary:
         _, chosen, word = counterpart(seed, number)
         keep = (0, word)
-    top, left, seen = around(cells, chosen, len(scene.things), rng) if crop else (0, 0, _first(chosen, scene))
+    top, left, indices = around(cells, chosen, len(scene.things), rng) if crop else (0, 0, _first(chosen, scene))
     words: room.captions.Words = []
     if contrary or rng.random() >= EMPTY:
-        words = room.describe(part(scene, seen), rng, float(rng.choice(DROPS)), keep)
-    owner = [sum(1 << seen[i] for i in things) for _, things in words][: TOKENS - 2]
+        words = room.describe(part(scene, indices), rng, float(rng.choice(DROPS)), keep)
+    owner = [sum(1 << indices[i] for i in things) for _, things in words][: TOKENS - 2]
     bits = [0, *owner, *[0] * (TOKENS - 1 - len(owner))]
     return picture, picture - contrary, top, left, vocabulary.ids(word for word, _ in words), bits
 
@@ -105,12 +105,12 @@ def _first(chosen: int, scene: room.Scene) -> list[int]:
     return [chosen, *(i for i in range(len(scene.things)) if i != chosen)]
 
 
-def part(scene: room.Scene, seen: Sequence[int]) -> room.Scene:
+def part(scene: room.Scene, indices: Sequence[int]) -> room.Scene:
     """The scene with these things alone, in this order."""
-    place = {old: new for new, old in enumerate(seen)}
-    things = [scene.things[i] for i in seen]
-    kept = tuple(replace(t, on=None if t.on is None else place.get(t.on)) for t in things)
-    return replace(scene, things=kept)
+    place = {old: new for new, old in enumerate(indices)}
+    things = [scene.things[i] for i in indices]
+    supported = tuple(replace(t, on=None if t.on is None else place.get(t.on)) for t in things)
+    return replace(scene, things=supported)
 
 
 def around(
@@ -124,5 +124,5 @@ def around(
     top, left = (int(c) for c in np.clip((np.array(middle) + jitter - side / 2).round(), 0, CELLS - side))
     inside = cells[:, top : top + side, left : left + side].sum((1, 2)) / 255
     share = inside / np.maximum(cells.sum((1, 2)) / 255, 1e-6)
-    seen = [i for i in range(count) if i != chosen and (share[i] > 0.45 or inside[i] > side * side / 8)]
-    return top, left, [chosen, *seen]
+    others = [i for i in range(count) if i != chosen and (share[i] > 0.45 or inside[i] > side * side / 8)]
+    return top, left, [chosen, *others]

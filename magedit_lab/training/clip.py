@@ -13,12 +13,12 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from ..scenes import room
-from .begin import take_words
 from .captions import Vocabulary
 from .colourings import coloured
 from .data import Drawn, dice
 from .parts import new_tokenizer
 from .plan import Plan
+from .pretrained import take_words
 from .run import Run, device, schedule, steps
 
 SIDE = 128  # pixels that the model sees
@@ -63,16 +63,16 @@ def train_clip(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
     drawn = Drawn(out / "data", plan)
     shower = Shower(drawn, drawn.boxes().numpy(), Vocabulary(tokenizer), plan)
     run = Run(out / "clip.safetensors", [model], plan.clip_rate, 0.995)
-    with closing(steps(run, plan.clip_steps, shower.mixed, plan.every)) as shown:
-        for _, halves, _ in shown:
+    with closing(steps(run, plan.clip_steps, shower.mixed, plan.every)) as batches:
+        for _, halves, _ in batches:
             (loss, scenes), (other, things) = (_contrast(model, half) for half in halves)
             run.update(loss + other, schedule(run.step, plan.clip_steps))
             yield {"step": run.step, "scenes": scenes, "things": things, "seconds": run.seconds}
     run.averaged()
 
     run = Run(out / "clip-hard.safetensors", [model], plan.clip_hard_rate, 0.99)
-    with closing(steps(run, plan.clip_hard_steps, shower.hard, plan.every)) as shown:
-        for _, (crops, whole), _ in shown:
+    with closing(steps(run, plan.clip_hard_steps, shower.hard, plan.every)) as batches:
+        for _, (crops, whole), _ in batches:
             loss, row = _hard(model, crops, whole)
             run.update(loss, schedule(run.step, plan.clip_hard_steps, warm=30, decay=0.6))
             yield {"step": plan.clip_steps + run.step, **row, "seconds": run.seconds}
@@ -123,8 +123,10 @@ class Shower:
     def _scenes(self, rng: np.random.Generator, count: int) -> Pairs:
         rows = rng.integers(0, len(self.drawn), count)
         scenes = [coloured(*divmod(int(i), self.plan.colourings)) for i in rows]
-        said = [room.describe(scene, rng, float(rng.choice(DROPS))) for scene in scenes]
-        return self._texted(_resized(self.drawn.images(rows)), [room.written(w for w, _ in words) for words in said])
+        captions = [room.describe(scene, rng, float(rng.choice(DROPS))) for scene in scenes]
+        return self._texted(
+            _resized(self.drawn.images(rows)), [room.written(w for w, _ in words) for words in captions]
+        )
 
     def _crops(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[list[str]]]:
         """Squares around one thing each, a little loose and shifted, and its words or some of them, the kind last."""
@@ -172,8 +174,8 @@ def _resized(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 side side"]
 
 def _logits(model: CLIPModel, pairs: Pairs) -> Float[Tensor, "n texts"]:
     with torch.autocast(device().type, torch.bfloat16, enabled=device().type == "cuda"):
-        found = model(pixel_values=pairs.images, input_ids=pairs.ids)
-    return found.logits_per_image.float()
+        output = model(pixel_values=pairs.images, input_ids=pairs.ids)
+    return output.logits_per_image.float()
 
 
 def _contrast(model: CLIPModel, pairs: Pairs) -> tuple[Tensor, Tensor]:

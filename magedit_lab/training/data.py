@@ -186,9 +186,9 @@ def _encoded(
     vae: AutoencoderKL, images: Float[Tensor, "n 3 h w"]
 ) -> tuple[Float[Tensor, "n c h/8 w/8"], Float[Tensor, "n c h/16 w/16"]]:
     z = []
-    for shown in (images, F.avg_pool2d(images, 2)):
+    for pictures in (images, F.avg_pool2d(images, 2)):
         with torch.autocast(device().type, torch.bfloat16):
-            mean = vae.encode(shown).latent_dist.mean
+            mean = vae.encode(pictures).latent_dist.mean
         z.append((mean.float() * vae.config.scaling_factor).half().cpu().contiguous())
     return z[0], z[1]
 

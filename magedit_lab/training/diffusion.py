@@ -13,13 +13,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from .begin import take_text, take_unet
+from .batches import Batch, Batches
 from .data import Drawn, latents
 from .exporting import learning, new_text, save
 from .grounding import Attending, grounding, weight
-from .lesson import Batch, Lessons
 from .parts import new_scheduler, new_tokenizer, new_unet
 from .plan import Plan
+from .pretrained import take_text, take_unet
 from .run import Run, device, schedule, steps
 
 CLEAR, HIDDEN = 0.3, 0.7  # timesteps, as a share of all, between which contrary words gain the upper hand
@@ -38,8 +38,8 @@ def train_diffusion(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor
     text, unet = begun(out, plan, tokenizer)
     attending = Attending(unet)
     run = Run(out / "diffusion.safetensors", learning(unet, text, plan), plan.rate, plan.average)
-    lessons = Lessons.of(z, drawn, tokenizer, plan, device())
-    with closing(steps(run, plan.steps, lessons, plan.every)) as taught:
+    batches = Batches.of(z, drawn, tokenizer, plan, device())
+    with closing(steps(run, plan.steps, batches, plan.every)) as taught:
         for step, batch, generator in taught:
             question = posed(batch, alphas, generator)
             attending.maps, attending.pixels = [], batch.masks.shape[-1] if weight(step, plan) else 0
@@ -60,13 +60,13 @@ def _vae(out: Path, plan: Plan) -> AutoencoderKL:
     if not (folder / "config.json").exists():
         if not plan.start:
             raise ValueError(f"expected an autoencoder in {str(folder)!r}, got none; train the vae first")
-        given = AutoencoderKL.from_pretrained(Path(plan.start) / "vae")
-        if given.config.latent_channels != plan.latent_channels:
+        vae = AutoencoderKL.from_pretrained(Path(plan.start) / "vae")
+        if vae.config.latent_channels != plan.latent_channels:
             raise ValueError(
                 f"expected an autoencoder of {plan.latent_channels} channels in {plan.start!r}, got "
-                f"{given.config.latent_channels}; train the vae first"
+                f"{vae.config.latent_channels}; train the vae first"
             )
-        given.save_pretrained(folder)
+        vae.save_pretrained(folder)
     return AutoencoderKL.from_pretrained(folder).float()
 
 
@@ -104,7 +104,7 @@ def posed(batch: Batch, alphas: Tensor, generator: torch.Generator) -> Question:
     """Noise the pictures: at any timestep, but for contrary words only at such as leave the picture in doubt.
 
     The velocity leads towards `batch.z`. Where words are contrary, the noisy latent is of a mixture with the picture
-    that is `shown`: of that one alone at most where noise hides it, of little of it where it would be plain to see.
+    that is `visible`: of that one alone at most where noise hides it, of little of it where it would be plain to see.
     An edit starts like this, from the inverted noise of one picture and words for another.
     """
     of = len(alphas)
@@ -116,6 +116,6 @@ def posed(batch: Batch, alphas: Tensor, generator: torch.Generator) -> Question:
     share = doubt * torch.rand(len(t), **here).sqrt() * batch.contrary
     alpha = alphas[t]
     a, s, share = (c[:, None, None, None] for c in (alpha.sqrt(), (1 - alpha).sqrt(), share))
-    seen = batch.z + share * (batch.shown - batch.z)
-    eps = noise + a / s * (seen - batch.z)  # the noise that would lie between what is to be painted and what is seen
-    return Question(a * seen + s * noise, t, a * eps - s * batch.z, (alpha > 0.02).float())
+    visible = batch.z + share * (batch.visible - batch.z)
+    eps = noise + a / s * (visible - batch.z)  # the noise that would lie between what is to be painted and what is seen
+    return Question(a * visible + s * noise, t, a * eps - s * batch.z, (alpha > 0.02).float())

@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 
-from .lesson import Batch
+from .batches import Batch
 from .plan import Plan
 
 
@@ -33,7 +33,7 @@ class Attending:
             return _attended(attn, q, k, v)
         probs = _softmax(attn, q, k)
         self.maps.append(probs.float())
-        return _written(attn, probs @ v)
+        return _projected(attn, probs @ v)
 
 
 def _heads(attn: Any, x: Tensor, text: Tensor) -> list[Tensor]:
@@ -43,15 +43,15 @@ def _heads(attn: Any, x: Tensor, text: Tensor) -> list[Tensor]:
 
 def _attended(attn: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if q.is_cuda:
-        return _written(attn, F.scaled_dot_product_attention(q, k, v, scale=attn.scale))
-    return _written(attn, _softmax(attn, q, k) @ v)
+        return _projected(attn, F.scaled_dot_product_attention(q, k, v, scale=attn.scale))
+    return _projected(attn, _softmax(attn, q, k) @ v)
 
 
 def _softmax(attn: Any, q: Tensor, k: Tensor) -> Tensor:
     return (q @ k.transpose(-1, -2) * attn.scale).softmax(-1)
 
 
-def _written(attn: Any, out: Tensor) -> Tensor:
+def _projected(attn: Any, out: Tensor) -> Tensor:
     return attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
 
 

@@ -16,10 +16,10 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
-from .begin import take_vae
 from .data import Drawn, dice
 from .parts import new_vae
 from .plan import Plan
+from .pretrained import take_vae
 from .run import Run, device, schedule, steps
 
 AVERAGE = 0.995
@@ -56,11 +56,11 @@ def train_vae(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]:
     vae.to(device(), memory_format=torch.channels_last).train()
     drawn = Drawn(out / "data", plan)
     run = Run(out / "vae.safetensors", [vae], plan.vae_rate, AVERAGE)
-    lessons = Crops(drawn, plan.size // 2, plan.vae_batch)
-    with closing(steps(run, plan.vae_steps, lessons, plan.every)) as shown:
-        for step, real, generator in shown:
+    crops = Crops(drawn, plan.size // 2, plan.vae_batch)
+    with closing(steps(run, plan.vae_steps, crops, plan.every)) as batches:
+        for step, real, generator in batches:
             z = encoded(vae, real)
-            loss, square = missed(decoded(vae, noised(z, plan, generator)) - real)
+            loss, square = reconstruction_loss(decoded(vae, noised(z, plan, generator)) - real)
             colour, spread = F.mse_loss(z[:, :3], colours(real)), _spread(z[:, 3:])
             factor = schedule(step, plan.vae_steps, decay=plan.decay)
             run.update(loss + plan.vae_colour * colour + SPREAD * spread, factor)
@@ -80,12 +80,12 @@ def train_decoder(out: Path, plan: Plan) -> Generator[dict[str, float | Tensor]]
     vae = AutoencoderKL.from_pretrained(own if own.exists() else Path(plan.start) / "vae").float()
     vae.to(device(), memory_format=torch.channels_last).train()
     run = Run(out / "decoder.safetensors", [vae.decoder, vae.post_quant_conv], plan.vae_rate, AVERAGE)
-    lessons = Crops(Drawn(out / "data", plan), plan.size // 2, plan.vae_batch)
-    with closing(steps(run, plan.decoder_steps, lessons, plan.every)) as shown:
-        for step, real, generator in shown:
+    crops = Crops(Drawn(out / "data", plan), plan.size // 2, plan.vae_batch)
+    with closing(steps(run, plan.decoder_steps, crops, plan.every)) as batches:
+        for step, real, generator in batches:
             with torch.no_grad():
                 z = encoded(vae, real)
-            loss, square = missed(decoded(vae, noised(z, plan, generator)) - real)
+            loss, square = reconstruction_loss(decoded(vae, noised(z, plan, generator)) - real)
             run.update(loss, schedule(step, plan.decoder_steps, decay=plan.decay))
             row = {"loss": loss.detach(), "psnr": _psnr(square.detach())}
             yield {"step": run.step, **row, "seconds": run.seconds}
@@ -111,7 +111,7 @@ def noised(z: Float[Tensor, "n c h w"], plan: Plan, generator: torch.Generator) 
     return z + sigma * torch.randn(z.shape, generator=generator, device=z.device)
 
 
-def missed(error: Float[Tensor, "n 3 h w"]) -> tuple[Tensor, Tensor]:
+def reconstruction_loss(error: Float[Tensor, "n 3 h w"]) -> tuple[Tensor, Tensor]:
     """What a reconstruction is blamed for, and its mean squared error, of pictures in -1…1."""
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
     square = error.square().mean()

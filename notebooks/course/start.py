@@ -1,5 +1,6 @@
 """What every notebook starts with: the model, the number of steps that this machine can afford, and progress."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from IPython.display import Pretty, display
 import magedit_lab as mag
 
 PROFILES = ("lesson", "ci")
+GONE = "THIS CLAIM IS GONE"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class Lab:
 
         yield after
         say(f"done in {time.monotonic() - start:.0f} s")
+
+    def claim(self, words: str, value: float, least: float = -math.inf, most: float = math.inf, unit: str = "") -> None:
+        """Print a claim with its number and its bounds. In a lesson a number outside of them is marked, and
+        `make notebooks` fails; in `ci`, whose runs are short, it is printed only."""
+        bounds = [f"at least {least:g}{unit}"] * (least > -math.inf) + [f"at most {most:g}{unit}"] * (most < math.inf)
+        if not bounds:
+            raise ValueError("expected least or most, got neither; a claim needs a number to be compared with")
+        held = least <= float(value) <= most
+        mark = "not compared in a short run" if self.profile == "ci" else "holds" if held else GONE
+        print(f"Claim: {words}. {float(value):.3g}{unit}, expected {' and '.join(bounds)}: {mark}")
 
     def fit(self, task: mag.Task) -> mag.Task:
         """The task at the model's size: as it is where it fits, else cut around its mask and resized."""

@@ -5,15 +5,20 @@
 #
 # *What the model really works on: not a picture but its latent, here the four channels of one.*
 #
-# **You will** *look* inside a latent, *add* noise to it, *predict* that noise with a U-Net, *write* a DDIM step, and
-# *see* what guidance does.
+# **You will** *look* inside a latent, *predict* its noise with a U-Net, *watch* noise become a picture, *see* what
+# guidance does, and *write* the first piece of your own MAG-Edit: a DDIM step.
 #
-# **You need** notebook 00, and to know that an autoencoder squeezes a picture into a few numbers and unfolds it again.
+# **You need** notebook 00, and to know that an autoencoder turns a picture into fewer numbers and back.
 # **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 01, Noise](pictures/course-01.svg)
 
 # %%
 from magedit_lab.course.start import start
-from magedit_lab.course.exercises import check_step, check_timestep
+from magedit_lab.course.exercises import check_timestep
+from magedit_lab.course.figures import unfolding
+from magedit_lab.course.mine import keep
+from magedit_lab.course.scrubber import Scrubber
 import magedit_lab as mag
 import torch
 
@@ -83,6 +88,8 @@ mag.plots.pictures(shown, "The scene with more and more noise")
 #
 # ## 3 · What the U-Net does
 #
+# ![The U-Net: a noisy latent goes down to 8 x 8 cells and up again; each level reads the prompt](pictures/unet.svg)
+#
 # The *U-Net* is the network that was trained: from a noisy latent, its timestep and a prompt it guesses the noise,
 # $\epsilon_\theta(z_t, t, \text{prompt})$. On its way it halves the grid of cells twice, 32, 16, 8, and doubles it
 # back, so a cell inside it can be larger. It does not read letters: `net.embed` turns a prompt into its *embedding*, a
@@ -142,8 +149,44 @@ mag.plots.pictures(made, "The same noise and prompt in more and more steps")
 # %% [markdown]
 # *The same noise and prompt in more and more steps.* With few, the model is asked rarely, and late: with two it takes
 # pure noise for a picture that is half done, and goes on from there. See from how many steps on the wall is as the
-# prompt says: each further step lets the model decide for something, and another number of steps may lead elsewhere.
+# prompt says.
 #
+# ### Noise becomes a picture
+#
+# Now one run from inside. At each step we decode two latents: the noisy one, $z_t$, and the picture that the model
+# foresees in it, $\hat z_0$.
+#
+# **Predict:** which of the two first shows where the objects will stand?
+
+# %%
+steps, z, noisy_steps, foreseen = lab.steps(12), noise, [], []
+times, text = net.schedule.timesteps(steps), net.embed(prompt)
+for t, before in zip(times, [*times[1:], -1]):
+    with torch.no_grad():
+        eps = net.predict(z, t, text)
+    noisy_steps.append(net.decode(z))
+    foreseen.append(net.decode(to_x0(z, eps, net.level(t))))
+    z = mag.model.schedule.move(z, eps, net.level(t), net.level(before))
+
+# %%
+still = unfolding(noisy_steps, foreseen, times)
+rows = {"noisy latent": noisy_steps, "foreseen picture": foreseen}
+Scrubber(rows, [f"t = {t}" for t in times], still)
+
+# %% [markdown]
+# *One run, from noise to picture: above the noisy latent, below what the model foresees in it. Where scripts run, a
+# slider moves through all steps.* **Look:** the foreseen picture has the layout while the latent still looks like noise.
+# So layout is decided early. This is why MAG-Edit nudges in early steps.
+
+# %%
+import numpy as np
+
+final = np.asarray(foreseen[-1], float)
+far = [np.abs(np.asarray(p[steps // 3], float) - final).mean() for p in (foreseen, noisy_steps)]
+lab.claim("a third of the way: distance of foreseen and noisy picture from the final one, their ratio",
+          far[0] / far[1], most=0.6)
+
+# %% [markdown]
 # ## 5 · Guidance
 #
 # The prompt alone leaves the model free to add what nobody asked for. *Classifier-free guidance* asks twice, with the
@@ -178,8 +221,6 @@ mag.plots.pictures(made, "The same noise at four guidance scales")
 # from the picture that `generate` made?
 
 # %%
-import numpy as np
-
 unguided = generate(net.embed(prompt), lab.steps(20))
 plain, one = (np.asarray(p, float) for p in (unguided, made["scale 1"]))
 print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
@@ -187,10 +228,10 @@ print(f"the two pictures differ by at most {abs(plain - one).max():.0f} of 255")
 # %% [markdown]
 # ## Exercise 1 · Half and half
 #
-# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$?
-# `net.schedule.alphas` is a tensor of all $\bar\alpha$.
+# Difficulty ●○○ · 5 minutes. At which timestep are signal and noise equally strong, $\bar\alpha_t = 1/2$? Guess first:
+# before or after the middle, 500? `net.schedule.alphas` is a tensor of all $\bar\alpha$.
 #
-# <details><summary>Hint</summary><code>(net.schedule.alphas - 0.5).abs()</code> is smallest there.</details>
+# <details><summary>Hint</summary>No entry is exactly a half. How far is each from it?</details>
 
 # %% tags=["exercise"]
 half = None  # your turn
@@ -202,28 +243,33 @@ half = int((net.schedule.alphas - 0.5).abs().argmin())
 check_timestep(half, net)
 
 # %% [markdown]
-# ## Exercise 2 · Your own DDIM step
+# ## Exercise 2 · Your own MAG-Edit, piece 1: a DDIM step
 #
-# Difficulty ●●○ · 10 minutes. Write `step(z, eps, here, there)` from the formulas of sections 3 and 4: first the
-# foreseen $\hat z_0$, then noise at the level of `there`. `here` and `there` are noise levels, as `net.level(t)` gives
-# them: each has a `signal`, $\sqrt{\bar\alpha}$, and a `noise`, $\sqrt{1-\bar\alpha}$.
+# Difficulty ●●○ · 10 minutes. Through this course you write MAG-Edit yourself, in about 35 lines. Each piece is checked
+# against the library, and `keep` puts it into your file `my_magedit.py`, from which later notebooks take it. The first:
+# `ddim_step(z, eps, here, there)`, from the formulas of sections 3 and 4. `here` and `there` are noise levels, as
+# `net.level(t)` gives them: each has a `signal`, $\sqrt{\bar\alpha}$, and a `noise`, $\sqrt{1-\bar\alpha}$.
 #
-# <details><summary>Hint</summary>The second line has the form of <code>add_noise</code>, with the same
-# <code>eps</code>.</details>
+# Think about it: nothing in the formula says that `there` must be less noisy. What would it mean if it were noisier?
+#
+# <details><summary>Hint</summary>Two formulas, two lines. Which of them needs only <code>here</code>, which only
+# <code>there</code>?</details>
 
 # %% tags=["exercise"]
-def step(z, eps, here, there):
+def ddim_step(z, eps, here, there):
     return None  # your turn
 
 # %% tags=["solution"]
-def step(z, eps, here, there):
+def ddim_step(z, eps, here, there):
     z0 = (z - here.noise * eps) / here.signal
     return there.signal * z0 + there.noise * eps
 
 # %%
-check_step(step)
+keep(ddim_step)
 
 # %% [markdown]
+# The question has an answer in notebook 03: towards more noise, the same step *inverts* a picture.
+#
 # ## If something goes wrong
 #
 # - *The pictures are grey mush:* too few steps, or a guidance scale of 0.

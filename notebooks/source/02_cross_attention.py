@@ -8,11 +8,16 @@
 # **You will** *read* the attention map of every word, *find* the layers that they come from, *check* what they sum to,
 # and *change* a picture by changing a map.
 #
+# Also *write* piece 2 of your own MAG-Edit: a function that reads maps.
+#
 # **You need** notebook 01. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 02, Attention](pictures/course-02.svg)
 
 # %%
 from magedit_lab.course.start import start
 from magedit_lab.course.exercises import check_share, check_sum
+from magedit_lab.course.mine import keep
 import magedit_lab as mag
 import torch
 
@@ -93,6 +98,8 @@ print("heads, cells, tokens:", tuple(probs.shape))
 # %% [markdown]
 # ## 3 · A row sums to one
 #
+# ![A table of attention, cells by tokens: each row sums to one, one column is a word's map](pictures/maps.svg)
+#
 # Every cell shares out its attention among *all* tokens, those that mark the start, the end and the padding as well.
 #
 # **Predict:** how much do the words of the prompt get together: nearly all, half, or little?
@@ -104,9 +111,8 @@ for token, value in zip(trace.tokens, share):
 print(f"{'all words':<12} {share[1 : len(trace.tokens) - 1].sum().item():.1%}")
 
 # %% [markdown]
-# **Look.** Nearly all, as the last line says; start, end and padding have what is missing. The largest shares are a
-# comma's and an article's. (In Stable Diffusion the start token takes most.) A word gains attention in a cell only by
-# taking it from other tokens.
+# **Look.** Nearly all, as the last line says; start, end and padding have the rest. (In Stable Diffusion the start token
+# takes most.) A word gains attention in a cell only by taking it from other tokens.
 #
 # ## 4 · A map is a handle
 #
@@ -134,18 +140,20 @@ mag.plots.comparison({"as it is": trace, "x5 in the mask": more})
 word = task.words[0]
 before, after = trace.share(word).mean(), more.share(word).mean()
 print(f"share inside the mask, mean over the steps: {before:.1%} -> {after:.1%}")
+lab.claim("the share after multiplying, as a multiple of the share before", after / before, least=2)
 
 # %% [markdown]
-# Five times alone would make less of it. The rest comes because each step starts from what the last one painted: a mug
-# that is a little red looks more at *red*.
+# Multiplying a small share by five alone gives less. The rest comes because each step starts from what the last one
+# painted: an object that is a little red attends more to *red*.
 
 # %% [markdown]
 # ## Exercise 1 · Sums
 #
-# Difficulty ●○○ · 5 minutes. Over which axis of `probs` (0 heads, 1 cells, 2 tokens) is the sum always 1?
+# Difficulty ●○○ · 5 minutes. Over which axis of `probs` (0 heads, 1 cells, 2 tokens) is the sum always 1? Say first what
+# it would mean for the other two: would each *word* then have the same total attention? Would it with the axis you chose?
 #
-# <details><summary>Hint</summary>Try <code>probs.sum(0)</code> and so on. Softmax runs over what a cell chooses
-# from.</details>
+# <details><summary>Hint</summary>A softmax runs over the things that are chosen between. Who chooses here, and between
+# what?</details>
 
 # %% tags=["exercise"]
 axis = None  # your turn: 0, 1 or 2
@@ -162,7 +170,8 @@ check_sum(axis, probs)
 # Difficulty ●●○ · 10 minutes. `heat` is the edit word's map at one step, `cells` the mask on the same grid, 0 or 1.
 # Which share of the word's attention lies inside the mask?
 #
-# <details><summary>Hint</summary>Multiply, sum, and divide by the whole.</details>
+# <details><summary>Hint</summary>What would it be if the map were equal everywhere? Your formula should give the mask's
+# share of the picture then.</details>
 
 # %%
 heat = trace.attention(word)[5]
@@ -176,6 +185,41 @@ inside = (heat * cells).sum() / heat.sum()
 
 # %%
 check_share(inside, trace, 5)
+
+# %% [markdown]
+# ## Exercise 3 · Your own MAG-Edit, piece 2: read maps
+#
+# Difficulty ●●● · 15 minutes. Write `read_maps(net, z, t, text, names, change={})`: a dict with the attention of every
+# site in `names`. `net.predict(z, t, text, hooks, until=…)` calls each hook with the module's output; what a hook returns
+# takes the output's place, `None` leaves it. `change` has functions by site that alter a map: sites in `change` but not
+# in `names` get them as hooks as they are; for a site in both, keep the map *after* the change, and return it.
+# With `until` the U-Net stops at the last site that you need.
+#
+# Think about it: why must the kept map be the changed one? (What does the model use for its picture?)
+#
+# <details><summary>Hint</summary>A function inside your function can write into a dict of the outer one.
+# <code>functools.partial(hook, name)</code> gives a hook its site's name; a lambda in a loop would have the last name
+# only.</details>
+
+# %%
+from functools import partial
+
+# %% tags=["exercise"]
+def read_maps(net, z, t, text, names, change={}):
+    return None  # your turn
+
+# %% tags=["solution"]
+def read_maps(net, z, t, text, names, change={}):
+    maps = {}
+    def hook(name, probs):
+        maps[name] = change[name](probs) if name in change else probs
+        return maps[name]
+    hooks = change | {name: partial(hook, name) for name in names}
+    net.predict(z, t, text, hooks, until=names[-1])
+    return maps
+
+# %%
+keep(read_maps)
 
 # %% [markdown]
 # ## If something goes wrong

@@ -6,14 +6,17 @@
 # *A picture, turned into noise in five ways and denoised again. It should come back as it was.*
 #
 # **You will** *invert* a picture in five ways, *see* why guidance spoils the simplest, *measure* the damage in
-# decibels, and *compare* them in an edit.
+# decibels, *compare* them in an edit, and *write* piece 3 of your own MAG-Edit: an inversion.
 #
 # **You need** notebook 01. **Time** {time}.
+#
+# ![Map of the course, with the present part lit: 03, Inversion](pictures/course-03.svg)
 
 # %%
 from dataclasses import replace
 from magedit_lab.course.start import start
 from magedit_lab.course.exercises import check_drift, check_exact
+from magedit_lab.course.mine import keep, pieces
 import magedit_lab as mag
 from magedit_lab.bench import metrics
 
@@ -22,6 +25,8 @@ net = lab.net
 
 # %% [markdown]
 # ## 1 · Running DDIM backwards
+#
+# ![Steps up from a picture to noise; the way down drifts, and two methods put it back](pictures/inversion.svg)
 #
 # A real picture has no noise that it came from; one has to be found. The DDIM step of notebook 01 can be turned round:
 # from a picture's latent up, a little noisier each time, along the noise that the U-Net sees in it. The list of latents
@@ -35,7 +40,7 @@ net = lab.net
 # section 3 says how, and section 4 mends the small error.
 
 # %%
-task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed)
+task = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed + 2)  # another scene
 steps = lab.steps(20)
 inversions = {
     "DDIM, scale 1": mag.DDIM(steps, 1.0),
@@ -87,10 +92,12 @@ psnr = {name: metrics.psnr(picture, metrics.unit(t.reconstruction)) for name, t 
 print(f"{'autoencoder':<16} {best:.1f} dB")
 for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
+lab.claim("decibels that guidance costs plain DDIM", psnr["DDIM, scale 1"] - psnr["DDIM, scale 4"], least=1)
+lab.claim("decibels from direct inversion to the autoencoder", best - psnr["direct"], most=0.1)
 
 # %% [markdown]
-# **Check** your guess. Half a decibel cannot be seen; several can, as the wavy edges above. Negative-prompt equals DDIM
-# at scale 1: for the source branch nothing is left to guide.
+# **Check** your guess. Half a decibel cannot be seen; several can, as edges show. Negative-prompt equals DDIM at scale 1:
+# for the source branch nothing is left to guide.
 #
 # ## 3 · How each of them does it
 #
@@ -163,10 +170,10 @@ mag.plots.comparison(edits)
 #
 # ## Exercise 1 · Which one drifts?
 #
-# Difficulty ●○○ · 5 minutes. Name the inversion whose reconstruction is worst, as a key of `psnr`.
+# Difficulty ●○○ · 5 minutes. Name the inversion whose reconstruction is worst, as a key of `psnr`. Then say why: which of
+# the two, up or down, is different from its neighbour at scale 1?
 #
-# <details><summary>Hint</summary>Fewer decibels are more error. <code>min(psnr, key=psnr.get)</code> finds a key, or
-# read the list.</details>
+# <details><summary>Hint</summary>Are more decibels more error, or less?</details>
 
 # %% tags=["exercise"]
 worst = None  # your turn
@@ -184,8 +191,8 @@ check_drift(worst, psnr)
 # picture's own latent? For each `name`, `paths[name].pin` must be true (it replays its latents), and the last of them,
 # `paths[name].latents[-1:]`, must equal `net.encode(lab.fit(task).image)`. Give a list of names.
 #
-# <details><summary>Hint</summary>Null-text stops when it is near enough, and records where it got to. Compare with
-# <code>(a == b).all()</code>.</details>
+# <details><summary>Hint</summary>Two conditions, and each of the five fails one of them or none. Which latents does
+# null-text replay: those of the way up, or those that it reached itself?</details>
 
 # %% tags=["exercise"]
 exact = None  # your turn
@@ -196,6 +203,38 @@ exact = [name for name, path in paths.items() if path.pin and (path.latents[-1:]
 
 # %%
 check_exact(exact)
+
+# %% [markdown]
+# ## Exercise 3 · Your own MAG-Edit, piece 3: invert
+#
+# Difficulty ●●○ · 15 minutes. Write `invert(net, z, text, times)`: from a picture's latent `z` up to noise. `times` are
+# the timesteps from noise to picture, as `net.schedule.timesteps(steps)` gives them; -1 stands for the picture's own
+# level. Return the list of all latents, from noise to picture, one more than there are steps. Your `ddim_step` does the
+# moving.
+#
+# Think about it: the noise of each step is predicted at the *cleaner* end of the step. Which $t$ does the U-Net get?
+# (The published code gives it the noisier end's.)
+#
+# <details><summary>Hint</summary>Write down for three steps which pair of levels each step goes between. The pairs are
+# neighbours in the list of timesteps, read backwards, with -1 in front.</details>
+
+# %%
+(ddim_step,) = pieces("ddim_step")
+
+# %% tags=["exercise"]
+def invert(net, z, text, times):
+    return None  # your turn
+
+# %% tags=["solution"]
+def invert(net, z, text, times):
+    path = [z]
+    for below, t in zip([-1, *times[::-1]], times[::-1]):
+        eps = net.predict(path[0], t, text)
+        path.insert(0, ddim_step(path[0], eps, net.level(below), net.level(t)))
+    return path
+
+# %%
+keep(invert)
 
 # %% [markdown]
 # ## If something goes wrong

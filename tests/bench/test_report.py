@@ -37,6 +37,22 @@ def test_a_report_is_written_where_no_method_solved_a_case(tmp_path):
     assert "<img src=x>" not in (tmp_path / "report.md").read_text()
 
 
+def test_methods_are_compared_on_the_same_cases_and_shares_have_wilsons_interval(tmp_path):
+    listed = list(tabletop.cases(4))
+    scores = {"p2p+mag-edit": (1.0, 1.0, 1.0), "p2p": (0.0, 1.0, 0.0)}
+    rows = [
+        {"case": case.name, "setting": name, "complex": True, "success": value}
+        for name, values in scores.items() for case, value in zip(listed, values, strict=False)
+    ]  # fmt: skip
+    rows.append({"case": listed[3].name, "setting": "p2p+mag-edit", "complex": True, "success": 0.0})
+    report.write(rows, listed, tmp_path, "Table 1", [], first="p2p+mag-edit")
+    text = (tmp_path / "report.md").read_text()
+    assert "| p2p+mag-edit | 4 | **0.75** [0.30, 0.95] |" in text
+    head = "complex scenes: p2p+mag-edit minus each other, on the same cases"
+    section = text.split(f"## {head}")[1].split("##")[0]
+    assert "| p2p+mag-edit - p2p | 3 | 0.67 [0.00, 1.00] |" in section
+
+
 def test_rows_of_pictures_are_those_of_cases_measured_in_all_settings(tmp_path):
     listed = list(tabletop.cases(8))
     (tmp_path / "pictures").mkdir()

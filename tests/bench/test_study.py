@@ -35,7 +35,7 @@ def test_the_page_is_self_contained_and_a_prompt_cannot_close_its_script(picture
     text = study.page(chosen, {p.case: scenes.sample(3).image for p in chosen}, pictures)
     assert text.count("</script>") == 1
     assert "http" not in text
-    data = json.loads(text.split("const {questions, items} = ")[1].split(";\nconst keys")[0])
+    data = json.loads(text.split("const {study, questions, items} = ")[1].split(";\nconst keys")[0])
     assert [i["prompt"] for i in data["items"]] == [p.prompt for p in chosen]
     for item, pair in zip(data["items"], chosen, strict=True):
         assert {item["left"], item["right"]} == {"ours", pair.other}
@@ -43,9 +43,9 @@ def test_the_page_is_self_contained_and_a_prompt_cannot_close_its_script(picture
     assert all("ours" not in line for line in text.split("<script>")[0].splitlines())
 
 
-def vote(choice, swapped=False, other="p2p", question="text"):
+def vote(choice, swapped=False, other="p2p", question="text", case="c0"):
     left, right = ("p2p", "ours") if swapped else ("ours", other)
-    return {"question": question, "left": left, "right": right, "choice": choice}
+    return {"case": case, "question": question, "left": left, "right": right, "choice": choice}
 
 
 def test_shares_count_ties_as_half_and_sides_do_not_matter():
@@ -56,21 +56,46 @@ def test_shares_count_ties_as_half_and_sides_do_not_matter():
     assert "62% [" in study.markdown([line], "ours")
 
 
+def write(path, *cast, **more):
+    path.write_text(json.dumps({"schema": 2, "votes": list(cast), **more}))
+    return path
+
+
 def test_votes_of_several_voters_are_read_together(tmp_path):
-    for name in "ab":
-        (tmp_path / name).write_text(json.dumps({"schema": 1, "votes": [vote("left")]}))
-    assert len(study.votes([tmp_path / "a", tmp_path / "b"])) == 2
+    files = [write(tmp_path / name, vote("left"), voter=name) for name in "ab"]
+    assert len(study.votes(files)) == 2
+
+
+def test_a_voter_counts_once_however_many_files_there_are(tmp_path):
+    first = write(tmp_path / "first", vote("left"), voter="a")
+    more = write(tmp_path / "more", vote("right"), vote("tie", case="c1"), voter="a")
+    assert study.votes([first] * 10) == [vote("left")]
+    assert study.votes([first, more]) == [vote("right"), vote("tie", case="c1")]
+    old = write(tmp_path / "old", vote("left"))
+    copy = write(tmp_path / "copy", vote("left"))
+    other = write(tmp_path / "other", vote("tie"))
+    assert len(study.votes([old, copy, other])) == 2
+
+
+def test_what_is_no_vote_is_named_with_its_file(tmp_path):
     (tmp_path / "c").write_text("[1")
     with pytest.raises(ValueError, match="cannot read votes from"):
         study.votes([tmp_path / "c"])
-    for wrong in ({"left": 5}, {"question": "taste"}, {"right": "p2p\n| evil |"}):
-        (tmp_path / "c").write_text(json.dumps({"votes": [vote("left") | wrong]}))
-        with pytest.raises(ValueError, match=r"cannot read votes from .* expected a vote on one of text, structure"):
-            study.votes([tmp_path / "c"])
+    for wrong in (
+        {"left": 5},
+        {"question": "taste"},
+        {"right": "p2p\n| evil |"},
+        {"choice": "both"},
+        {"right": "ours"},
+    ):
+        with pytest.raises(
+            ValueError, match=r"cannot read votes from .*c.* expected a vote of left, right, tie between"
+        ):
+            study.votes([write(tmp_path / "c", vote("left") | wrong)])
+    with pytest.raises(ValueError, match="expected one vote on each question, got 2 on c0, text, ours, p2p"):
+        study.votes([write(tmp_path / "c", vote("left"), vote("right", swapped=True))])
     with pytest.raises(ValueError, match="expected votes on 'mine', got none; methods there: ours, p2p"):
         study.shares([vote("left")], "mine")
-    with pytest.raises(ValueError, match="expected a choice of left, right or tie"):
-        study.shares([vote("both")], "ours")
 
 
 def test_the_interval_narrows_with_votes():

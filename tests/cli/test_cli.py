@@ -23,9 +23,20 @@ def files(tmp_path):
     return tmp_path
 
 
+def raising(error):
+    def run(*_, **__):
+        raise error
+
+    return run
+
+
 def arguments(files, model, *more):
     paths = ["--image", str(files / "image.png"), "--mask", str(files / "mask.png"), "--out", str(files / "out")]
     return ["edit", *paths, *PROMPTS, "--model", model, "--device", "cpu", "--steps", "2", "--iterations", "1", *more]
+
+
+def quick(files, model, *more):
+    return arguments(files, model, "--inversion", "direct", *more)
 
 
 @pytest.mark.parametrize("more", [[], ["--preset", "paper"], ["--loss", "spatial_ratio", "--inversion", "ddim"]])
@@ -82,7 +93,7 @@ def test_bad_input_is_one_line_and_status_2(files, model, more, message, capsys)
 def test_mag_edit_on_another_base_keeps_it(files, model, name, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
-    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(command, "run", raising(KeyboardInterrupt))
     assert cli.main(arguments(files, model, "--method", name)) == 130
     assert asked[0] == replace(mag.METHODS[name], iterations=1)
 
@@ -90,7 +101,7 @@ def test_mag_edit_on_another_base_keeps_it(files, model, name, monkeypatch):
 def test_any_setting_of_a_method_is_set_by_its_name(files, model, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
-    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(command, "run", raising(KeyboardInterrupt))
     pairs = ["base.blend.grow=3", "base.mode=swap", "stop_step=none", "by_sigma=yes", "per_head=no", "lam=0.5"]
     assert cli.main(arguments(files, model, "--preset", "paper", "--set", "base.self_replace=0.25")) == 130
     assert cli.main(arguments(files, model, "--stop-step", "1", "--set", *pairs[:3], "--set", *pairs[3:])) == 130
@@ -107,7 +118,7 @@ def test_whether_the_outside_is_kept_follows_from_the_methods_settings(files, mo
     monkeypatch.setattr(mag.task.Frame, "paste", lambda frame, image, part, mask=None: pasted.append(mask) or part)
     given = [a for a in arguments(files, model) if a not in ("--iterations", "1")]
     for blend in ("none", "mask"):
-        assert cli.main([*given, "--inversion", "direct", "--method", "p2p", "--set", f"blend={blend}"]) == 0
+        assert cli.main([*given, "--force", "--inversion", "direct", "--method", "p2p", "--set", f"blend={blend}"]) == 0
     assert pasted[0] is None
     assert pasted[1] is not None
 
@@ -125,31 +136,81 @@ def test_words_of_a_negative_prompt_are_those_that_the_target_lacks(files, model
     assert command._task(given).negative_words == ("blue",)
 
 
-def test_a_run_that_fails_leaves_an_earlier_one_as_it_is(files, model, capsys):
-    assert cli.main(arguments(files, model)) == 0
+def test_an_earlier_run_is_left_as_it_is_unless_it_is_given_up(files, model, capsys):
+    assert cli.main(quick(files, model)) == 0
     before = {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()}
-    assert cli.main(arguments(files, model, "--step-size", "1e30")) == 2
+    assert cli.main(quick(files, model, "--step-size", "2")) == 2
+    assert "which holds one; take another folder, go on with that run" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (files / "out").rglob("*") if p.is_file()} == before
-    assert "trace-unfinished" not in capsys.readouterr().err  # not a step was finished
+    assert cli.main(quick(files, model, "--step-size", "1e30", "--force")) == 2
+    assert "the 0 steps before it are in" in capsys.readouterr().err
+    assert not (files / "out" / "result.png").exists()  # of the run that was given up
 
 
-def test_an_interrupted_edit_keeps_its_steps(files, model, capsys, monkeypatch):
-    whole = mag.Trace.add
+def outputs(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.glob("*.png")}
 
-    def stopped(trace, step):
-        if step.now.i == 1:
-            raise KeyboardInterrupt
-        whole(trace, step)
 
-    monkeypatch.setattr(mag.Trace, "add", stopped)
-    assert cli.main(arguments(files, model)) == 130
-    assert "interrupted; the 1 steps before it are in" in capsys.readouterr().err
-    assert len(mag.Trace.load(files / "out" / "trace-unfinished").times) == 1
+@pytest.mark.parametrize("at", [("inverting", 1), (None, 1)])
+def test_an_interrupted_edit_goes_on_to_the_same_pictures(files, model, capsys, monkeypatch, at):
+    which, step = at
+    given = [a if a != str(files / "out") else str(files / "straight") for a in quick(files, model)]
+    assert cli.main(given) == 0
+    whole = command.run
+
+    def broken_off(*positional, inverting, **more):
+        def stopping(done, of):
+            if done == step:
+                raise KeyboardInterrupt
+
+        bars = [inverting if which is None else stopping, positional[-1] if which else stopping]
+        return whole(*positional[:-1], bars[1], inverting=bars[0], **more)
+
+    monkeypatch.setattr(command, "run", broken_off)
+    assert cli.main(quick(files, model)) == 130
+    error = capsys.readouterr().err
+    assert "goes on\n" in error
+    assert f"magedit-lab edit --resume {files / 'out'}" in error
+    assert not (files / "out" / "result.png").exists()
+    assert len(mag.load(files / "out" / "trace").times) == (0 if which else step)
+    assert cli.main(["edit", "--resume", str(files / "out"), "--device", "cpu", "--model", model]) == 0
+    assert outputs(files / "out") == outputs(files / "straight")
+
+
+def test_resuming_asks_for_the_model_of_a_folder(files, model, capsys):
+    assert cli.main(quick(files, model)) == 0
+    assert cli.main(["edit", "--resume", str(files / "out")]) == 2
+    assert "expected --model with the folder of this run's model" in capsys.readouterr().err
+
+
+def test_resuming_keeps_transparency(files, model):
+    with Image.open(files / "image.png") as image:
+        clear = image.convert("RGBA")
+    clear.putalpha(128)
+    clear.save(files / "image.png")
+    assert cli.main(quick(files, model)) == 0
+    before = outputs(files / "out")
+    assert cli.main(["edit", "--resume", str(files / "out"), "--device", "cpu", "--model", model]) == 0
+    assert outputs(files / "out") == before
+    with Image.open(files / "out" / "result.png") as result:
+        assert result.mode == "RGBA"
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_nothing_to_resume_is_one_line(files, capsys, folder, monkeypatch):
+    monkeypatch.chdir(files)
+    assert cli.main(["edit", "--resume", folder]) == 2
+    assert capsys.readouterr().err.startswith("magedit-lab: error: cannot read")
+
+
+def test_what_a_new_run_needs_is_named(capsys):
+    assert cli.main(["edit", "--image", "a.png", "--source", "a"]) == 2
+    assert "expected --mask, --target, --words, --out, got none" in capsys.readouterr().err
 
 
 def test_a_place_that_can_not_be_written_is_told_before_the_run(files, model, capsys, monkeypatch):
     (files / "out" / "result.png").mkdir(parents=True)
-    monkeypatch.setattr(command, "invert", None)
+    monkeypatch.setattr(command, "run", None)
     assert cli.main(arguments(files, model)) == 2
     assert "expected a file or nothing at" in capsys.readouterr().err
 
@@ -157,7 +218,7 @@ def test_a_place_that_can_not_be_written_is_told_before_the_run(files, model, ca
 def test_a_figure_of_an_earlier_run_does_not_stay(files, model):
     assert cli.main(arguments(files, model)) == 0
     assert (files / "out" / "loss.png").exists()
-    assert cli.main(arguments(files, model, "--iterations", "0")) == 0
+    assert cli.main(arguments(files, model, "--iterations", "0", "--force")) == 0
     assert not (files / "out" / "loss.png").exists()
 
 
@@ -172,10 +233,8 @@ def test_a_broken_model_folder_is_one_line_and_status_2(files, model, part, cont
 
 
 def test_out_of_memory_is_one_line_and_status_2(files, model, capsys, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-
-    monkeypatch.setattr(command, "invert", full)
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    monkeypatch.setattr(command, "run", raising(full))
     assert cli.main(arguments(files, model)) == 2
     assert "error: CUDA out of memory; take --device cpu or a smaller model" in capsys.readouterr().err
 
@@ -192,10 +251,7 @@ def test_iterations_0_are_the_base_method(files, model):
 
 
 def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypatch):
-    def stopped(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command, "invert", stopped)
+    monkeypatch.setattr(command, "run", raising(KeyboardInterrupt))
     assert cli.main(arguments(files, model)) == 130
     assert "interrupted" in capsys.readouterr().err
 
@@ -203,7 +259,7 @@ def test_an_interrupt_is_one_line_and_status_130(files, model, capsys, monkeypat
 def test_the_seed_is_the_methods_own(files, model, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "validate", lambda net, task, inversion, method: asked.append(method))
-    monkeypatch.setattr(command, "invert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(command, "run", raising(KeyboardInterrupt))
     given = [a for a in arguments(files, model) if a not in ("--iterations", "1")]
     for more in ([], ["--seed", "7"]):
         assert cli.main([*given, "--method", "blended", *more]) == 130

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import magedit_lab as mag
 from magedit_lab import cli
+from magedit_lab.bench import demo, further, model_bars, model_card
 from magedit_lab.cli import common
 from magedit_lab.cli import edit as command
 from magedit_lab.cli.messages import Steady, steady
@@ -85,6 +87,80 @@ def test_nothing_is_printed_before_the_last_file_is_written(files, model, monkey
     assert cli.main(arguments(files, model)) == 0
     assert there
     assert all(names == FILES for names in there)
+
+
+def watched(monkeypatch, out):
+    """What had been written in a folder at each message on stdout."""
+    there = []
+
+    class Watched(io.StringIO):
+        def write(self, text):
+            there.append({str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()})
+            return super().write(text)
+
+    monkeypatch.setattr(sys, "stdout", Watched())
+    return there
+
+
+def faked(monkeypatch, model, out):
+    """The commands that run long, with the small model and most of their work left out; arguments by name."""
+    picture = Image.new("RGB", (64, 64))
+    trace = mag.Trace(demo.complex_task(0))
+    trace.result = trace.task.image
+    examples = [(name, {"source": trace}) for name in ("balance", "part")]
+    monkeypatch.setattr(mag.bench.applications, "examples", lambda *_: iter(examples))
+    monkeypatch.setattr(mag.plots, "comparison", lambda _: picture)
+    monkeypatch.setattr(mag.bench.departures, "measure", lambda *_: iter(()))
+    monkeypatch.setattr(further, "measure", lambda *_: iter([further.Row(1, "red", {demo.GUIDED: "red"}, "")]))
+    monkeypatch.setattr(demo, "play", lambda *_: {demo.GUIDED: trace})
+    monkeypatch.setattr(trace, "share", lambda _: [0.1, 0.2])
+    monkeypatch.setattr(demo, "write", lambda _, out: iter([(out / "a.png", picture.save(out / "a.png") or "a")]))
+    scores = [model_bars.Score("forward, ms", 50.0, 100.0, 60.0)]
+    monkeypatch.setattr(model_bars, "measure", lambda *_: iter(scores))
+    monkeypatch.setattr(model_card, "write_sheet", lambda net, out: picture.save(out / "contact-sheet.png"))
+    common = ["--model", model, "--out", str(out)]
+    return {
+        "applications": (["applications", *common], {"balance.png", "part.png"}),
+        "departures": (["bench", "departures", *common], {"departures.md"}),
+        "demo": (["demo", "--more", "1", *common], {"a.png", "further.md"}),
+        "model": (["bench", "model", *common], {"contact-sheet.png"}),
+    }
+
+
+@pytest.mark.parametrize("name", ["applications", "departures", "demo", "model"])
+@pytest.mark.parametrize("stream", ["watched", "a closed pipe", "ascii"])
+def test_long_commands_write_all_before_they_print(name, stream, model, tmp_path, monkeypatch):
+    out = tmp_path / "Bälle 🎈"
+    out.mkdir()
+    arguments, expected = faked(monkeypatch, model, out)[name]
+    there = watched(monkeypatch, out) if stream == "watched" else []
+    if stream != "watched":
+        monkeypatch.setattr(sys, "stdout", STREAMS[stream]())
+        monkeypatch.setattr(sys, "stderr", STREAMS[stream]())
+    assert cli.main(arguments) == 0
+    assert {p.name for p in out.iterdir()} == expected
+    assert all(files == expected for files in there)
+    assert bool(there) == (stream == "watched")
+
+
+@pytest.mark.parametrize("stream", ["watched", "a closed pipe", "ascii"])
+def test_training_ends_whatever_becomes_of_its_lines(stream, tmp_path, monkeypatch):
+    """Rows of metrics go to stderr, and neither stream stops the work."""
+    from magedit_lab import training
+
+    def vae(out, plan):
+        yield from ({"step": step, "loss": 1.0} for step in (25, 50))
+        (out / "vae.done").write_text("")
+
+    monkeypatch.setitem(training.TRAINERS, "vae", vae)
+    monkeypatch.setattr(training, "record", lambda out, plan: (out / "training.json").write_text("{}"))
+    there = watched(monkeypatch, tmp_path) if stream == "watched" else []
+    if stream != "watched":
+        monkeypatch.setattr(sys, "stdout", STREAMS[stream]())
+        monkeypatch.setattr(sys, "stderr", STREAMS[stream]())
+    assert cli.main(["train", "vae", "--preset", "tiny", "--out", str(tmp_path), "--threads", "1"]) == 0
+    assert {"vae.done", "training.json"} <= {p.name for p in tmp_path.iterdir()}
+    assert there == []
 
 
 def test_a_pipe_that_closes_leaves_no_traceback_and_a_good_status():

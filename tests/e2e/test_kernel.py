@@ -10,7 +10,7 @@ import magedit_lab as mag
 from magedit_lab import pictures
 from magedit_lab.widgets.live_run import LiveRun
 from magedit_lab.widgets.mask_painter import MaskPainter
-from magedit_lab.widgets.picture_chooser import PictureChooser
+from magedit_lab.widgets.dash.picture_chooser import PictureChooser
 net, task, taken = mag.Backbone.load("tabletop", "cpu"), mag.bench.demo.complex_task(0), []
 """,
     "chooser = PictureChooser(lambda content, name: taken.append((name, pictures.read(content).rgb.size))); chooser",

@@ -82,7 +82,7 @@ def untouched(scene, index):
     for dx, dy in ((0.0, 0.0), (-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)):
         rays = world.rays(torch.arange(SIZE * SIZE), dx, dy)
         eye = world.axes(world.eye, rays.scene)
-        point = along(eye, rays.way, nearest(world, rays).depth)
+        point = along(eye, rays.direction, nearest(world, rays).depth)
         own, toward, size = world.local(thing, point, world.axes(world.sun, rays.scene))
         enter, leave = span(group.kind, own, toward, 0.25 / size)
         clear &= (enter > leave) | (leave < 0)
@@ -90,7 +90,7 @@ def untouched(scene, index):
         for value, low, high in zip(own, group.kind.low, group.kind.high, strict=True):
             far |= (value < low - 2.2 * REACH / size) | (value > high + 2.2 * REACH / size)
         clear &= far
-        start, way, size = world.local(thing, eye, rays.way)
+        start, way, size = world.local(thing, eye, rays.direction)
         enter, leave = span(group.kind, start, way, 0.02)
         clear &= enter > leave
     return clear.view(SIZE, SIZE).numpy()

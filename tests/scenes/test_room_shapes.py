@@ -84,7 +84,7 @@ def test_a_ball_is_met_where_algebra_says():
     world = World.of([room], 64, "cpu")
     rays = world.rays(torch.arange(64 * 64), 0.0, 0.0)
     surface = nearest(world, rays)
-    way = torch.stack(rays.way, 1).double().numpy()
+    way = torch.stack(rays.direction, 1).double().numpy()
     offset = np.array(room.camera.eye) - np.add(ball.at, (0, 0.22 * 1.3, 0))
     half = way @ offset
     root = half**2 - (offset @ offset - (0.22 * 1.3) ** 2)
@@ -105,10 +105,10 @@ def test_the_ground_is_met_where_algebra_says():
     room = Room((mug,), "white", "gray", Camera((0.0, 1.0, 3.0), (0, 0.2, 0), 34.0))
     world = World.of([room], 32, "cpu")
     rays = world.rays(torch.arange(32 * 32), 0.0, 0.0)
-    surface = nearest(world, Rays(rays.scene, rays.way))
+    surface = nearest(world, Rays(rays.scene, rays.direction))
     ground = surface.owner == GROUND
     assert ground.any()
-    assert torch.allclose((1.0 + rays.way[1] * surface.depth)[ground], torch.tensor(0.0), atol=1e-5)
+    assert torch.allclose((1.0 + rays.direction[1] * surface.depth)[ground], torch.tensor(0.0), atol=1e-5)
 
 
 def test_turned_passes_through_its_radii_and_a_ring_has_its_hole():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,25 @@ def kill_while_replacing(child: Child, folder: Path, kill: int, old: mag.Trace, 
     trace = mag.load(folder)
     either = world.same(trace, old) or world.same(trace, new)
     return Counter({"kills": status == KILLED, "neither the old run nor the new one": not either})
+
+
+def kills(net, folder: Path, rng: np.random.Generator, straight: mag.Trace) -> Iterator[Counter]:
+    """Runs that are killed up to three times, then left alone."""
+    with Child() as child:
+        for i in range(10**9):
+            found = kill_and_resume(child, folder / f"kill-{i}", rng.integers(1, 60, 3).tolist(), straight)
+            yield Counter({"faults": found.pop("kills")}) + found
+
+
+def disks(net, folder: Path, rng: np.random.Generator, straight: mag.Trace) -> Iterator[Counter]:
+    """A disk that is full from some write on, or that takes no file above a size; the rest is done with room again."""
+    with Child() as child:
+        for i in range(10**9):
+            out = folder / f"disk-{i}"
+            fault = {"full": int(rng.integers(1, 80))} if i % 2 else {"limit": int(rng.integers(1_000, 60_000))}
+            status = child.write(out, **fault)
+            found = Counter({"faults": status != 0, "not one line": status not in (0, 2)})
+            begun = (out / "run.json").exists()
+            found["does not go on"] += child.write(out, resume=begun) != 0
+            found["not equal to the straight run"] += not world.same(mag.load(out), straight)
+            yield found

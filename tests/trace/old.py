@@ -47,4 +47,4 @@ def first(meta):
 
 def first_row(row):
     kept = {k: v for k, v in row.items() if "heads" not in k and "inner" not in k}
-    return {k: v[:-1] if k in ("target_attention", "source_attention") else v for k, v in kept.items()}
+    return {k: v[..., :-1, :, :] if k.endswith("_attention") else v for k, v in kept.items()}

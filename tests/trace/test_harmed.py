@@ -79,7 +79,9 @@ def test_a_harmed_layout_is_refused(folder, change):
 
 def test_unknown_names_are_left_out(folder, trace):
     rewritten(folder / "run.json", colour="blue")
-    with_tensors(place(folder) / "step-0000.safetensors", lambda t: t | {"row.new": t["row.loss"], "new": t["row.x0"]})
+    with_tensors(
+        place(folder) / "step-0000.safetensors", lambda t: t | {"row.new": t["row.loss"] + 1, "new": t["row.x0"] + 1}
+    )
     back = mag.load(folder)
     assert "new" not in back._rows[0]
     assert np.array_equal(back.losses, trace.losses, equal_nan=True)

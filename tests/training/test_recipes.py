@@ -9,7 +9,7 @@ import recipes
 from PIL import Image
 
 from magedit_lab.scenes import room
-from magedit_lab.training.held import FIRST
+from magedit_lab.training.held_out import FIRST
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import magedit_lab as mag
 from magedit_lab import training
-from magedit_lab.bench import model_probes
+from magedit_lab.bench.model import measures
 from magedit_lab.cli import main
 from magedit_lab.training.run import Run
 
@@ -109,7 +109,7 @@ def test_the_average_follows_the_weights_as_the_formula_says(tmp_path):
 
 def test_what_training_ends_in_loads_as_stable_diffusion_and_samples(trained):
     net = mag.Backbone.load(str(trained[0] / "room"))
-    (image,) = model_probes.generate(net, ["a red pillow on a blue sofa"], 4.0)
+    (image,) = measures.generate(net, ["a red pillow on a blue sofa"], 4.0)
     assert image.size == (128, 128)
     assert (
         json.loads((trained[0] / "room" / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"

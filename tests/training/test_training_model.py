@@ -12,10 +12,10 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch.utils.flop_counter import FlopCounterMode
 
 from magedit_lab import training
-from magedit_lab.training.begin import take, take_text, take_unet, take_vae
 from magedit_lab.training.clip import new_clip
 from magedit_lab.training.grounding import Attending, weight
 from magedit_lab.training.plan import TABLETOP
+from magedit_lab.training.pretrained import take, take_text, take_unet, take_vae
 from magedit_lab.training.vae import colours, noised
 
 TINY, CPU = training.Plan.tiny(), training.Plan.cpu()

@@ -1,9 +1,12 @@
+import io
+
 import numpy as np
 import pytest
 import traitlets
 from magedit_lab.widgets import attention_explorer
 from magedit_lab.widgets.attention_explorer import AttentionExplorer
 from magedit_lab.widgets.shared.planes import Planes, rounded
+from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab.trace.measured import END, START
@@ -130,3 +133,18 @@ def test_planes_leave_out_what_is_not_finite():
     assert planes.add(np.zeros((1, 1)), 0.0) == 3
     assert list(planes.tobytes()) == [64, 128, 255, 0]
     assert rounded(np.array([[1 / 3, np.nan], [np.inf, 2.0]])) == [[0.333333, None], [None, 2.0]]
+
+
+def test_each_step_lies_over_the_picture_that_it_foresees(explorer, trace):
+    assert len(explorer._foreseen) == len(trace.times)
+    for sent_picture, foreseen in zip(explorer._foreseen, trace.previews, strict=True):
+        shown = Image.open(io.BytesIO(sent_picture))
+        wanted = foreseen.resize(shown.size, Image.Resampling.BICUBIC)
+        assert np.abs(np.asarray(shown, float) - np.asarray(wanted, float)).mean() < 8  # but for JPEG
+    assert explorer.payload > sum(map(len, explorer._foreseen))
+
+
+def test_without_previews_the_finished_picture_is_left(net):
+    task = mag.bench.demo.complex_task(3)
+    plain = mag.run(net, task, mag.invert(net, task, mag.Direct(steps=2)), "p2p", mag.Keep(previews=False))
+    assert AttentionExplorer(plain)._foreseen == []

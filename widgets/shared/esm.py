@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent
-CSS = "".join((FOLDER / "shared" / name).read_text(encoding="utf-8") for name in ("widgets.css", "predict.css"))
+SHEETS = ("shared/widgets.css", "predict/predict.css", "progress/progress.css", "dash/app.css")
+CSS = "".join((FOLDER / sheet).read_text(encoding="utf-8") for sheet in SHEETS)
 IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[\w./]+)";\n', re.M)
 
 

@@ -21,6 +21,7 @@ export const ICONS = {
   invert: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
   lasso: "M12 4c5 0 9 2 9 6s-4 6-9 6-9-2-9-6 4-6 9-6zM7 15c-2 1-2 4 0 5",
   load: "M12 15V4M7 9l5-5 5 5M4 15v5h16v-5",
+  more: "M4 7h16M4 12h16M4 17h10",
   pause: "M8 5v14M16 5v14",
   picture: "M3 5h18v14H3zM3 16l5-5 5 5 3-3 5 5M16 9h.01",
   polygon: "M12 3l9 7-4 10H7L3 10z",

@@ -13,10 +13,15 @@ def small(picture: Image.Image, longest: int = 512) -> bytes:
     """A picture for looking at: as it is where it is little, else as a JPEG."""
     if max(picture.size) <= 256:
         return png(picture)
+    return jpeg(picture, longest)
+
+
+def jpeg(picture: Image.Image, longest: int, quality: int = 88) -> bytes:
+    """A picture as a JPEG, made smaller where a side is longer than `longest`."""
     reduced = picture.convert("RGB")
     reduced.thumbnail((longest, longest))
     out = io.BytesIO()
-    reduced.save(out, "JPEG", quality=88)
+    reduced.save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 

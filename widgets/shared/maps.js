@@ -9,14 +9,15 @@ export function bytes(view) {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** RGBA pixels of one plane of bytes, coloured by a table of 256 RGB triples; `fades` lets low values be seen through. */
+/** RGBA pixels of one plane of bytes, coloured by a table of 256 RGB triples; where it `fades`, a value is as opaque as it
+ * is high, so that the picture below shows wherever there is nothing. */
 export function colourise(plane, table, fades = false) {
   const pixels = new Uint8ClampedArray(4 * plane.length);
   plane.forEach((value, i) => {
     pixels[4 * i] = table[3 * value];
     pixels[4 * i + 1] = table[3 * value + 1];
     pixels[4 * i + 2] = table[3 * value + 2];
-    pixels[4 * i + 3] = fades ? 76 + 0.7 * value : 255;
+    pixels[4 * i + 3] = fades ? value : 255;
   });
   return pixels;
 }
@@ -82,8 +83,11 @@ export function mapStage(width, height, table, caption = "") {
   const words = element("figcaption", { textContent: caption });
   const figure = element("figure", { className: "mapped" }, stage, words);
 
-  /** plane: bytes, or undefined for none; alone: the map without the picture. */
-  const show = ({ url, plane, mask, alone, opacity, text }) => {
+  /** plane: bytes, or undefined for none; alone: the map without the picture; smooth: between the cells' middles, else
+   * each cell for itself; said: the caption, if it is another. */
+  const show = ({ url, plane, mask, alone, opacity, text, smooth = false, said = caption }) => {
+    map.classList.toggle("smooth", smooth);
+    words.textContent = said;
     if (picture.src !== url) picture.src = url;
     picture.style.visibility = alone ? "hidden" : "visible";
     const context = map.getContext("2d");

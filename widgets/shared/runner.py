@@ -11,6 +11,7 @@ import traitlets
 
 import magedit_lab as mag
 
+from ..progress.watched import Watched
 from .base import Still, Validated
 from .job import Cancelled, Job
 
@@ -47,7 +48,7 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         self._start = 0
         self._one = threading.RLock()  # ipywidgets' own bookkeeping is not made for two threads
         super().__init__(**traits)
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     # ------------------------------------------------------------ what a person does
 
@@ -55,13 +56,13 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         """Start; where another run is under way, or `first` raises ValueError, `status` says so and nothing starts."""
         job = Job(work)
 
-        def begun() -> None:
+        def start() -> None:
             first()
             with self._one:
                 self.job, self.state = job, "running"
 
         try:
-            job.start(begun)
+            job.start(start)
         except (ValueError, RuntimeError) as error:
             self.refuse(str(error))
 
@@ -98,7 +99,7 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         with self._one:
             super().set_state(sync_data)
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         action = content.get("do") if isinstance(content, Mapping) else None
         if action in self.DO:
             getattr(self, action)()
@@ -113,13 +114,18 @@ class Runner(Validated, Still, anywidget.AnyWidget):
             return inversion
         known = self._path and self._path[0] == inversion and self._path[1].source == self.task.source
         if self._path is None or not known or self._path[1].image.tobytes() != self.task.image.tobytes():
+            watched = Watched.by(self.net)
 
             def after(done: int, of: int) -> None:
                 job.check()
+                self._inverting(watched, done, of)
                 self._show("running", f"inverting: {done} of {of}", done, of)
 
-            self._path = (inversion, self.task, mag.invert(self.net, self.task, inversion, after))
+            self._path = (inversion, self.task, mag.invert(watched, self.task, inversion, after))
         return self._path[2]
+
+    def _inverting(self, net: Watched, done: int, of: int) -> None:
+        """What a subclass shows of the latent that is being inverted."""
 
     def _steps(
         self, job: Job, path: mag.Path, method: mag.Method, trace: mag.Trace,
@@ -156,12 +162,12 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         """Seconds since the clock began, pauses left out."""
         return time.monotonic() - self._began - (self.job.held - self._held)
 
-    def _ended_early(self, error: BaseException, kept: str) -> None:
+    def _ended_early(self, error: BaseException, note: str) -> None:
         """What was cancelled or has failed is told, with what was kept."""
         if isinstance(error, Cancelled):
-            self._show("cancelled", kept, force=True)
+            self._show("cancelled", note, force=True)
         else:
-            self._show("failed", f"{error or type(error).__name__}; {kept}", force=True)
+            self._show("failed", f"{error or type(error).__name__}; {note}", force=True)
 
     def _show(
         self, state: str, words: str, done: int | None = None, of: int | None = None, force: bool = False
@@ -176,8 +182,8 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         with self._one, self.hold_sync():
             self.status, self.refused, self.done, self.of = words, False, done, of
             self.left = self._spent / worked * (of - done) if worked > 0 and done <= of else None
-            self._shown()
+            self._refresh()
             self.state = "paused" if state == "running" and self.job.state == "paused" else state
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         """Traits of the subclass that go along."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ... import files
 from . import cases
 from .cheats import RIGHT, WRONG
 from .intervals import wilson
@@ -37,8 +38,8 @@ class Row:
 @cache
 def judged_by() -> str:
     """A digest of the judges' and the cases' source: rows of other judges do not belong into the same table."""
-    files = sorted(p for p in Path(__file__).parent.glob("*.py") if p.name not in ("table.py", "intervals.py"))
-    return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()[:12]
+    sources = sorted(p for p in Path(__file__).parent.glob("*.py") if p.name not in ("table.py", "intervals.py"))
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:12]
 
 
 def judged(case: cases.RoomCase) -> Row:
@@ -55,26 +56,18 @@ def measure(numbers: Iterable[int], of: str, out: Path) -> Iterator[Row]:
 
     A line is written when its case is judged, so that an interrupt loses at most the case under way.
     """
-    out.mkdir(parents=True, exist_ok=True)
     done = {row.case: row for row in load(out) if row.code == judged_by()}
     for number in numbers:
         row = done.get(cases.name(number, of))
         if row is None:
             row = judged(cases.case(number, of))
-            with (out / ROWS).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
+            files.add_line(out / ROWS, asdict(row))
         yield row
 
 
 def load(out: Path) -> list[Row]:
-    """The rows so far, without a line that an interrupt cut short."""
-    path = out / ROWS
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    path.write_text(whole, encoding="utf-8")
-    return [Row(**json.loads(line)) for line in whole.splitlines()]
+    """The rows so far."""
+    return [Row(**json.loads(line)) for line in files.lines(out / ROWS)]
 
 
 def markdown(rows: Sequence[Row]) -> str:

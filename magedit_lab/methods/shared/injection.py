@@ -43,7 +43,7 @@ class Injection:
             rows[columns] = now.within(span, 1)
         return rows
 
-    def taken(self, now: Now) -> Tensor:
+    def columns(self, now: Now) -> Tensor:
         """Which target columns take a source map at this step (on the host)."""
         return self.active(now) & self.common
 
@@ -53,22 +53,22 @@ class Injection:
 
     def hook(self, site: Site, now: Now) -> Hook:
         """Source maps into the columns that take them, then the weights, as in Prompt-to-Prompt's order."""
-        rows, scale = self.taken(now), self._scale(site, now)
+        rows, scale = self.columns(now), self._scale(site, now)
         source = self._source_map(site.name, now)
         if source is not None and scale is None and rows.all():
             return Replace(source)
-        taken = self._sent(rows)
+        columns = self._sent(rows)
 
         def inject(probs: Tensor) -> Tensor:
             if source is not None:
-                probs = torch.where(taken, source, probs)
+                probs = torch.where(columns, source, probs)
             return probs if scale is None else probs * scale.to(probs)
 
         return inject
 
     def pattern(self, now: Now) -> tuple[Any, ...]:
         """What the hooks depend on besides the source's maps."""
-        return (tuple(self.taken(now).tolist()), tuple(self.active(now).tolist()) if self.weighs(now) else ())
+        return (tuple(self.columns(now).tolist()), tuple(self.active(now).tolist()) if self.weighs(now) else ())
 
     def _sent(self, rows: Tensor) -> Tensor:
         """Rows on the device, sent there once."""

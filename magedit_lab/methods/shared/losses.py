@@ -127,12 +127,12 @@ def _brightest(cells: Float[Tensor, " n"], share: float) -> Float[Tensor, ""]:
     return cells.topk(max(1, int(share * len(cells)))).values.mean() if len(cells) else cells.sum()
 
 
-def _at_borders(profile: Float[Tensor, " n"], wanted: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+def _at_borders(profile: Float[Tensor, " n"], mask_profile: Float[Tensor, " n"]) -> Float[Tensor, ""]:
     """The absolute difference at a cell's distance from where the box begins and ends, the end being outside it."""
-    places = wanted.nonzero()[:, 0]
+    places = mask_profile.nonzero()[:, 0]
     edges = int(places.min()), int(places.max()) + 1
-    near = sorted({i for edge in edges for i in (edge - 1, edge, edge + 1) if 0 <= i < len(wanted)})
-    return (profile[near] - wanted[near]).abs().sum() / len(wanted)
+    near = sorted({i for edge in edges for i in (edge - 1, edge, edge + 1) if 0 <= i < len(mask_profile)})
+    return (profile[near] - mask_profile[near]).abs().sum() / len(mask_profile)
 
 
 def same_attention(probs: Probs, reference: Probs) -> Float[Tensor, ""]:
@@ -142,11 +142,11 @@ def same_attention(probs: Probs, reference: Probs) -> Float[Tensor, ""]:
 
 def own(loss: "Loss", probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, ""]:
     """What a function of the caller's gives for one site; ValueError in one line where that is no loss."""
-    found = loss(probs, mask, word)
-    if isinstance(found, Tensor) and found.ndim == 0:
-        return found
-    got = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-    raise ValueError(f"expected a loss that returns one number as a tensor, got {got}; average over heads and cells")
+    value = loss(probs, mask, word)
+    if isinstance(value, Tensor) and value.ndim == 0:
+        return value
+    kind = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    raise ValueError(f"expected a loss that returns one number as a tensor, got {kind}; average over heads and cells")
 
 
 Loss = Callable[..., Float[Tensor, ""]]

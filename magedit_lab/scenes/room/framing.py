@@ -28,7 +28,7 @@ def well_framed(scene: Room) -> bool:
         return False
     if min(_side(scene, thing) for thing in scene.things) < LEAST:
         return False
-    return _supported(scene) and not _overlap(scene) and all(_shown(scene))
+    return _supported(scene) and not _overlap(scene) and all(_visible(scene))
 
 
 def _side(scene: Room, thing: Thing) -> float:
@@ -97,12 +97,12 @@ def _cells(scene: Room, thing: Thing, main: bool = False) -> np.ndarray:
     return cells
 
 
-def _shown(scene: Room) -> list[bool]:
+def _visible(scene: Room) -> list[bool]:
     """Whether enough of each thing is seen beside the things that are nearer."""
     cells = [_cells(scene, thing) for thing in scene.things]
     eye = np.array(scene.camera.eye)
     away = [np.linalg.norm(np.array(t.at) - eye) + (2.0 if t.kind == "rug" else 0) for t in scene.things]
-    shown = []
+    visible = []
     for i, thing in enumerate(scene.things):
         own = _cells(scene, thing, main=True)
         hidden = np.zeros_like(own)
@@ -110,9 +110,14 @@ def _shown(scene: Room) -> list[bool]:
             if away[j] < away[i] and thing.on != j:
                 hidden |= other
         rows, columns = np.nonzero(own & ~hidden)
-        seen = len(rows)
-        if not seen or (np.ptp(rows) + 1) * (np.ptp(columns) + 1) < (0.96 * LEAST * GRID) ** 2:
-            shown.append(False)
+        cells_seen = len(rows)
+        if not cells_seen or (np.ptp(rows) + 1) * (np.ptp(columns) + 1) < (0.96 * LEAST * GRID) ** 2:
+            visible.append(False)
             continue
-        shown.append(bool(seen >= 0.70 * own.sum() or (seen >= 0.40 * own.sum() and seen >= 1.8 * (LEAST * GRID) ** 2)))
-    return shown
+        visible.append(
+            bool(
+                cells_seen >= 0.70 * own.sum()
+                or (cells_seen >= 0.40 * own.sum() and cells_seen >= 1.8 * (LEAST * GRID) ** 2)
+            )
+        )
+    return visible

@@ -15,7 +15,7 @@ REACH = 0.24  # metres: how far from a surface what hides the sky is looked for
 
 def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Diffuse light [n, 3], mirror image [n, 3], the window's shine [n] and rim [n] of each sample."""
-    point = along(world.axes(world.eye, rays.scene), rays.way, surface.depth)
+    point = along(world.axes(world.eye, rays.scene), rays.direction, surface.depth)
     sun = world.axes(world.sun, rays.scene)
     nx, ny, nz = surface.normal
     facing = nx * sun[0] + ny * sun[1] + nz * sun[2]
@@ -28,7 +28,7 @@ def lit(world: World, rays: Rays, surface: Surface) -> tuple[Tensor, Tensor, Ten
         s * direct + k * sky + b * ground + g * bulb * open_sky
         for s, k, b, g in zip(SUN, SKY, BOUNCE, BULB, strict=True)
     ], -1)  # fmt: skip
-    x, y, z = rays.way
+    x, y, z = rays.direction
     away = -(x * nx + y * ny + z * nz)
     back = (x + 2 * away * nx, y + 2 * away * ny, z + 2 * away * nz)
     shine = _window(back, sun) * (0.25 + 0.75 * shadow)
@@ -42,23 +42,23 @@ def _shadow(world: World, rays: Rays, point: Axes, normal: Axes, sun: Axes, faci
     start = along(point, normal, torch.full_like(facing, 0.008))
     for group in world.groups:
         thing = group.of(rays.scene)
-        own, way, size = world.local(thing, start, sun)
-        enter, leave = span(group.kind, own, way, 0.20 / size)
+        own, direction, size = world.local(thing, start, sun)
+        enter, leave = span(group.kind, own, direction, 0.20 / size)
         index = ((enter < leave) & (leave > 0) & (facing > -0.15) & (thing >= 0)).nonzero()[:, 0]
-        own, way, size = taken(own, index), taken(way, index), size if len(size) == 1 else size[index]
+        own, direction, size = taken(own, index), taken(direction, index), size if len(size) == 1 else size[index]
         share = torch.ones_like(enter[index])
         t, leave = enter[index].clamp_min(0.012), leave[index]
         live = torch.arange(len(index), device=index.device)
         least = share.clone()
         for step in range(36):
-            gap = union(*group.kind.distances(*along(own, way, t))) * size
+            gap = union(*group.kind.distances(*along(own, direction, t))) * size
             least = torch.minimum(least, torch.where(t < leave, SOFT * gap / t, 1.0).clamp(0, 1))
             t = t + gap.clamp(0.010, 0.10)
             if step % 6 == 5:
                 share[live] = least
                 go = ((t < leave) & (least > 0.004)).nonzero()[:, 0]
                 live, t, leave, least = live[go], t[go], leave[go], least[go]
-                own, way, size = taken(own, go), taken(way, go), size if len(size) == 1 else size[go]
+                own, direction, size = taken(own, go), taken(direction, go), size if len(size) == 1 else size[go]
         light[index] *= share * share * (3 - 2 * share)
     return light
 
@@ -68,15 +68,15 @@ def _openness(world: World, rays: Rays, surface: Surface, point: Axes) -> Tensor
     hidden = torch.zeros_like(surface.depth)
     for group in world.groups:
         thing = group.of(rays.scene)
-        own, way, size = world.local(thing, point, surface.normal)
+        own, direction, size = world.local(thing, point, surface.normal)
         index = thing >= 0
         for value, low, high in zip(own, group.kind.low, group.kind.high, strict=True):
             index = index & (value > low - 2 * REACH / size) & (value < high + 2 * REACH / size)
         index = index.nonzero()[:, 0]
-        own, way, size = taken(own, index), taken(way, index), size if len(size) == 1 else size[index]
+        own, direction, size = taken(own, index), taken(direction, index), size if len(size) == 1 else size[index]
         total = torch.zeros_like(own[0])
         for far, weight in ((0.035, 3.6), (0.11, 2.4), (REACH, 1.35)):
-            gap = union(*group.kind.distances(*along(own, way, torch.full_like(own[0], far)))) * size
+            gap = union(*group.kind.distances(*along(own, direction, torch.full_like(own[0], far)))) * size
             total = total + weight * (far - gap).clamp(0, far)
         hidden[index] += total
     wall, _, floor, _ = world.row(world.planes, rays.scene)

@@ -12,10 +12,10 @@ STEPS, BETWEEN = 72, 4  # steps of a ray; how often finished rays are taken out
 BOARD = 0.11  # metres: height of the skirting board
 
 
-def span(kind: Kind, start: Axes, way: Axes, margin: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+def span(kind: Kind, start: Axes, direction: Axes, margin: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
     """Where rays enter and leave a kind's box widened by a margin (slab test); entry > exit: never."""
     enter, leave = None, None
-    for s, w, low, high in zip(start, way, kind.low, kind.high, strict=True):
+    for s, w, low, high in zip(start, direction, kind.low, kind.high, strict=True):
         inverse = 1 / torch.where(w.abs() < 1e-9, 1e-9, w)
         a, b = (low - margin - s) * inverse, (high + margin - s) * inverse
         first, last = torch.minimum(a, b), torch.maximum(a, b)
@@ -32,17 +32,17 @@ def taken(axes: Axes, index: Tensor) -> Axes:
     return x, y, z
 
 
-def along(start: Axes, way: Axes, t: Tensor) -> Axes:
-    return start[0] + way[0] * t, start[1] + way[1] * t, start[2] + way[2] * t
+def along(start: Axes, direction: Axes, t: Tensor) -> Axes:
+    return start[0] + direction[0] * t, start[1] + direction[1] * t, start[2] + direction[2] * t
 
 
-def march(kind: Kind, start: Axes, way: Axes, size: Tensor, enter: Tensor, leave: Tensor) -> Tensor:
+def march(kind: Kind, start: Axes, direction: Axes, size: Tensor, enter: Tensor, leave: Tensor) -> Tensor:
     """How far each ray goes until it meets a thing of the kind; infinity where it does not. Coordinates are local."""
     out = torch.full_like(enter, torch.inf)
     live = torch.arange(len(enter), device=enter.device)
     t = enter.clamp_min(0.01)
     for step in range(1, STEPS + 1):
-        gap = union(*kind.distances(*along(start, way, t))) * size
+        gap = union(*kind.distances(*along(start, direction, t))) * size
         t = t + gap
         if step % BETWEEN:
             continue
@@ -53,7 +53,7 @@ def march(kind: Kind, start: Axes, way: Axes, size: Tensor, enter: Tensor, leave
         if not len(go):
             break
         live, t, leave = live[go], t[go], leave[go]
-        start, way, size = taken(start, go), taken(way, go), size if len(size) == 1 else size[go]
+        start, direction, size = taken(start, go), taken(direction, go), size if len(size) == 1 else size[go]
     return out
 
 
@@ -63,11 +63,11 @@ def nearest(world: World, rays: Rays) -> Surface:
     depth, owner, normal = _background(world, rays, eye)
     for group in world.groups:
         thing = group.of(rays.scene)
-        start, way, size = world.local(thing, eye, rays.way)
-        enter, leave = span(group.kind, start, way)
+        start, direction, size = world.local(thing, eye, rays.direction)
+        enter, leave = span(group.kind, start, direction)
         index = ((enter < leave) & (leave > 0) & (enter < depth) & (thing >= 0)).nonzero()[:, 0]
-        start, way, size = taken(start, index), taken(way, index), size if len(size) == 1 else size[index]
-        t = march(group.kind, start, way, size, enter[index], torch.minimum(leave[index], depth[index]))
+        start, direction, size = taken(start, index), taken(direction, index), size if len(size) == 1 else size[index]
+        t = march(group.kind, start, direction, size, enter[index], torch.minimum(leave[index], depth[index]))
         met = torch.isfinite(t).nonzero()[:, 0]
         depth[index[met]] = t[met]
         owner[index[met]] = thing.expand(len(rays.scene))[index[met]]
@@ -76,7 +76,7 @@ def nearest(world: World, rays: Rays) -> Surface:
 
 def _background(world: World, rays: Rays, eye: Axes) -> tuple[Tensor, Tensor, Axes]:
     """Depth, owner and normal of wall, skirting board and ground."""
-    _, y, z = rays.way
+    _, y, z = rays.direction
     wall, edge, floor, _ = world.row(world.planes, rays.scene)
     to_wall = (wall - eye[2]) / z.clamp_max(-1e-6)
     to_ground = eye[1] / (-y).clamp_min(1e-6)
@@ -90,23 +90,23 @@ def _background(world: World, rays: Rays, eye: Axes) -> tuple[Tensor, Tensor, Ax
 
 def _surfaces(world: World, rays: Rays, eye: Axes, depth: Tensor, owner: Tensor, normal: Axes) -> Surface:
     """Part, normal and place on the pattern of what was met."""
-    point = along(eye, rays.way, depth)
+    point = along(eye, rays.direction, depth)
     width = depth * world.row(world.pixel[None], rays.scene)[0]
-    tilt = -(normal[0] * rays.way[0] + normal[1] * rays.way[1] + normal[2] * rays.way[2])
+    tilt = -(normal[0] * rays.direction[0] + normal[1] * rays.direction[1] + normal[2] * rays.direction[2])
     u, w, wide = point[0].clone(), torch.where(owner == GROUND, point[2], point[1]), width / tilt.clamp_min(0.3) ** 0.5
     part = torch.zeros_like(owner)
     for group in world.groups:
         thing = group.of(rays.scene)
         index = ((owner == thing) & (thing >= 0)).nonzero()[:, 0]
         thing = thing if len(thing) == 1 else thing[index]
-        own, way, size = world.local(thing, taken(point, index), taken(rays.way, index))
+        own, direction, size = world.local(thing, taken(point, index), taken(rays.direction, index))
         parts = torch.stack(group.kind.distances(*own))
         part[index] = parts.argmin(0)
         facing = _normal(group.kind, own)
         for axis, value in zip(normal, world.outward(thing, facing), strict=True):
             axis[index] = value
         u[index], w[index] = _on_pattern(group.kind, own, facing)
-        tilt = -(facing[0] * way[0] + facing[1] * way[1] + facing[2] * way[2]) * size
+        tilt = -(facing[0] * direction[0] + facing[1] * direction[1] + facing[2] * direction[2]) * size
         wide[index] = width[index] / (size * group.kind.period) / tilt.clamp_min(0.25) ** 0.5
     return Surface(owner, world.rank[owner.clamp_min(0)], part, depth, normal, u, w, wide)
 

@@ -106,8 +106,8 @@ def _developed(geometry: Geometry, colour: Tensor) -> Tensor:
     """Linear light to sRGB bytes with a film-like curve (Narkowicz 2015), then the mean of each pixel's samples."""
     x = colour * EXPOSURE
     film = (x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)).clamp(0, 1)
-    shown = film.clamp_min(1e-6) ** (1 / 2.2)
-    return (geometry.picture(shown) * 255 + 0.5).to(torch.uint8)
+    display = film.clamp_min(1e-6) ** (1 / 2.2)
+    return (geometry.picture(display) * 255 + 0.5).to(torch.uint8)
 
 
 def render(scene: Room, size: int = SIZE, device: str | torch.device = "cpu") -> UInt8[np.ndarray, "h w 3"]:

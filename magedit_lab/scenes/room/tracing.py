@@ -94,10 +94,10 @@ def trace_many(scenes: Sequence[Room], size: int = SIZE, device: str | torch.dev
     whole, edges = (~edge).nonzero()[:, 0], edge.nonzero()[:, 0]
     finer = Rays.joined([world.rays(edges, dx, dy) for dx, dy in CORNERS])
     samples = Rays.joined([rays.at(whole), finer], lengthwise=True)
-    seen = Surface.joined([surface.at(whole), nearest(world, finer)])
-    light = lit(world, samples, seen)
+    surfaces = Surface.joined([surface.at(whole), nearest(world, finer)])
+    light = lit(world, samples, surfaces)
     kinds = tuple(tuple(thing.kind for thing in scene.things) for scene in scenes)
-    return Geometry(kinds, size, whole, edges, seen, *light)
+    return Geometry(kinds, size, whole, edges, surfaces, *light)
 
 
 def _edges(surface: Surface, count: int, size: int) -> Tensor:

@@ -20,10 +20,10 @@ class Rays:
     """scene: the scene of each ray; way: unit direction."""
 
     scene: Tensor
-    way: Axes
+    direction: Axes
 
     def at(self, index: Tensor) -> "Rays":
-        x, y, z = self.way
+        x, y, z = self.direction
         return Rays(self.scene[index], (x[index], y[index], z[index]))
 
     @staticmethod
@@ -33,7 +33,7 @@ class Rays:
         def join(*values: Tensor) -> Tensor:
             return torch.cat(values) if lengthwise else torch.stack(values, 1).reshape(-1)
 
-        x, y, z = (join(*axis) for axis in zip(*(r.way for r in rays), strict=True))
+        x, y, z = (join(*axis) for axis in zip(*(r.direction for r in rays), strict=True))
         return Rays(join(*(r.scene for r in rays)), (x, y, z))
 
 
@@ -138,18 +138,18 @@ class World:
         length = (x * x + y * y + z * z).sqrt()
         return Rays(scene, (x / length, y / length, z / length))
 
-    def local(self, thing: Tensor, point: Axes, way: Axes) -> tuple[Axes, Axes, Tensor]:
+    def local(self, thing: Tensor, point: Axes, direction: Axes) -> tuple[Axes, Axes, Tensor]:
         """Points and directions in the thing's own coordinates (a step is as long in both), and its size."""
         a, b, c, d, e, f, g, h, i, px, py, pz, size = (column[thing] for column in self.place)
         x, y, z = point[0] - px, point[1] - py, point[2] - pz
-        u, v, w = way
+        u, v, w = direction
         own = (a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z)
         return own, (a * u + b * v + c * w, d * u + e * v + f * w, g * u + h * v + i * w), size
 
-    def outward(self, thing: Tensor, way: Axes) -> Axes:
+    def outward(self, thing: Tensor, direction: Axes) -> Axes:
         """Unit directions of the thing's own coordinates in the room's."""
         a, b, c, d, e, f, g, h, i, _, _, _, size = (column[thing] for column in self.place)
-        u, v, w = way[0] * size, way[1] * size, way[2] * size
+        u, v, w = direction[0] * size, direction[1] * size, direction[2] * size
         return a * u + d * v + g * w, b * u + e * v + h * w, c * u + f * v + i * w
 
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { found, listed, nudges, shortSite, told } from "../../../widgets/attention_explorer.js";
+import { found, ground, listed, nudges, shortSite, told } from "../../../widgets/attention_explorer.js";
 
 const word = {
   word: "red",
@@ -57,4 +57,10 @@ test("special tokens and layers have names that can be read", () => {
   assert.equal(listed({ word: "<end>" }), "end token and padding");
   assert.equal(listed(word), "red (edited)");
   assert.equal(shortSite("up_blocks.1.attentions.0.transformer_blocks.0.attn2.probs"), "up 1 · 0");
+});
+
+test("a step's map lies over what that step foresees", () => {
+  assert.deepEqual(ground("target", 1, ["a", "b"]), [1, "target: the picture that step 1 foresees"]);
+  assert.equal(ground("target", 1, [])[0], "target");
+  assert.equal(ground("source", 1, ["a", "b"])[0], "source");
 });
