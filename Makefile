@@ -125,7 +125,7 @@ train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
 
 speed: .venv/installed
-	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
+	$(BIN)/magedit-lab bench speed $(SPEED)
 
 inputs: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.inputs
