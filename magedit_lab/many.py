@@ -65,7 +65,7 @@ def _member(
             meeting.step()
         queue.put(None)
     except Ended:
-        pass
+        queue.put(None)  # whoever reads waits for all
     except BaseException as error:
         queue.put(error)
         meeting.close()
