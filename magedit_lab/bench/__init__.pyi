@@ -1,6 +1,7 @@
 from . import ablations as ablations
 from . import applications as applications
 from . import cases as cases
+from . import casting as casting
 from . import datasets as datasets
 from . import demo as demo
 from . import departures as departures
@@ -11,6 +12,7 @@ from . import lpips as lpips
 from . import metrics as metrics
 from . import model as model
 from . import report as report
+from . import rows as rows
 from . import run as run
 from . import scores as scores
 from . import study as study

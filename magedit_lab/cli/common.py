@@ -59,7 +59,9 @@ def model_options(add: Callable) -> None:
     add("--model", default="tabletop", help="shipped model, folder, one .safetensors file, or hub name")
     add("--device", help="cpu, cuda or mps; else a GPU where there is one")
     add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
+    add("--fast", action="store_true", help="CUDA graphs, TF32 and channels_last, where CUDA is")
     add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
+    add("--config", help="with one .safetensors file: the folder with its model's configuration; else the hub is asked")
 
 
 def claim(out: Path, *names: str, room: int = ROOM) -> None:
@@ -84,16 +86,18 @@ def _probe(path: Path) -> None:
     path.write_bytes(bytes(PROBE))
 
 
-def load(name: str, device: str | None = None, dtype: str = "float32", variant: str | None = None) -> Backbone:
-    """`Backbone.load` without the libraries' progress bars and notices."""
+def load(name: str, device: str | None = None, dtype: str = "float32", **more: Any) -> Backbone:
+    """`Backbone.load` with a dtype by its name."""
     import torch
 
-    return Backbone.load(name, device, getattr(torch, dtype), variant=variant)
+    return Backbone.load(name, device, getattr(torch, dtype), **more)
 
 
 def model(arguments: argparse.Namespace) -> Backbone:
     """What `model_options` asked for."""
-    return load(arguments.model, arguments.device, arguments.dtype, arguments.variant)
+    a = arguments
+    net = load(a.model, a.device, a.dtype, variant=a.variant, config=a.config)
+    return net.compile() if arguments.fast else net
 
 
 class Bar:

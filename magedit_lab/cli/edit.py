@@ -96,7 +96,7 @@ def _resume(out: Path, arguments: argparse.Namespace) -> None:
     """Go on from the last whole step, and write what the whole run would have written."""
     claim(out, *FIGURES)
     name, dtype = _model_of(out / "trace", arguments.model)
-    net = load(name, arguments.device, dtype, arguments.variant)
+    net = load(name, arguments.device, dtype, variant=arguments.variant, config=arguments.config)
     with Bar("invert") as inverting, Bar("edit") as bar:
         trace = _advised(out, partial(resume, out / "trace", net, None, bar, inverting))
     report(_write(trace, method_of(out / "trace"), out))

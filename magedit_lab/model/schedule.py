@@ -38,8 +38,8 @@ class Schedule:
     """A model's noise schedule.
 
     alphas: the cumulative alpha-bar of each training timestep. final_alpha: the one that a last step moves to.
-    offset: added to every timestep. It is the scheduler's `steps_offset`, or 1 where its config has none, as all
-    pipelines of Stable Diffusion set it: 50 steps then run 981, 961 ... 1, and the last one moves from timestep 1 to
+    offset: added to every timestep. It is the scheduler's `steps_offset`, or 1 where that was not set, as all
+    pipelines of Stable Diffusion have it: 50 steps then run 981, 961 ... 1, and the last one moves from timestep 1 to
     `final_alpha`.
     """
 
@@ -62,7 +62,8 @@ class Schedule:
             raise ValueError(f"expected a model that predicts {' or '.join(PREDICTIONS)}, got {prediction!r}")
         alphas = scheduler.alphas_cumprod.to("cpu", dtype)  # single numbers, which a GPU takes without waiting
         to_one = scheduler.config.get("set_alpha_to_one", False)
-        offset = int(scheduler.config.get("steps_offset", 1))
+        unset = "steps_offset" in scheduler.config.get("_use_default_values", ())  # diffusers then fills in its own, 0
+        offset = 1 if unset else int(scheduler.config.get("steps_offset", 1))
         return cls(alphas, torch.ones_like(alphas[0]) if to_one else alphas[0], prediction, offset)
 
     def timesteps(self, steps: int, cells: int = 0) -> list[Time]:

@@ -42,7 +42,8 @@ class Scrubber:
             for title, row in zip(self.rows, frames, strict=True)
         )
         script = (
-            f"(function(){{const r=document.getElementById('{name}'),f={json.dumps(frames)},l={json.dumps(self.labels)},"
+            f"(function(){{const r=document.getElementById('{name}'),f={json.dumps(frames)},"
+            f"l={json.dumps(self.labels)},"
             "i=r.querySelectorAll('img'),s=r.querySelector('input'),o=r.querySelector('output');"
             "s.oninput=()=>{i.forEach((p,k)=>{p.src=f[k][s.value];p.alt=l[s.value]});o.textContent=l[s.value]}})()"
         )

@@ -5,6 +5,7 @@ import shutil
 
 import diffusers
 import pytest
+import single_file
 import torch
 from conftest import pipeline
 from families import PIPES, backbone, frozen
@@ -153,6 +154,50 @@ def test_a_single_file_goes_to_the_pipeline_of_its_weights(tmp_path, monkeypatch
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """A model as a file of Stable Diffusion 1's first names, and its configuration without weights."""
+    place, pipe = tmp_path_factory.mktemp("single"), frozen(pipeline())
+    pipe.save_pretrained(place / "config")
+    for file in (place / "config").rglob("*.safetensors"):
+        file.unlink()
+    save_file(single_file.weights(pipe), place / "model.safetensors")
+    return place
+
+
+def test_a_single_file_is_the_model_that_it_was_written_from(single):
+    net = mag.Backbone.load(str(single / "model.safetensors"), "cpu", config=str(single / "config"))
+    expected, z = mag.Backbone.of(frozen(pipeline())), torch.randn(1, 4, 32, 32)
+    for part, other in zip(net.parts, expected.parts, strict=True):
+        weights_, others = part.state_dict(), other.state_dict()
+        assert weights_.keys() == others.keys()
+        assert all(torch.equal(weights_[name], others[name]) for name in others)
+    assert net.timesteps(50, z) == expected.timesteps(50, z)
+    with torch.no_grad():  # in float64, since weights that lie elsewhere in memory go through other kernels
+        text, z = net.embed("a yellow ball").to(torch.float64), z.double()
+        found = [n.denoiser.to(torch.float64)(z, 300, text.embedding).sample for n in (net, expected)]
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    ["cond_stage_model.transformer.text_model.final_layer_norm.weight", "first_stage_model.quant_conv.weight",
+     "model.diffusion_model.middle_block.0.in_layers.2.weight", "model.diffusion_model.out.2.bias"],
+)  # fmt: skip
+def test_a_single_file_that_lacks_a_weight_is_refused(single, tmp_path, lacking):
+    tensors = load_file(single / "model.safetensors")
+    del tensors[lacking]
+    save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match=r"expected all weights .* download the model anew") as error:
+        mag.Backbone.load(str(tmp_path / "x.safetensors"), "cpu", config=str(single / "config"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_is_a_single_files(folder):
+    with pytest.raises(ValueError, match=r"expected config with one \.safetensors file"):
+        mag.Backbone.load(str(folder), "cpu", config=str(folder))
+
+
 def test_a_single_file_of_other_weights_is_refused(tmp_path):
     save_file({"lora_unet.alpha": torch.zeros(1)}, tmp_path / "lora.safetensors")
     assert "expected a whole model in the file" in refusal(tmp_path / "lora.safetensors")
@@ -187,18 +232,33 @@ def test_a_concept_of_several_vectors_is_read_whole():
     assert not torch.allclose(net.embed("a red <cat> on a table").embedding[:, 3:5], without[:, 3:5], atol=1e-3)
 
 
-def test_low_rank_weights_count():
-    """A LoRA that was fused into the weights: what the pipeline computes is what an edit computes."""
-    pipe = frozen(pipeline())
-    z = torch.randn(1, 4, 32, 32)
+def test_low_rank_weights_count(tmp_path):
+    """A LoRA of peft's, saved and loaded as diffusers does: what the pipeline computes is what an edit computes."""
+    peft = pytest.importorskip("peft", reason="expected peft of the dev extra")
+    trained = frozen(pipeline())
+    torch.manual_seed(3)
+    layers = ["to_q", "to_k", "to_v", "to_out.0"]
+    trained.unet.add_adapter(peft.LoraConfig(r=4, lora_alpha=8, target_modules=layers))
+    for name, weight in trained.unet.named_parameters():
+        if "lora_B" in name:  # zeros before training
+            weight.data.normal_(0, 0.3)
+    lora = peft.utils.get_peft_model_state_dict(trained.unet)
+    diffusers.StableDiffusionPipeline.save_lora_weights(tmp_path, unet_lora_layers=lora)
+    pipes, z = [frozen(pipeline()) for _ in range(3)], torch.randn(1, 4, 32, 32, dtype=torch.float64)
+    for pipe in pipes[:2]:
+        pipe.load_lora_weights(tmp_path)
+    for pipe in pipes:
+        pipe.to(torch.float64)
     with torch.no_grad():
-        net = mag.Backbone.of(pipe)
-        before = net.predict(z, 300, net.embed("a ball"))
-        layer = pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_v if pipe.unet.mid_block else None
-        layer.weight += 0.5 * torch.randn(32, 2) @ torch.randn(2, 32)
-        after = net.predict(z, 300, net.embed("a ball"))
-        assert torch.equal(after, pipe.unet(z, 300, net.embed("a ball").embedding).sample)
-    assert not torch.allclose(before, after, atol=1e-4)
+        net, plain = mag.Backbone.of(pipes[0]), mag.Backbone.of(pipes[2])
+        text = net.embed("a ball")
+        found = net.predict(z, 300, text)
+        assert torch.allclose(found, pipes[1].unet(z, 300, text.embedding).sample, atol=1e-9)
+        assert not torch.allclose(found, plain.predict(z, 300, text), atol=1e-2)
+    assert [site.name for site in net.sites(z)] == [site.name for site in plain.sites(z)]
+    with torch.no_grad():
+        every = net.predict(z, 300, text, {site.name: lambda probs: probs for site in net.sites(z)})
+    assert torch.allclose(every, found, atol=1e-9)
 
 
 @torch.no_grad()

@@ -1,6 +1,12 @@
 import pytest
 import torch
-from diffusers import DDIMInverseScheduler, DDIMScheduler
+from diffusers import (
+    DDIMInverseScheduler,
+    DDIMScheduler,
+    DPMSolverSinglestepScheduler,
+    EulerDiscreteScheduler,
+    PNDMScheduler,
+)
 
 from magedit_lab.model.schedule import FINAL, Level, Schedule, move, previous, to_eps
 
@@ -66,6 +72,20 @@ def test_impossible_step_counts_are_refused(offset, most):
     for steps in (0, -3, most + 1):
         with pytest.raises(ValueError, match=f"expected 1 to {most} steps, got {steps}"):
             own.timesteps(steps)
+
+
+@pytest.mark.parametrize("kind", [DDIMScheduler, PNDMScheduler, EulerDiscreteScheduler, DPMSolverSinglestepScheduler])
+@pytest.mark.parametrize(("steps", "first"), [(10, [901, 801]), (20, [951, 901]), (50, [981, 961])])
+def test_where_no_offset_was_set_it_is_the_pipelines_own(kind, steps, first):
+    """As the papers' code makes its schedulers. diffusers puts its default of 0 into their configs."""
+    scheduler = kind(**{name: value for name, value in CONFIG.items() if "beta" in name})
+    assert scheduler.config.get("steps_offset", 0) == 0
+    times = Schedule.of(scheduler, torch.float32).timesteps(steps)
+    assert (times[:2], times[-1], len(times)) == (first, 1, steps)
+
+
+def test_an_offset_of_0_that_was_set_is_taken():
+    assert schedule(steps_offset=0).timesteps(50)[-1] == 0
 
 
 def test_a_config_without_an_offset_has_the_pipelines_own():

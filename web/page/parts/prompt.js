@@ -1,6 +1,6 @@
 // The prompt in large letters: the edit word is typed or picked where it stands, every other word can be pressed.
 
-import { element } from "../../widgets/shared/dom.js";
+import { element } from "../../../widgets/shared/dom.js";
 
 export const IDEAS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown"];
 

@@ -1,10 +1,10 @@
 // One nudge as a loop of four tiles: latent, attention, loss, gradient, and back to the latent.
 
-import { digits } from "../../widgets/shared/chart.js";
-import { element, vector } from "../../widgets/shared/dom.js";
-import { colourise, outlineCanvas } from "../../widgets/shared/maps.js";
-import { bytesOf, latentPixels, TABLE } from "./colours.js";
-import { moment, nudgeAt } from "./run.js";
+import { digits } from "../../../widgets/shared/chart.js";
+import { element, vector } from "../../../widgets/shared/dom.js";
+import { colourise, outlineCanvas } from "../../../widgets/shared/maps.js";
+import { bytesOf, latentPixels, TABLE } from "../colours.js";
+import { moment } from "../run.js";
 import { cellsOf, put } from "./stage.js";
 
 function tile(name, title, note, inner) {
@@ -57,15 +57,13 @@ export function makeLoop(root, size) {
   );
   let masked, cells;
 
-  function drawNudge(now) {
+  function drawNudge(now, guided) {
     const { nudge } = now;
     root.classList.toggle("still", !nudge);
     gradient.canvas.hidden = !nudge;
     if (!nudge) {
       number.textContent = "–";
-      back.textContent = now.step?.nudges.length
-        ? "the nudges of this step are done: the latent moves on"
-        : "no nudge here: the word looks where it likes";
+      back.textContent = stillness(now, guided);
       gradient.say("none at this step");
       loss.say("none at this step");
       return;
@@ -97,7 +95,13 @@ export function makeLoop(root, size) {
     map.say(`of “${state.words[0]}”: ${share} % inside the mask`);
     inside.style.inlineSize = `${share}%`;
     of.textContent = `${share} % inside`;
-    drawNudge({ ...now, nudge: nudgeAt(run, state.at) });
+    drawNudge(now, run.method === "p2p+mag-edit");
   }
   return { draw };
+}
+
+/** Why there is no nudge at a place. */
+export function stillness({ step }, guided) {
+  if (step?.nudges.length) return "the nudges of this step are done: the latent moves on";
+  return guided ? "the guided steps are over: what is decided stays" : "no nudges: the word looks where it likes";
 }

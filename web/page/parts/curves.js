@@ -1,7 +1,7 @@
 // The charts: loss and gradient of every nudge, and the share of attention inside the mask of every method.
 
-import { makeChart } from "../../widgets/shared/chart.js";
-import { borders, nudgeBefore, nudges, places } from "./run.js";
+import { makeChart } from "../../../widgets/shared/chart.js";
+import { borders, nudgeBefore, nudges, places } from "../run.js";
 
 export const LOOKS = {
   p2p: { name: "P2P", colour: "var(--soft)", dash: "2 4" },

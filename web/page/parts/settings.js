@@ -1,11 +1,11 @@
 // What can be dragged before a run: nudges, step size, tau, and the rest behind a fold.
 
-import { element } from "../../widgets/shared/dom.js";
+import { element } from "../../../widgets/shared/dom.js";
 
 export const FIRST = { nudges: 3, stepSize: 5, tau: 10, steps: 20, guidance: 4, loss: "token" };
 const SLIDERS = [
   ["nudges", "nudges a step", 0, 15, 1],
-  ["stepSize", "step size δ", 0, 40, 0.5],
+  ["stepSize", "step size δ", [0, 0.5, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200]],
   ["tau", "guided steps τ", 0, 20, 1],
 ];
 const FURTHER = [
@@ -13,20 +13,36 @@ const FURTHER = [
   ["guidance", "guidance", 1, 10, 0.5],
 ];
 
+/** The place of a value among choices: the nearest. */
+export function nearest(choices, value) {
+  const far = choices.map((choice) => Math.abs(choice - value));
+  return far.indexOf(Math.min(...far));
+}
+
+/** A labelled slider, from least to most, or over choices of a list. */
 function slider(store, [name, text, least, most, by]) {
-  const input = element("input", { type: "range", min: least, max: most, step: by }),
+  const choices = Array.isArray(least) ? least : null,
+    first = choices ? 0 : least;
+  const input = element("input", {
+      type: "range",
+      min: first,
+      max: choices ? choices.length - 1 : most,
+      step: by ?? 1,
+    }),
     value = element("output");
   input.addEventListener("input", () => {
-    const settings = { ...store.get().settings, [name]: Number(input.value) };
+    const chosen = choices ? choices[Number(input.value)] : Number(input.value);
+    const settings = { ...store.get().settings, [name]: chosen };
     store.set({ settings: { ...settings, tau: Math.min(settings.tau, settings.steps) } });
   });
   input.setAttribute("aria-label", text);
   const label = element("label", { className: "setting" }, element("span", { textContent: text }), value, input);
   const draw = ({ settings }) => {
     if (name === "tau") input.max = settings.steps;
-    input.value = settings[name];
+    input.value = choices ? nearest(choices, settings[name]) : settings[name];
     value.textContent = settings[name];
-    input.style.setProperty("--done", `${(100 * (settings[name] - least)) / (Number(input.max) - least)}%`);
+    input.setAttribute("aria-valuetext", settings[name]);
+    input.style.setProperty("--done", `${(100 * (input.value - first)) / (input.max - first)}%`);
   };
   return { label, draw };
 }

@@ -1,11 +1,11 @@
 // Painting the mask: the widgets' own stage and gestures over a model that has no kernel.
 
-import { button, element, range, row } from "../../widgets/shared/dom.js";
-import { makeGesture, point, type } from "../../widgets/shared/gesture.js";
-import { makeStage } from "../../widgets/shared/paint_stage.js";
-import { draw, seed } from "../../widgets/shared/strokes.js";
-import { grow } from "./flood.js";
-import { makeModel } from "./store.js";
+import { button, element, range, row } from "../../../widgets/shared/dom.js";
+import { makeGesture, point, type } from "../../../widgets/shared/gesture.js";
+import { makeStage } from "../../../widgets/shared/paint_stage.js";
+import { draw, seed } from "../../../widgets/shared/strokes.js";
+import { grow } from "../flood.js";
+import { makeModel } from "../store.js";
 
 const TOOLS = [
   ["grow", "click", "click an object: the patch of its colour is taken"],

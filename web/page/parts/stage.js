@@ -1,9 +1,9 @@
 // The large picture: what the step foresees, attention as light over it, the latent, the mask's outline.
 
-import { element } from "../../widgets/shared/dom.js";
-import { outlineCanvas } from "../../widgets/shared/maps.js";
-import { glow, latentPixels } from "./colours.js";
-import { moment, spoken } from "./run.js";
+import { element } from "../../../widgets/shared/dom.js";
+import { outlineCanvas } from "../../../widgets/shared/maps.js";
+import { glow, latentPixels } from "../colours.js";
+import { moment, spoken } from "../run.js";
 
 /** Draw pixels of a small picture onto a canvas of that size. */
 export function put(canvas, pixels, width, height = width) {
@@ -58,6 +58,7 @@ export function makeStage(root, size) {
       values = (now?.before ?? now?.step)?.latent;
     const asLatent = state.view === "latent" || (!there && state.view !== "source");
     latent.hidden = !(asLatent && values);
+    latent.classList.toggle("smooth", state.view !== "latent");
     if (!latent.hidden) put(latent, latentPixels(values, state.mix), Math.sqrt(values.length / (state.mix.length - 1)));
     light.hidden = !(state.view === "attention" && now?.map);
     if (!light.hidden) put(light, glow(now.map), Math.sqrt(now.map.length));

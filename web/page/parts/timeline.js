@@ -1,7 +1,7 @@
 // From noise to picture: play, pause, and every step and nudge under one slider.
 
-import { element } from "../../widgets/shared/dom.js";
-import { placeOf, places, spoken } from "./run.js";
+import { element } from "../../../widgets/shared/dom.js";
+import { placeOf, places, spoken } from "../run.js";
 
 const PACE = { nudge: 110, step: 210 }; // milliseconds that a moment is shown
 

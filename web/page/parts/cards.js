@@ -1,8 +1,9 @@
 // The four methods side by side at the same step; a press shows one of them large.
 
-import { element } from "../../widgets/shared/dom.js";
+import { element } from "../../../widgets/shared/dom.js";
+import { moment, placeOf, places } from "../run.js";
 import { LOOKS } from "./curves.js";
-import { moment, placeOf, places } from "./run.js";
+import { stale } from "./settings.js";
 
 const NOTES = {
   p2p: "swaps the prompt, keeps the layout",
@@ -58,8 +59,10 @@ export function makeCards(root, show) {
       const now = moment(run, every[placeOf(every, shownHere ? state.at : { step: state.at.step, nudge: null })]);
       const frame = now.before?.frame ?? now.step?.frame;
       if (frame) canvas.getContext("2d").drawImage(frame, 0, 0, 256, 256);
+      const other = stale(run, state);
+      card.classList.toggle("stale", other);
       const percent = Math.round(100 * (now.share ?? 0));
-      share.textContent = `${percent} % inside`;
+      share.textContent = other ? "other settings" : `${percent} % inside`;
       bar.style.inlineSize = `${percent}%`;
       card.setAttribute(
         "aria-label",
