@@ -15,7 +15,8 @@ from .style import Plot
 
 MIME = "application/vnd.plotly.v1+json"
 TILES, TINTS = 26, 14  # a hover's picture: tiles of a side, and colours
-HOVER = {"font": {"family": "DejaVu Sans Mono, Menlo, Consolas, monospace", "size": 11}, "align": "left"}
+FONT = {"family": "DejaVu Sans Mono, Menlo, Consolas, monospace", "size": 11, "color": "black"}
+HOVER = {"font": FONT, "align": "left", "bgcolor": "white"}
 
 
 def graphs() -> Any:

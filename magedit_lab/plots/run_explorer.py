@@ -10,7 +10,8 @@ from . import style as look
 from .interactive import HOVER, Explorable, address, graphs, mosaic
 from .style import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 
-PICTURES = 25  # foreseen pictures at most, so that a notebook keeps under 300 KB
+PICTURES = 25  # foreseen pictures at most
+MOST = 290_000  # bytes in a notebook, with the still
 PANELS = ("loss", "gradient (rms)", "attention inside")
 
 
@@ -23,17 +24,30 @@ def explore(trace: Trace, word: str | None = None) -> Explorable:
     word, steps = word or trace.task.words[0], look.guided(trace)
     for part in ("attention", "previews"):
         look.require(trace, part)
-    shown = look.spread(range(len(trace.times)), PICTURES)
+    beside = still(trace, word)
+    pictures, texts = _pictures(trace, MOST - 4 * len(beside.png()) // 3 - 50 * trace.losses.size - 12_000)
     figure = _panels(word)
     x = look.places(trace)
     nudges = np.broadcast_to(np.arange(x.shape[1]), x.shape)
-    curves = [("loss", trace.losses, INSIDE, 1, None)]
+    curves: list[tuple[str, np.ndarray, str, int, str | None]] = [("loss", trace.losses, INSIDE, 1, None)]
     curves += [(f"gradient {n}", trace.gradients[n], c, 2, d) for n, c, d in _SIDES]
     for name, values, colour, panel, dash in curves:
         figure.add_trace(_curve(name, x, values[steps], nudges, colour, panel, dash))
-    figure.add_trace(_shares(trace, word, shown))
-    _scrubber(figure, trace, shown)
-    return Explorable(figure, still(trace, word))
+    figure.add_trace(_shares(trace, word, texts))
+    _scrubber(figure, pictures)
+    return Explorable(figure, beside)
+
+
+def _pictures(trace: Trace, room: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Addresses and mosaics of the pictures foreseen, by step: of as many steps, spread evenly, as have room."""
+    count = PICTURES
+    while True:
+        shown = look.spread(range(len(trace.times)), count)
+        pictures = {i: address(trace.preview(i)) for i in shown}
+        texts = {i: mosaic(trace.preview(i)) for i in shown}
+        if count <= 2 or sum(map(len, (*pictures.values(), *map(repr, texts.values())))) <= room:
+            return pictures, texts
+        count = count * 3 // 4
 
 
 _SIDES = (("inside", INSIDE, "solid"), ("outside", OUTSIDE, "dash"))
@@ -71,28 +85,27 @@ def _curve(
     )  # fmt: skip
 
 
-def _shares(trace: Trace, word: str, shown: list[int]) -> Any:
+def _shares(trace: Trace, word: str, texts: dict[int, str]) -> Any:
     """The share of each step, whose hover has the picture where there is one."""
-    texts = [mosaic(trace.preview(i)) if i in shown else "" for i in range(len(trace.times))]
     return graphs().Scatter(
         x=np.arange(len(trace.times)), y=trace.share(word).astype(np.float32), name=f"attention of {word}",
-        yaxis="y3", mode="lines+markers", line={"color": "black"}, text=texts,
+        yaxis="y3", mode="lines+markers", line={"color": "black"},
+        text=[texts.get(i, "") for i in range(len(trace.times))],
         hovertemplate="%{y:.1%} inside the mask<br>%{text}",
     )  # fmt: skip
 
 
-def _scrubber(figure: Any, trace: Trace, shown: list[int]) -> None:
+def _scrubber(figure: Any, pictures: dict[int, str]) -> None:
     """A slider that lays the picture foreseen at a step beside the curves."""
-    pictures = [address(trace.preview(i)) for i in shown]
     place = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 1.0, "sizex": 0.25, "sizey": 0.42, "layer": "above"}
     figure.update_layout(
-        images=[{"source": pictures[-1], **place}],
+        images=[{"source": list(pictures.values())[-1], **place}],
         sliders=[{
-            "active": len(shown) - 1, "pad": {"t": 36}, "len": 0.72,
+            "active": len(pictures) - 1, "pad": {"t": 36}, "len": 0.72,
             "currentvalue": {"prefix": "picture foreseen at step "},
             "steps": [
                 {"label": str(i), "method": "relayout", "args": [{"images[0].source": picture}]}
-                for i, picture in zip(shown, pictures, strict=True)
+                for i, picture in pictures.items()
             ],
         }],
     )  # fmt: skip
@@ -102,7 +115,7 @@ def still(trace: Trace, word: str) -> Plot:
     """The same panels as a figure of matplotlib, with six of the foreseen pictures above."""
     label = f"Loss and gradient at every nudge, attention of “{word}” inside the mask and the pictures foreseen"
     figure, steps, x = look.figure(9.4, 8.4, label), look.guided(trace), look.places(trace)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.0, 3.4))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.0, 3.4))[:, 0]
     some = look.spread(range(len(trace.times)), 6)
     for axes, i in zip(look.row(above, len(some)), some, strict=True):
         look.show(axes, trace.preview(i), f"step {i}")

@@ -18,7 +18,7 @@ def boxes(png: bytes) -> list[Box]:
     band = _longest(np.flatnonzero((image < WHITE).mean(1) > 0.55))
     if width < 2 * height or band is None or band[1] - band[0] < 0.3 * height:
         return []
-    spans = _runs(~(image[slice(*band)] >= WHITE).all(0))
+    spans = _runs(np.asarray((image[slice(*band)] < WHITE).any(0)))
     sizes = [right - left for left, right in spans]
     if len(spans) < 2 or max(sizes) > 1.15 * min(sizes) or min(sizes) < 0.08 * width:
         return []
@@ -43,7 +43,7 @@ def _longest(rows: np.ndarray) -> tuple[int, int] | None:
 
 def _above(image: np.ndarray, row: int) -> int:
     """The first row of the titles: up through white, through one line of text, to white again."""
-    empty = (image >= WHITE).all(1)
+    empty = np.asarray((image >= WHITE).all(1))
     for wanted in (True, False):
         while row > 0 and empty[row - 1] == wanted:
             row -= 1

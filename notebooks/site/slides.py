@@ -92,7 +92,8 @@ def _of_code(cell: NotebookNode, heading: str, after: str, before: list[Slide]) 
 
 def brief(paragraphs: Iterable[str], heading: str = "", most: int = MOST) -> str:
     """As many whole sentences as a slide has words for; of a first one that is longer, its beginning."""
-    left, kept = most - words(heading), []
+    kept: list[str] = []
+    left = most - words(heading)
     for sentence in (s for p in paragraphs for s in sentences(p)):
         if words(sentence) > left:
             return " ".join(kept) or _begun(sentence, left)

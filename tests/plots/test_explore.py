@@ -13,7 +13,6 @@ import magedit_lab as mag
 from magedit_lab.plots import interactive
 
 MOST = 300_000  # bytes in a notebook
-CURVES = 50 * 16 * 4 * 2 * 3 * 4 // 3  # of 50 steps of 15 nudges: three curves of two arrays, as base64
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +47,16 @@ def test_its_curves_are_the_traces_numbers(bundle, trace):
 def test_the_slider_and_the_hover_show_the_picture_foreseen_there(bundle, trace):
     figure = bundle[0][interactive.MIME]
     steps = figure["layout"]["sliders"][0]["steps"]
-    assert len(steps) == 25
+    assert 2 <= len(steps) <= 25
+    assert [steps[0]["label"], steps[-1]["label"]] == ["0", "27"]
     assert figure["layout"]["images"][0]["source"] == steps[-1]["args"][0]["images[0].source"]
-    for step in (steps[0], steps[12]):
+    for step in (steps[0], steps[len(steps) // 2]):
         source = step["args"][0]["images[0].source"]
         shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
-        wanted = trace.preview(int(step["label"])).resize(shown.size)
-        assert np.abs(np.asarray(shown, float) - np.asarray(wanted, float)).mean() < 20  # a JPEG of 72
+        far = [
+            np.abs(np.asarray(shown, float) - np.asarray(p.resize(shown.size), float)).mean() for p in trace.previews
+        ]
+        assert int(np.argmin(far)) == int(step["label"])
     texts = figure["data"][-1]["text"]
     assert [bool(text) for text in texts] == [str(i) in {s["label"] for s in steps} for i in range(28)]
 
@@ -76,7 +78,7 @@ def test_it_needs_no_kernel_and_is_small_and_a_still_lies_beside_it(bundle):
     assert set(data) == {interactive.MIME, "image/png", "text/plain"}
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"]
-    assert len(json.dumps(data)) + CURVES < MOST
+    assert len(json.dumps(data)) < MOST  # though these pictures are of a model without training, and half noise
 
 
 def test_what_a_trace_lacks_is_named(net, task, path):
