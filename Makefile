@@ -4,6 +4,8 @@ BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
 MINUTES ?= 60
+COMPAT ?= tests
+LOWEST := diffusers==0.36.0 transformers==4.57.1 tokenizers==0.22.1 huggingface_hub==0.36.0 numpy==2.1.3 pillow==11.3.0
 MUTANTS ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
@@ -110,6 +112,12 @@ torture: .venv/installed
 mutants: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants $(MUTANTS)
 
+compat: .venv/installed
+	$(BIN)/python -m pip install -q --upgrade --no-deps --target out/lowest $(LOWEST)
+	OMP_NUM_THREADS=1 PYTHONPATH=out/lowest $(BIN)/python -m pytest -W ignore $(COMPAT)
+	$(BIN)/python -m pip install -q --upgrade --no-deps --target out/newest diffusers transformers tokenizers pillow ipywidgets
+	OMP_NUM_THREADS=1 PYTHONPATH=out/newest $(BIN)/python -m pytest $(COMPAT)
+
 sums:
 	cd magedit_lab/models && find . -type f \( -name '*.safetensors' -o -name '*.json' -o -name '*.txt' \) ! -name training.json | sort | xargs sha256sum > SHA256SUMS
 
@@ -117,7 +125,7 @@ train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
 
 speed: .venv/installed
-	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
+	$(BIN)/magedit-lab bench speed $(SPEED)
 
 inputs: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.inputs

@@ -13,6 +13,7 @@ CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "lazy_loader": "la
 USED = {  # what is called and not imported: where, and by what words
     "ruff": ("Makefile", "/ruff check"), "mypy": ("Makefile", "/mypy"), "jupyterlab": ("Makefile", "/jupyter lab"),
     "pytest-xdist": ("Makefile", "-n 2"), "nbval": ("Makefile", "--nbval"), "beartype": ("pyproject.toml", ",beartype"),
+    "setuptools": ("pyproject.toml", '"setuptools.build_meta"'),
     "ipykernel": ("notebooks/00_first_edit.ipynb", '"name": "python3"'),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from . import lpips as lpips
 from . import metrics as metrics
 from . import model as model
 from . import report as report
+from . import rows as rows
 from . import run as run
 from . import scores as scores
 from . import study as study

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,9 @@ from ..bench import ablations, datasets, demo, metrics, report, tabletop
 from ..bench import departures as departure_sizes
 from ..bench.cases import Case
 from ..bench.judges import Judges
+from ..bench.rows import Shard
 from ..bench.run import Setting, measure, references, summary
+from ..bench.run import load as load_rows
 from ..inversion.base import Inversion
 from ..inversion.null_text import NullText
 from ..inversion.table import INVERSIONS
@@ -23,7 +25,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from . import cast, judges
+from . import cast, judges, speed
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
@@ -50,6 +52,7 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     judges.add(which)
+    speed.add(which)
     cast.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
@@ -81,6 +84,10 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
     add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
     add("--lpips", help="with pie-bench: a folder with the weights of squeezenet1_1 and of LPIPS's heads for it")
+    add(
+        "--shard",
+        help="part i of n of the cases, as i/n: every machine of a cluster its own; rows are merged when read",
+    )
     add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
 
 
@@ -153,13 +160,21 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     net, judges = load(arguments.model), _judges(arguments)
     if arguments.format:
         _validate(net, listed, settings)
-    rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
-    first = len(rows)
+    shard = Shard.parse(arguments.shard) if arguments.shard else Shard()
+    of, names = len(shard.of(listed)) * len(settings), {setting.name for setting in settings}
     with Bar("cases x settings") as bar:
-        for row in measure(net, listed, settings, judges, arguments.out):
-            rows.append(row)
-            bar(len(rows) - first, of)
-    return rows, listed
+        for done, _ in enumerate(measure(net, listed, settings, judges, arguments.out, shard), 1):
+            bar(done, of)
+    cases = {case.name for case in listed}
+    rows = [row for row in load_rows(arguments.out) if row["setting"] in names and row["case"] in cases]
+    return [*references(net, listed, judges), *sorted(rows, key=_place(listed, settings))], listed
+
+
+def _place(listed: Sequence[Case], settings: Sequence[Setting]) -> Callable[[dict[str, Any]], tuple[int, int]]:
+    """Where a row stands: by case, then by setting."""
+    cases = {case.name: i for i, case in enumerate(listed)}
+    names = {setting.name: i for i, setting in enumerate(settings)}
+    return lambda row: (cases[row["case"]], names[row["setting"]])
 
 
 def _judges(arguments: argparse.Namespace) -> Judges:

@@ -60,7 +60,7 @@ def doctor(trial: bool = True) -> Health:
 
 
 def _system() -> Iterator[Line]:
-    supported = metadata.metadata(DISTRIBUTION).get("Requires-Python", "") if _installed() else ""
+    supported = metadata.metadata(DISTRIBUTION)["Requires-Python"] if _installed() else ""
     own = platform.python_version()
     fits = not supported or Requirement(f"python{supported}").specifier.contains(own)
     yield Line("python", f"{own} on {platform.platform()}" + ("" if fits else f"; expected {supported}"), fits)
@@ -131,7 +131,8 @@ def _gib(size: float | int) -> str:
 def _models() -> Iterator[Line]:
     """Each file of the shipped models against its SHA-256."""
     sums = SHIPPED / SUMS
-    known = dict(reversed(line.split(maxsplit=1)) for line in sums.read_text().splitlines()) if sums.exists() else {}
+    lines = sums.read_text().splitlines() if sums.exists() else []
+    known = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
     for folder in shipped():
         own = {name.removeprefix("./"): digest for name, digest in known.items() if f"{folder.name}/" in name}
         wrong = [name for name, digest in own.items() if _digest(SHIPPED / name) != digest]

@@ -99,4 +99,5 @@ class PromptToPrompt(Blended):
                 for s in run.sites if s.name in names or (s.cross and inject.weighs(now))
             }  # fmt: skip
 
-        return blended(Plan(record, hooks=hooks), self.blend, run)
+        plan = Plan(record, hooks=hooks, pattern=lambda now: (record(now), inject.pattern(now)))
+        return blended(plan, self.blend, run)

@@ -3,6 +3,7 @@
 import functools
 import http.server
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -202,8 +203,9 @@ def test_a_browser_without_webassembly_is_told_so(visit):
     expect(page.locator("#status")).to_contain_text("expected a browser with WebAssembly, got none")
 
 
-def test_an_edit_runs_live_and_cancel_acts(visit):
+def test_an_edit_runs_live_is_saved_and_opened_and_cancel_acts(visit, tmp_path):
     page = visit()
+    page.keyboard.press("4")
     page.locator("details.more summary").click()
     for label, value in (("steps", 5), ("nudges a step", 1), ("guided steps τ", 1)):
         page.get_by_label(label, exact=True).evaluate(
@@ -215,6 +217,28 @@ def test_an_edit_runs_live_and_cancel_acts(visit):
     expect(page.locator("#status")).to_contain_text("done in", timeout=240_000)
     assert "step 5 of 5" in where(page)
     assert page.locator("#engine").get_attribute("data-ready") == "true"
+    with page.expect_download() as saved:
+        page.locator("#save").click()
+    saved.value.save_as(tmp_path / "run.zip")
+    page.locator("#chosen").set_input_files(tmp_path / "run.zip")
+    expect(page.locator("#status")).to_have_text("opened: 5 steps", timeout=60_000)
+    assert "step 5 of 5" in where(page)
     page.locator("#run").click()
     page.locator("#run", has_text="Cancel").click()
     expect(page.locator("#status")).to_have_text("cancelled", timeout=60_000)
+
+
+def test_a_plain_server_s_page_is_isolated_from_the_second_visit_on(visit):
+    page = visit(service_workers="allow")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()
+    page.locator(".card[aria-label*=attention]").nth(3).wait_for()
+    assert page.evaluate("crossOriginIsolated")
+
+
+def test_another_scene_has_its_own_words_and_edits(visit):
+    page = visit()
+    page.get_by_role("button", name="two vases and a ball").click()
+    expect(page.get_by_label("the edit word")).to_have_value("yellow")
+    expect(page.locator("#stage")).to_have_attribute("aria-label", re.compile("yellow vase|“yellow”"))
+    assert page.locator(".card.stale").count() == 0

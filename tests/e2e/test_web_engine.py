@@ -111,3 +111,80 @@ def test_a_whole_edit_is_pythons(page, net, tmp_path, index, method):
     ]
     assert apart <= 1e-4
     assert grey <= 1
+
+
+def test_a_cancelled_edit_ends_within_a_step_and_keeps_its_steps(page):
+    page.evaluate(RUN, [{"scene": scenes()[0]["name"], "method": "p2p", "steps": 1}, {"backend": "wasm"}])
+    answer = page.evaluate("""async (scene) => {
+      const stop = new AbortController();
+      let pressed = 0;
+      const onStep = ({ step }) => { if (step === 0) { pressed = performance.now(); stop.abort(); } };
+      const run = engine.edit({ scene, method: "p2p", steps: 4 }, { signal: stop.signal, onStep });
+      const { name, message, trace } = await run.then(() => ({ name: "nothing" }), (error) => error);
+      const after = performance.now() - pressed;
+      return { name, message, after, steps: trace?.steps.length, step: trace?.steps[0].seconds * 1000 };
+    }""", scenes()[0]["name"])  # fmt: skip
+    print(f"\ncancelled after {answer['after']:.0f} ms, a step takes {answer['step']:.0f}")
+    assert (answer["name"], answer["steps"]) == ("AbortError", 1)
+    assert answer["message"].startswith("cancelled; ")
+    assert answer["after"] < max(answer["step"], 500)
+
+
+WRONG = {
+    "a word that is not there": ({"words": ["zebra"]}, "word 'zebra' is not in the target prompt"),
+    "a word of both prompts": ({"words": ["table"]}, "word 'table' stands in both prompts"),
+    "an empty mask": ({"mask": 0}, "expected a mask with at least one pixel of 0.5 or more, got an empty one"),
+    "a full mask": ({"mask": 255}, "expected a mask that leaves something out, got a full one"),
+    "no such method": ({"method": "magic"}, "expected a method (p2p, p2p+mask, "),
+    "no such scene": ({"scene": "moon"}, "expected a scene that ships (scene-"),
+    "too many steps": ({"steps": 5000}, "expected steps of 1 to 999, got 5000"),
+    "a long prompt": ({"target": "red " * 80}, "prompt has 82 tokens, the model reads 32"),
+    "no picture": (
+        {"scene": None, "source": "a", "target": "a b", "words": ["b"]},
+        "expected a mask of 256x256 values",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_bad_input_is_one_line_with_a_remedy(page, what):
+    request, said = WRONG[what]
+    messages = page.evaluate("""async ([request, scene, side]) => {
+      const { createEngine } = await import("/engine/index.js");
+      window.engine ??= await createEngine({ base: "/models/tabletop/", runtime: "/engine/runtime/", backend: "wasm" });
+      const full = { scene, ...request };
+      if (full.scene === null) delete full.scene;
+      if ("mask" in request) full.mask = new Uint8Array(side * side).fill(request.mask);
+      const edited = await engine.edit(full).then(() => "nothing wrong", (error) => error.message);
+      return [edited, ...(await engine.check(full))];
+    }""", [request, scenes()[0]["name"], 256])  # fmt: skip
+    assert messages[0] == messages[1]
+    assert messages[0].startswith(said)
+    assert "\n" not in messages[0]
+    assert "; " in messages[0]
+
+
+def test_a_broken_download_is_one_line(page, site):
+    def broken(route):
+        route.fulfill(status=200, body=b"x" * 1000)
+
+    page.context.route("**/broken/nudge.onnx*", broken)
+    page.context.route(
+        "**/broken/*", lambda route: route.continue_(url=route.request.url.replace("/broken/", "/models/tabletop/"))
+    )
+    page.context.route("**/broken/nudge.onnx*", broken)
+    message = page.evaluate("""async () => {
+      const { createEngine } = await import("/engine/index.js");
+      const made = createEngine({ base: "/broken/", runtime: "/engine/runtime/", backend: "wasm" });
+      return made.then(() => "nothing wrong", (error) => error.message);
+    }""")
+    assert "bytes of nudge.onnx, got 1000 that are not the exported ones; reload" in message
+
+
+def test_webgpu_without_an_adapter_says_what_to_take(page):
+    message = page.evaluate("""async () => {
+      const { createEngine } = await import("/engine/index.js");
+      const made = createEngine({ base: "/models/tabletop/", runtime: "/engine/runtime/", backend: "webgpu" });
+      return made.then((engine) => engine.backend, (error) => error.message);
+    }""")
+    assert message == "webgpu" or message.startswith("expected WebGPU, got a browser without an adapter; take ")

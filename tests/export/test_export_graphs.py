@@ -83,9 +83,9 @@ def test_the_objective_is_that_of_the_losses():
     for row, columns in enumerate(([2], [4, 5])):
         one = losses.token_ratio(probs, cells[row], columns, list(range(1, 7)))
         two = losses.spatial_ratio(probs, cells[row], columns, 3.0)
-        mixed = objective.terms([probs], cells, word, over, torch.tensor(3.0), torch.tensor([0.25, 0.75, 0, 0]))
+        mixed = objective.terms([probs], cells, word, over, torch.tensor([3.0]), torch.tensor([0.25, 0.75, 0, 0]))
         torch.testing.assert_close(objective.token_ratios(probs, cells, word, over)[row], one)
-        torch.testing.assert_close(objective.spatial_ratios(probs, cells, word, torch.tensor(3.0))[row], two)
+        torch.testing.assert_close(objective.spatial_ratios(probs, cells, word, torch.tensor([3.0]))[row], two)
         torch.testing.assert_close(mixed[row], 0.25 * one + 0.75 * two)
 
 

@@ -35,7 +35,12 @@ export const set = (changes) => store.set(changes);
 /** Draws anew: a run has grown. */
 export const renew = () => set({ tick: store.get().tick + 1 });
 
+const NARROW = matchMedia("(max-width: 999px)"); // where what is said lies over the page
+let fading;
+
 export function say(text, error = false) {
+  clearTimeout(fading);
+  if (NARROW.matches && text && !error) fading = setTimeout(() => say(""), 5000);
   part("status").textContent = text;
   part("status").classList.toggle("error", error);
 }

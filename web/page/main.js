@@ -167,7 +167,7 @@ function keys(event) {
 /** What a part of the story wants: a run, a place in it, a view, and whether it plays. */
 async function follow(_, wanted) {
   if (store.get().running) return;
-  if (store.get().scene !== first) return; // the story tells of its own scene
+  if (store.get().scene !== first) await openScene(first); // the story tells of its own scene
   stopPainting();
   const { run, step, nudge = null, view, play = false, paint = false } = wanted;
   const last = step === "last" || (play && calm); // without movement: where it leads

@@ -38,7 +38,7 @@ def of_tabletop(number: int, change: str, complex_scene: bool) -> Case:
 WORLDS: dict[str, World] = {"tabletop": World(of_tabletop, lambda: Judges.load().scores)}
 
 # What `magedit-lab bench cast` chose, by world and role: the candidate's number. docs/casting.md has the table.
-CAST: dict[str, dict[str, int]] = {"tabletop": {"keep": 1, "late": 0, "loss": 0, "nudges": 0}}
+CAST: dict[str, dict[str, int]] = {"tabletop": {"keep": 1, "loss": 0}}
 
 
 def hero(role: str, world: str = "tabletop") -> Case:

@@ -12,22 +12,33 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from magedit_lab.model.attention import guided
+from ...inversion.base import Path
+from ...model.attention import guided
+from ...model.backbone import Backbone
+from ...task import Task
+
+Maps = dict[str, Tensor]
 
 
 class Attention:
     """Stores every map by layer and replaces it by what `inject` gives."""
 
-    def __init__(self, unet):
-        self.maps, self.inject = {}, None
+    def __init__(self, unet: Any) -> None:
+        self.maps: Maps = {}
+        self.inject: Callable[[str, Tensor], Tensor] | None = None
         self.layers = {n[: -len(".processor")]: None for n in unet.attn_processors}
         unet.set_attn_processor({n: self.one(n[: -len(".processor")]) for n in unet.attn_processors})
 
-    def one(self, name):
-        def process(attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
+    def one(self, name: str) -> Callable[..., Tensor]:
+        def process(
+            attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, attention_mask: None = None,
+            temb: None = None,
+        ) -> Tensor:  # fmt: skip
             x = hidden_states if encoder_hidden_states is None else encoder_hidden_states
             q, k, v = (attn.head_to_batch_dim(t) for t in (attn.to_q(hidden_states), attn.to_k(x), attn.to_v(x)))
             probs = torch.softmax(torch.bmm(q, k.transpose(1, 2)) * attn.scale, dim=-1)
@@ -39,14 +50,14 @@ class Attention:
         return process
 
 
-def sampled(mask, height, width):
+def sampled(mask: Tensor, height: int, width: int) -> Tensor:
     """1 where the first pixel of a cell is anything but 0."""
     h, w = mask.shape
     rows = [[float(mask[y * h // height, x * w // width] != 0) for x in range(width)] for y in range(height)]
     return torch.tensor(rows)
 
 
-def covered(mask, height, width):
+def covered(mask: Tensor, height: int, width: int) -> Tensor:
     """1 where a cell is covered by half, or covered most; for cells of whole pixels."""
     down, across = mask.shape[0] // height, mask.shape[1] // width
     share = torch.tensor([
@@ -56,7 +67,7 @@ def covered(mask, height, width):
     return (share >= min(0.5, share.max().item())).float()
 
 
-def leading(steps, offset):
+def leading(steps: int, offset: int) -> tuple[int, ...]:
     """Timesteps as diffusers' DDIM spaces them."""
     return tuple(i * (1000 // steps) + offset for i in range(steps - 1, -1, -1))
 
@@ -76,13 +87,13 @@ PUBLISHED = Form(sampled, lambda j, source, target: j, True)
 OURS = Form(covered, lambda j, source, target: j - target + source, False)
 
 
-def refined(tokenizer, source, target, padding):
+def refined(tokenizer: Any, source: str, target: str, padding: Callable[[int, int, int], int]) -> list[int]:
     """For each column of the target the source's column that it repeats, or -1: a longest common subsequence that
     takes the earliest; padding as `Form.padding` has it."""
     a, b = (tuple(tokenizer(prompt).input_ids) for prompt in (source, target))
 
     @cache
-    def pairs(i, j):
+    def pairs(i: int, j: int) -> tuple[tuple[int, int], ...]:
         if not i or not j:
             return ()
         shorter = [pairs(i, j - 1), pairs(i - 1, j)]
@@ -92,21 +103,27 @@ def refined(tokenizer, source, target, padding):
     return [found.get(j, -1) if j < len(b) else min(padding(j, len(a), len(b)), most - 1) for j in range(most)]
 
 
-def columns(tokenizer, prompt, word):
+def columns(tokenizer: Any, prompt: str, word: str) -> list[int]:
     """Of a word that is one token, between the start and the end token."""
     (token,) = tokenizer(word).input_ids[1:-1]
     return [j for j, other in enumerate(tokenizer(prompt).input_ids) if other == token]
 
 
 class Literal:
+    """The loop, for one added word of one token. settings: the loss, or "paper" for the printed equations."""
+
     def __init__(
-        self, unet, alphas, final, path, times, target_text, mapper, word, common, mask16, mask64, prediction, settings
-    ):
-        self.__dict__.update(locals())
+        self, unet: Any, alphas: Tensor, final: Tensor, path: Path, times: tuple[int, ...], target_text: Tensor,
+        mapper: list[int], word: list[int], common: list[int], mask16: Tensor, mask64: Tensor, prediction: str,
+        settings: str,
+    ) -> None:  # fmt: skip
+        self.unet, self.alphas, self.final, self.path, self.times = unet, alphas, final, path, times
+        self.target_text, self.mapper, self.word, self.common = target_text, mapper, word, common
+        self.mask16, self.mask64, self.prediction, self.settings = mask16, mask64, prediction, settings
         self.attention = Attention(unet)
 
     @classmethod
-    def of(cls, net, task, path, settings, form=OURS):
+    def of(cls, net: Backbone, task: Task, path: Path, settings: str, form: Form = OURS) -> "Literal":
         """For a task with one added word of one token, on a copy of the library's U-Net."""
         z, tokenizer = path.latents[:1], net.tokenizer
         site = guided(net.sites(z))[0]
@@ -121,17 +138,19 @@ class Literal:
             form.cells(task.region, *z.shape[2:]).to(z), net.schedule.prediction, settings,
         )  # fmt: skip
 
-    def eps(self, z, t, text, inject=None):
+    def eps(
+        self, z: Tensor, t: Any, text: Tensor, inject: Callable[[str, Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, Maps]:
         self.attention.maps, self.attention.inject = {}, inject
         out, a = self.unet(z, t, text).sample, self.alphas[t]
         noise = a.sqrt() * out + (1 - a).sqrt() * z if self.prediction == "v_prediction" else out
         return noise, dict(self.attention.maps)
 
-    def inject(self, i, source_maps):
+    def inject(self, i: int, source_maps: Maps) -> Callable[[str, Tensor], Tensor]:
         """Refinement: common tokens take the source's columns in the first .8, self attention in the first .5."""
         steps = len(self.times)
 
-        def replace(name, probs):
+        def replace(name: str, probs: Tensor) -> Tensor:
             if "attn2" in name and i < int(0.8 * (steps + 1)):
                 columns = [source_maps[name][..., j] if j >= 0 else probs[..., k] for k, j in enumerate(self.mapper)]
                 return torch.stack(columns, -1)
@@ -141,7 +160,7 @@ class Literal:
 
         return replace
 
-    def loss(self, maps):
+    def loss(self, maps: Maps) -> Tensor:
         sites = [p for n, p in maps.items() if "attn2" in n and p.shape[1] == len(self.mask16) and "mid" not in n]
         if self.settings == "paper":
             p = torch.stack([s.mean(0) for s in sites]).mean(0)
@@ -160,7 +179,8 @@ class Literal:
                     found.append((1 - (self.mask16 * edit / head.sum(-1)).sum() / self.mask16.sum()) ** 2)
         return sum(found) / len(found)
 
-    def run(self, iterations, step_size):
+    def run(self, iterations: int, step_size: float) -> tuple[list[float], list[Tensor]]:
+        """The loss of each nudge, and the target's latent after each step."""
         steps, g = len(self.times), self.path.guidance_scale
         source = target = self.path.latents[:1]
         losses, latents = [], []
@@ -190,13 +210,13 @@ class Literal:
         return losses, latents
 
     @staticmethod
-    def step(z, uncond, cond, g, a, b):
+    def step(z: Tensor, uncond: Tensor, cond: Tensor, g: float, a: Tensor, b: Tensor) -> Tensor:
         eps = uncond + g * (cond - uncond)
         x0 = (z - (1 - a).sqrt() * eps) / a.sqrt()
         return b.sqrt() * x0 + (1 - b).sqrt() * eps
 
 
-def grown(mask):
+def grown(mask: Tensor) -> Tensor:
     out = torch.zeros_like(mask)
     h, w = mask.shape
     for y in range(h):
