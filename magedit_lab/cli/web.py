@@ -1,6 +1,7 @@
 """`magedit-lab web`: the built page, served so that a browser gives it threads."""
 
 import argparse
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,7 +31,15 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = 0) -> ThreadingHTT
     """A server of a built page; ValueError where none is built, OSError for a port in use."""
     if not (folder / "index.html").is_file():
         raise ValueError(f"expected a built page in {str(folder)!r}, got no index.html; run: make web")
-    return ThreadingHTTPServer((host, port), partial(Isolated, directory=str(folder)))
+    return Server((host, port), partial(Isolated, directory=str(folder)))
+
+
+class Server(ThreadingHTTPServer):
+    """A page that is closed halfway breaks its downloads off, which is no news."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Isolated(SimpleHTTPRequestHandler):

@@ -9,7 +9,11 @@ export async function createEngine({ base, runtime, worker, backend = "auto", th
   const script = worker ? new URL(worker, document.baseURI) : new URL("./worker.js", import.meta.url);
   const link = new Link(new Worker(script, { type: "module" }));
   const options = { base: folder.href, runtime: new URL(runtime ?? `${folder.href}runtime/`, document.baseURI).href };
-  const { manifest, ...facts } = await link.call("open", [{ ...options, backend, threads }], { progress: onProgress });
+  const opening = link.call("open", [{ ...options, backend, threads }], { progress: onProgress });
+  const { manifest, ...facts } = await opening.catch((error) => {
+    link.close();
+    throw error;
+  });
   return {
     manifest,
     ...facts,
