@@ -183,7 +183,7 @@ def _nudge(sites: Sites) -> Graph:
 def _forward(
     sites: Sites, z: Tensor, t: Tensor, text: Tensor, hooks: Mapping[str, Hook], until: str | None = None
 ) -> Tensor:
-    """What the denoiser itself puts out, nothing (empty) of a forward that ends at a site: `Backbone.predict` would
+    """What the denoiser itself puts out, nothing (empty) of a forward that ends at a site. `Backbone.predict` would
     look the noise level up by the timestep's value."""
     inputs = {"sample": z, "timestep": t, "encoder_hidden_states": text}  # a timestep that is a tensor
     order = sites.order if until else None

@@ -27,7 +27,7 @@ from .weights import Weights
 
 SCHEMA = 1
 MOST = 50 * 2**20  # bytes of the shipped model's folder
-STEPS, GUIDANCE = 20, 4.0  # of the recorded paths
+STEPS, GUIDANCE = demo.Demo().steps, demo.Demo().guidance_scale  # of the recorded paths, as the demo's
 SEEDS = tuple(scenes.HELD_OUT + k for k in (7, 8, 9))  # the demo's scene, and two that were not chosen
 Say = Callable[[str], object]
 Turn = Callable[[Graph], Any]
