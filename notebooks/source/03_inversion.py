@@ -92,7 +92,8 @@ psnr = {name: metrics.psnr(picture, metrics.unit(t.reconstruction)) for name, t 
 print(f"{'autoencoder':<16} {best:.1f} dB")
 for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
-lab.claim("decibels that guidance costs plain DDIM", psnr["DDIM, scale 1"] - psnr["DDIM, scale 4"], least=1)
+cost = psnr["DDIM, scale 1"] - psnr["DDIM, scale 4"]
+lab.claim("decibels that guidance costs plain DDIM", cost, least=1)
 lab.claim("decibels from direct inversion to the autoencoder", best - psnr["direct"], most=0.1)
 
 # %% [markdown]
