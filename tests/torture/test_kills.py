@@ -25,7 +25,7 @@ def straight(child, tmp_path_factory):
 
 def test_a_killed_run_keeps_its_whole_steps_and_its_rest_has_the_straight_runs_bits(child, straight, tmp_path):
     generator = np.random.default_rng(0)
-    for i in range(8):
+    for i in range(3):
         found = kills.kill_and_resume(child, tmp_path / str(i), generator.integers(1, 60, 3).tolist(), straight)
         assert found.pop("kills") >= 1
         assert not +found, found
@@ -34,12 +34,12 @@ def test_a_killed_run_keeps_its_whole_steps_and_its_rest_has_the_straight_runs_b
 def test_a_save_over_another_run_that_is_killed_leaves_one_of_the_two(child, straight, tmp_path):
     other = mag.Trace(straight.task, straight.keep, times=[], terms=[])
     saved, killed = straight.save(tmp_path / "saved"), 0
-    for i, kill in enumerate((1, 5, 9, 14, 20, 25, 30, 34)):
+    for i, kill in enumerate((1, 9, 20, 30)):
         folder = other.save(tmp_path / str(i))
         found = kills.kill_while_replacing(child, folder, kill, other, straight, saved)
         killed += found["kills"]
         assert not found["neither the old run nor the new one"], kill
-    assert killed >= 4
+    assert killed >= 2
 
 
 def test_a_kill_at_any_moment_from_outside(straight, tmp_path):
