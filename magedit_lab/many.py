@@ -43,9 +43,9 @@ def edit_many(
     try:
         while True:
             steps = [queue.get() for queue in queues]
-            for found in steps:
-                if isinstance(found, BaseException):
-                    raise found
+            for item in steps:
+                if isinstance(item, BaseException):
+                    raise item
             if None in steps:
                 return
             yield tuple(step for step in steps if isinstance(step, Step))

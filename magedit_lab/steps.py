@@ -95,9 +95,9 @@ class Now:
         if until is not None:
             return self.output(branch, conditional, text, hooks, until)
         z = self.source if branch == "source" else self.target
-        return self.run.net.predict(z, self.t, text, {**hooks, **self._heard(branch, conditional, hooks)})
+        return self.run.net.predict(z, self.t, text, {**hooks, **self._listening(branch, conditional, hooks)})
 
-    def _heard(self, branch: Branch, conditional: bool, hooks: Hooks) -> Hooks:
+    def _listening(self, branch: Branch, conditional: bool, hooks: Hooks) -> Hooks:
         where = Where(self.i, self.t, branch, conditional, self.nudge)
         return {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
 
@@ -107,7 +107,7 @@ class Now:
         """The same, as the denoiser puts it out: `Backbone.noise` makes a noise prediction of it."""
         net, z = self.run.net, self.source if branch == "source" else self.target
         t = net.time(self.t) if self.clock is None else self.clock
-        return net.output(z, t, text, {**hooks, **self._heard(branch, conditional, hooks)}, until)
+        return net.output(z, t, text, {**hooks, **self._listening(branch, conditional, hooks)}, until)
 
     def captured(self, what: Hashable, work: Callable[["Now", Text], Maps], text: Text, into: str = "") -> Maps:
         """`work` of this and of a text; recorded and replayed where the run does so and the plan has a pattern.

@@ -74,8 +74,10 @@ class LiveRun(Runner):
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
         self._picture = images.small(first.image)
-        self._progress, self._kind = Progress(), SOURCE
-        super().__init__(net, first, _curves=self._now, _preview=self._picture, folded=folded)
+        self._progress, self._kind = Progress(self.method.nudges(self.inversion.steps)), SOURCE
+        super().__init__(
+            net, first, _curves=self._now, _preview=self._picture, _line=self._progress.line(), folded=folded
+        )
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen

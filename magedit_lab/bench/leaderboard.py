@@ -55,7 +55,7 @@ def entries(folder: str | Path, like: MagEdit) -> dict[str, MagEdit]:
 
     ValueError that names the file where it does not run or has no such function.
     """
-    found = {}
+    methods = {}
     for file in sorted(Path(folder).glob("*.py")):
         try:
             names = runpy.run_path(str(file))
@@ -64,8 +64,8 @@ def entries(folder: str | Path, like: MagEdit) -> dict[str, MagEdit]:
         if not callable(names.get("loss")):
             raise ValueError(f"{file.name}: expected a function loss(probs, mask, word), got none; define it")
         step = float(names.get("step_size", like.step_size))
-        found[file.stem] = replace(like, loss=names["loss"], by_sigma=True, step_size=step)
-    return found
+        methods[file.stem] = replace(like, loss=names["loss"], by_sigma=True, step_size=step)
+    return methods
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -33,9 +33,9 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """Of "2/8"; ValueError for another form."""
-        if not (found := re.fullmatch(r"(\d+)/(\d+)", text)):
+        if not (match := re.fullmatch(r"(\d+)/(\d+)", text)):
             raise ValueError(f"expected a shard as i/n, such as 2/8, got {text!r}")
-        return cls(int(found[1]), int(found[2]))
+        return cls(int(match[1]), int(match[2]))
 
     def of(self, several: Sequence[T]) -> Sequence[T]:
         """Every n-th, from the i-th on."""
@@ -50,13 +50,13 @@ class Shard:
 def load(out: Path, columns: Sequence[str] = ()) -> list[Row]:
     """The rows so far of all files in a folder, each case and setting once; a last line that an interrupt cut short is
     left out. ValueError that says where it stands for a line that is no row."""
-    found: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], Row] = {}
     for path in sorted(out.glob("rows*.jsonl")):
         text = path.read_text(encoding="utf-8", errors="replace")
         for i, line in enumerate(text[: text.rfind("\n") + 1].split("\n")[:-1], 1):
             row = _read(line, f"{path}, line {i}", columns)
-            found.setdefault((row["case"], row["setting"]), row)
-    return list(found.values())
+            rows.setdefault((row["case"], row["setting"]), row)
+    return list(rows.values())
 
 
 def _read(line: str, where: str, columns: Sequence[str]) -> Row:

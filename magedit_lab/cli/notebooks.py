@@ -29,8 +29,8 @@ def add(commands: Any, name: str) -> None:
 
 def notebooks(arguments: argparse.Namespace) -> None:
     """Copy notebooks and pictures; nothing that is there is overwritten."""
-    found = dict(shipped())
-    chosen = {name: file for name, file in found.items() if arguments.solutions or not name.startswith("solutions/")}
+    copies = dict(shipped())
+    chosen = {name: file for name, file in copies.items() if arguments.solutions or not name.startswith("solutions/")}
     if not any(name.endswith(".ipynb") for name in chosen):
         raise ValueError(
             "expected the course beside the package, got none; install the wheel, or a copy of the project"

@@ -37,15 +37,15 @@ def speed(arguments: argparse.Namespace) -> None:
     if a.rounds < 1:
         raise ValueError(f"expected at least 1 round, got {a.rounds}; raise --rounds")
     if a.gpu_check:
-        found = check.run(a.device or "cuda", a.small, _say)
-        text = check.markdown(found)
+        report = check.run(a.device or "cuda", a.small, _say)
+        text = check.markdown(report)
     else:
         work = compare.Work(a.model, a.steps, a.iterations, a.dtype, a.device, a.small, a.fast)
-        found = compare.compare(work, a.rounds, not a.no_memory, _say)
-        text = compare.markdown(found)
+        report = compare.compare(work, a.rounds, not a.no_memory, _say)
+        text = compare.markdown(report)
     print(text)
     if a.out:
-        files.write_text(a.out, json.dumps(found, indent=1) + "\n")
+        files.write_text(a.out, json.dumps(report, indent=1) + "\n")
 
 
 def _say(what: str) -> None:

@@ -108,8 +108,8 @@ class _Guided:
             return {"loss": loss, "gradient": gradient}
 
         key = ("null-text", self.scale, *((name, tensor.shape) for name, tensor in static.items()))
-        found = captures.run(key, work)
-        return found["loss"], found["gradient"]
+        tensors = captures.run(key, work)
+        return tensors["loss"], tensors["gradient"]
 
     def _changing(self) -> dict[str, Tensor]:
         return {

@@ -43,7 +43,7 @@ class Meeting:
         """`Backbone.output` of one member."""
         grad = torch.is_grad_enabled()
         key = ("output", grad, id(t), until, z.shape[1:], text.embedding.shape[1:], text.pooled is None)
-        return self._ask(_Asked(1 if grad else 2, key, (z, t, text, hooks, until)))
+        return self._ask(_Asked(1 if grad else 2, key, (z, t, text, hooks, until, grad)))
 
     def gradient(self, loss: Tensor, z: Tensor) -> Tensor:
         """The gradient of one member's loss; those of all are one backward pass."""
@@ -100,9 +100,10 @@ class Meeting:
 
     def _passes(self, several: Sequence[tuple[Any, ...]]) -> Sequence[Tensor | None]:
         """One call for all: their latents and texts in rows, each row with its own hooks."""
-        zs, ts, texts, hooks, untils = zip(*several, strict=True)
+        zs, ts, texts, hooks, untils, grads = zip(*several, strict=True)
         rows = [len(z) for z in zs]
-        out = self._outputs(torch.cat(zs), ts[0], Text.cat(texts), joined(hooks, rows), untils[0])
+        with torch.set_grad_enabled(grads[0]):  # theirs, as another thread has a mode of its own
+            out = self._outputs(torch.cat(zs), ts[0], Text.cat(texts), joined(hooks, rows), untils[0])
         return [None] * len(rows) if out is None else list(out.split(rows))
 
 

@@ -33,7 +33,7 @@ net, demo = lab.net, mag.bench.demo.Demo()
 # the source's maps, $A^*_t$ the target's, and $\hat A_t = \text{Inject}(A_t, A^*_t)$ is what the target uses. Early on
 # self attention, which holds the shapes, is taken from the source as well.
 #
-# **In code** (`methods/shared/injection.py`): `probs = torch.where(taken, source, probs)`
+# **In code** (`methods/shared/injection.py`): `probs = torch.where(columns, source, probs)`
 
 # %% tags=["title"]
 case = casting.hero("keep")

@@ -157,7 +157,7 @@ mag.plots.comparison(runs)
 # %%
 guided = 100 * trace.share(task.words[0])[path.steps // 2 - 1]
 unguided = 100 * runs["no guidance"].share(task.words[0])[path.steps // 2 - 1]
-lab.claim("percentage points of the map that the nudges bring into the mask", guided - unguided, least=15)
+lab.claim("points of % of the map that nudges bring into the mask", guided - unguided, least=15)
 
 # %% [markdown]
 # Now the same over all steps.
@@ -275,7 +275,7 @@ def mag_edit(given, z, nudges, delta):
         change = {name: inject(*maps) for name, maps in given.source_maps(read_maps, i).items()}
         for _ in range(nudges if i < given.half else 0):
             maps = read_maps(given.net, z.requires_grad_(), t, given.target, given.sites, change)
-            loss = sum(token_ratio(probs[0], given.cells, given.word) for probs in maps.values()) / len(maps)
+            loss = sum(token_ratio(a[0], given.cells, given.word) for a in maps.values()) / len(maps)
             (gradient,) = torch.autograd.grad(loss, z)
             z = nudge(z.detach(), gradient, given.mask, delta * given.sigma(t))
         z = given.blend(ddim_step(z, given.guided(z, t, change), *given.levels(i)), i)
@@ -298,7 +298,7 @@ shown = {"source": lab.fit(task).image, "my_magedit.py": net.decode(latent), "li
 mag.plots.pictures(shown, "The source, the edit by the pieces of this course, and the library's edit")
 
 # %% [markdown]
-# *The source, the edit by 35 lines of Python, and the library's.* **Look** for a difference.
+# *The source, the edit by 35 lines of Python, and the library's.* **Look** for a difference between the last two.
 
 # %%
 import numpy as np

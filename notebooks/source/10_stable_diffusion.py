@@ -107,7 +107,7 @@ mag.plots.task(task)
 # a second what would fail after minutes.
 
 # %%
-usual = (mag.NullText(), mag.MagEdit()) if net.size >= 512 else (demo.inversion, demo.guided)
+usual = (mag.NullText(), mag.MagEdit()) if net.size >= 512 else (demo.null_text, demo.guided)
 inversion, method = replace(usual[0], steps=lab.steps(usual[0].steps)), usual[1]
 mag.validate(net, small, inversion, method)
 print(inversion)

@@ -36,7 +36,7 @@ demo = mag.bench.demo.Demo()
 #
 # It returns one number, as a tensor that gradients can flow through. Less must mean better.
 #
-# **In code** (`methods/shared/losses.py`): `found = loss(probs, mask, word)`
+# **In code** (`methods/shared/losses.py`): `value = loss(probs, mask, word)`
 #
 # Here is a small map to try things on. The word has 2 % of the attention outside the mask, and inside as much as we
 # say.
@@ -202,8 +202,8 @@ leaderboard.figure(table)
 # %%
 print(leaderboard.text(table))
 places = {line["setting"]: line["success"][0] for line in table}
-lab.claim("more tasks solved by Eq. 2 than without guidance, a share", places["spatial ratio"] - places["no guidance"],
-          least=0.1)
+gain = places["spatial ratio"] - places["no guidance"]
+lab.claim("share of tasks that Eq. 2 solves and no guidance does not", gain, least=0.1)
 
 # %%
 check_entry(rows, "my loss", len(tasks), "token ratio")

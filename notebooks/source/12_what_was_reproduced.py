@@ -46,7 +46,8 @@ mag.plots.task(task)
 # %%
 ours = mag.MagEdit(iterations=demo.iterations, step_size=demo.step_size)
 same = {"iterations": ours.iterations, "step_size": ours.step_size}
-readings = {"released code": mag.MagEdit.released(**same), "paper": mag.MagEdit.paper(**same), "ours": ours}
+released, paper = mag.MagEdit.released(**same), mag.MagEdit.paper(**same)
+readings = {"released code": released, "paper": paper, "ours": ours}
 traces = {name: lab.run(task, path, method) for name, method in readings.items()}
 
 # %% tags=["title"]
@@ -63,11 +64,13 @@ mag.plots.comparison(traces)
 # `magedit-lab bench departures`.
 
 # %%
+inversion = mag.Direct(lab.steps(8), demo.guidance_scale)
 with lab.progress("departures") as after:
-    sizes = list(departures.measure(net, task, mag.Direct(lab.steps(8), demo.guidance_scale), ours, after))
+    sizes = list(departures.measure(net, task, inversion, ours, after))
 for size in sizes:
     d = size.departure
-    print(f"{d.setting:<18} ours {d.ours:<23} {d.whose} {d.theirs:<12} latent {size.latent:7.2%}  {size.psnr:4.1f} dB")
+    print(f"{d.setting:<18} {d.ours:<22} {d.whose}: {d.theirs:<12} "
+          f"latent {size.latent:7.2%}  {size.psnr:4.1f} dB")
 
 # %% [markdown]
 # **Check** your prediction against the two lines that begin with *all of*. What the settings mean:

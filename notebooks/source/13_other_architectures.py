@@ -91,7 +91,7 @@ def heat(run, probs):
 
 # %% tags=["title"]
 shown = {name: heat(runs[name], maps[name]) for name in runs}
-mag.plots.pictures(shown, "The map of “yellow” in four denoisers with random weights, one grid of cells each")
+mag.plots.pictures(shown, "The map of “yellow” in four denoisers with random weights")
 
 # %% [markdown]
 # *The map of the edit word at a guided site of each, from its least (black) to its most attention (white).* **Look** at
@@ -105,7 +105,8 @@ mag.plots.pictures(shown, "The map of “yellow” in four denoisers with random
 # %%
 for name, run in runs.items():
     tokens = run.tokens(task.target)
-    print(f"{name:<7} “yellow” in columns {run.columns('yellow')}: {[tokens[c] for c in run.columns('yellow')]}")
+    columns = run.columns("yellow")
+    print(f"{name:<7} “yellow” in columns {columns}: {[tokens[c] for c in columns]}")
 
 # %% [markdown]
 # ## 4 · The same edit

@@ -11,19 +11,19 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(("value", "mark"), [(0.5, "holds"), (0.1, GONE), (float("nan"), GONE)])
-def test_a_claim_is_compared_in_a_lesson(capsys, value, mark):
-    Lab(None, "lesson").claim("the share", value, least=0.3)
+def test_a_claim_is_compared_in_a_lesson(net, capsys, value, mark):
+    Lab(net, "lesson").claim("the share", value, least=0.3)
     assert capsys.readouterr().out.strip().endswith(f"expected at least 0.3: {mark}")
 
 
-def test_a_claim_is_not_compared_in_a_short_run(capsys):
-    Lab(None, "ci").claim("the share", 0.1, least=0.3, most=0.4, unit=" %")
+def test_a_claim_is_not_compared_in_a_short_run(net, capsys):
+    Lab(net, "ci").claim("the share", 0.1, least=0.3, most=0.4, unit=" %")
     assert "0.1 %, expected at least 0.3 % and at most 0.4 %: not compared" in capsys.readouterr().out
 
 
-def test_a_claim_without_a_bound_is_refused():
+def test_a_claim_without_a_bound_is_refused(net):
     with pytest.raises(ValueError, match="got neither"):
-        Lab(None, "lesson").claim("the share", 1.0)
+        Lab(net, "lesson").claim("the share", 1.0)
 
 
 def test_a_notebook_whose_claim_is_gone_is_complained_of(tmp_path):

@@ -2,6 +2,7 @@
 old as in a graph."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,7 +67,7 @@ def test_a_source_branch_that_runs_again_too(net, compiled, task):
 
 
 def test_a_negative_prompt_too(net, compiled, task, path):
-    against = mag.Task(task.image, task.mask, task.source, task.target, "yellow", negative="a red ball on a table")
+    against = replace(task, negative="a green ball, a ball and a box on a wooden table", negative_words=("green",))
     assert_same(*(steps_of(model, against, path, mag.MagEdit(iterations=2)) for model in (compiled, net)))
 
 

@@ -4,6 +4,7 @@ import { button } from "../../widgets/shared/dom.js";
 import { calm, fail, METHODS, part, say, set, store } from "./desk.js";
 import { decodeShown, methodNow, press } from "./edits.js";
 import { dropped, openFiles, saveRun } from "./files.js";
+import { isolate } from "./live.js";
 import { makeCards } from "./parts/cards.js";
 import { makeCurves } from "./parts/curves.js";
 import { makeLoop } from "./parts/loop.js";
@@ -174,12 +175,6 @@ async function follow(_, wanted) {
   const at = last ? { step: FIRST.steps - 1, nudge: null } : { step, nudge };
   await show(run, { view, at, playing: play && !calm });
   if (paint) await startPainting();
-}
-
-/** Where the server sets no headers, a worker sets them, so that WebAssembly may have threads: from the next visit on. */
-function isolate() {
-  if (globalThis.crossOriginIsolated || !navigator.serviceWorker) return;
-  navigator.serviceWorker.register("isolate.js").catch(() => {}); // one thread then, which works too
 }
 
 async function begin() {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import plots
-from .audition import Take
+from .take import Take
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -43,13 +43,13 @@ def run(device: str, small: bool, say: Say, steps: int = 8, iterations: int = 15
         "whole edit": partial(whole_edit, fast),
         "null-text": partial(null_text, fast),
     }
-    found: dict[str, Any] = {**measure.machine(place), "work": asdict(exact), "goals": GOALS}
+    report: dict[str, Any] = {**measure.machine(place), "work": asdict(exact), "goals": GOALS}
     for name, part in parts.items():
         say(name)
         with _exact(place):
-            found[name] = _tried(part)
+            report[name] = _tried(part)
         _let_go(place)
-    return found | {"minutes": (time.perf_counter() - began) / 60}
+    return report | {"minutes": (time.perf_counter() - began) / 60}
 
 
 def _tried(part: Callable[[], Any]) -> Any:
@@ -160,39 +160,39 @@ def null_text(work: Work) -> dict[str, Any]:
     return {"seconds": asdict(measure.took(lambda: invert(net, task, inversion), net.device))}
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(report: dict[str, Any]) -> str:
     """What came out, against the goals."""
-    lines = [f"{found['device']}, torch {found['torch']}, {found['minutes']:.1f} minutes", ""]
+    lines = [f"{report['device']}, torch {report['torch']}, {report['minutes']:.1f} minutes", ""]
     lines += ["| | measured | goal |", "|---|---|---|"]
-    lines += [f"| {name} | {_shown(value)} | {goal} |" for name, value, goal in _rows(found)]
+    lines += [f"| {name} | {_formatted(value)} | {goal} |" for name, value, goal in _rows(report)]
     failed = [
-        f"{name}: {part['failed']}" for name, part in found.items() if isinstance(part, dict) and "failed" in part
+        f"{name}: {part['failed']}" for name, part in report.items() if isinstance(part, dict) and "failed" in part
     ]
     return "\n".join([*lines, *([""] if failed else []), *failed])
 
 
-def _rows(found: dict[str, Any]) -> Iterator[tuple[str, float | None, str]]:
-    goals = found["goals"]
-    yield "graphs from eager, latent", _in(found, "equality", "graphs", "latent"), "0"
-    yield "eager from eager, latent", _in(found, "equality", "eager run twice", "latent"), "-"
-    yield "null-text, graphs from eager", _in(found, "equality", "null-text"), "0"
+def _rows(report: dict[str, Any]) -> Iterator[tuple[str, float | None, str]]:
+    goals = report["goals"]
+    yield "graphs from eager, latent", _in(report, "equality", "graphs", "latent"), "0"
+    yield "eager from eager, latent", _in(report, "equality", "eager run twice", "latent"), "-"
+    yield "null-text, graphs from eager", _in(report, "equality", "null-text"), "0"
     for dtype in DTYPES:
         name = f"edit {dtype}"
-        yield f"{name}, fast, s", _in(found, name, "seconds", "fast", "wall"), f"{goals[name]}"
-        yield f"{name}, eager, s", _in(found, name, "seconds", "eager", "wall"), "-"
-        yield f"{name}, fast, peak GiB", _in(found, name, "peak_gib", "fast"), f"{goals[f'peak {dtype}']}"
-        yield f"{name}, fast, share of the matmul rate", _in(found, name, "share_of_limit", "fast"), "-"
-    theirs, ours = _in(found, "literal", "seconds", "wall"), _in(found, "edit float32", "seconds", "fast", "wall")
+        yield f"{name}, fast, s", _in(report, name, "seconds", "fast", "wall"), f"{goals[name]}"
+        yield f"{name}, eager, s", _in(report, name, "seconds", "eager", "wall"), "-"
+        yield f"{name}, fast, peak GiB", _in(report, name, "peak_gib", "fast"), f"{goals[f'peak {dtype}']}"
+        yield f"{name}, fast, share of the matmul rate", _in(report, name, "share_of_limit", "fast"), "-"
+    theirs, ours = _in(report, "literal", "seconds", "wall"), _in(report, "edit float32", "seconds", "fast", "wall")
     yield "literal over fast", theirs / ours if theirs and ours else None, f"{goals['ratio']}"
-    yield "whole edit, s", _in(found, "whole edit", "seconds", "wall"), f"{goals['whole edit']}"
-    yield "null-text, s", _in(found, "null-text", "seconds", "wall"), f"{goals['null-text']}"
+    yield "whole edit, s", _in(report, "whole edit", "seconds", "wall"), f"{goals['whole edit']}"
+    yield "null-text, s", _in(report, "null-text", "seconds", "wall"), f"{goals['null-text']}"
 
 
-def _in(found: Any, *names: str) -> float | None:
+def _in(report: Any, *names: str) -> float | None:
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
+        report = report.get(name) if isinstance(report, dict) else None
+    return report
 
 
-def _shown(value: float | None) -> str:
+def _formatted(value: float | None) -> str:
     return "failed" if value is None else f"{value:.3g}"

@@ -104,17 +104,22 @@ def compare(work: Work, rounds: int, memory: bool, say: Callable[[str], object])
     say(f"{' and '.join(works)}, {rounds} rounds")
     seconds = measure.alternating(works, rounds, device)
     say("arithmetic")
-    found: dict[str, Any] = {"work": asdict(work), "model": str(sides.net), **measure.machine(device), "rounds": rounds}
+    report: dict[str, Any] = {
+        "work": asdict(work),
+        "model": str(sides.net),
+        **measure.machine(device),
+        "rounds": rounds,
+    }
     count = 0 if work.fast else measure.flops(sides.ours)  # a graph's kernels can't be counted
     rate = measure.matmul_rate(device, sides.net.dtype)
-    found |= {"flops": count, "matmul_rate": rate, "seconds": {name: asdict(t) for name, t in seconds.items()}}
-    found["share_of_limit"] = count / seconds["ours"].wall / rate
+    report |= {"flops": count, "matmul_rate": rate, "seconds": {name: asdict(t) for name, t in seconds.items()}}
+    report["share_of_limit"] = count / seconds["ours"].wall / rate
     if len(works) == 2:
-        found["ratio"] = {kind: getattr(seconds["literal"], kind) / getattr(seconds["ours"], kind) for kind in KINDS}
+        report["ratio"] = {kind: getattr(seconds["literal"], kind) / getattr(seconds["ours"], kind) for kind in KINDS}
     if memory:
         say("memory, each in a process of its own")
-        found["peak_gib"] = {name: alone(work, name) for name in works}
-    return found
+        report["peak_gib"] = {name: alone(work, name) for name in works}
+    return report
 
 
 KINDS = ("wall", "cpu")
@@ -144,22 +149,22 @@ def tell(work: str, name: str) -> None:
     print(measure.peak_memory(run, literal.path.latents.device if name != "ours" else sides.net.device))
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(report: dict[str, Any]) -> str:
     """The figures as a table, and a line on the limit."""
     rows = ["| | wall s | CPU s | peak GiB |", "|---|---|---|---|"]
-    for name, seconds in found["seconds"].items():
-        peak = found.get("peak_gib", {}).get(name)
+    for name, seconds in report["seconds"].items():
+        peak = report.get("peak_gib", {}).get(name)
         rows.append(
             f"| {name} | {seconds['wall']:.2f} | {seconds['cpu']:.2f} | {'-' if peak is None else f'{peak:.2f}'} |"
         )
-    lines = [f"{found['model']}", f"{found['device']}, torch {found['torch']}, {found['runs on']}", "", *rows, ""]
-    if "ratio" in found:
+    lines = [f"{report['model']}", f"{report['device']}, torch {report['torch']}, {report['runs on']}", "", *rows, ""]
+    if "ratio" in report:
         lines.append(
-            f"literal over ours: {found['ratio']['wall']:.2f} by the clock, {found['ratio']['cpu']:.2f} by CPU time"
+            f"literal over ours: {report['ratio']['wall']:.2f} by the clock, {report['ratio']['cpu']:.2f} by CPU time"
         )
-    if found["flops"]:
+    if report["flops"]:
         lines.append(
-            f"{found['flops'] / 1e12:.3g} TFLOP; the machine multiplies matrices at {found['matmul_rate'] / 1e12:.3g} "
-            f"TFLOP/s, of which ours used {found['share_of_limit']:.1%}"
+            f"{report['flops'] / 1e12:.3g} TFLOP; the machine multiplies matrices at "
+            f"{report['matmul_rate'] / 1e12:.3g} TFLOP/s, of which ours used {report['share_of_limit']:.1%}"
         )
     return "\n".join(lines)

@@ -99,8 +99,8 @@ def refined(tokenizer: Any, source: str, target: str, padding: Callable[[int, in
         shorter = [pairs(i, j - 1), pairs(i - 1, j)]
         return max(shorter + [(*pairs(i - 1, j - 1), (i - 1, j - 1))] * (a[i - 1] == b[j - 1]), key=len)
 
-    found, most = {j: i for i, j in pairs(len(a), len(b))}, tokenizer.model_max_length
-    return [found.get(j, -1) if j < len(b) else min(padding(j, len(a), len(b)), most - 1) for j in range(most)]
+    sources, most = {j: i for i, j in pairs(len(a), len(b))}, tokenizer.model_max_length
+    return [sources.get(j, -1) if j < len(b) else min(padding(j, len(a), len(b)), most - 1) for j in range(most)]
 
 
 def columns(tokenizer: Any, prompt: str, word: str) -> list[int]:
@@ -167,17 +167,17 @@ class Literal:
             (word,) = self.word
             edit, rest = p[:, word], sum(p[:, j] for j in self.common)
             return (1 - (self.mask16 * edit / (edit + rest)).sum() / self.mask16.sum()) ** 2
-        found = []
+        losses = []
         for p in sites:
             for head in p:
                 edit = sum(head[:, j] for j in self.word)
                 if self.settings == "spatial_ratio":
                     inside = (self.mask16 * edit).sum() / edit.sum()
-                    found.append(3 * (1 - inside) - inside)
+                    losses.append(3 * (1 - inside) - inside)
                 else:
                     edit = edit / len(self.word)
-                    found.append((1 - (self.mask16 * edit / head.sum(-1)).sum() / self.mask16.sum()) ** 2)
-        return sum(found) / len(found)
+                    losses.append((1 - (self.mask16 * edit / head.sum(-1)).sum() / self.mask16.sum()) ** 2)
+        return sum(losses) / len(losses)
 
     def run(self, iterations: int, step_size: float) -> tuple[list[float], list[Tensor]]:
         """The loss of each nudge, and the target's latent after each step."""

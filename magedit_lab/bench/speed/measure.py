@@ -41,11 +41,11 @@ def median(several: list[Took]) -> Took:
 
 def alternating(works: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, Took]:
     """The median of each work's seconds, all once a round, so that what else the machine does hits all alike."""
-    found: dict[str, list[Took]] = {name: [] for name in works}
+    times: dict[str, list[Took]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            found[name].append(took(work, device))
-    return {name: median(several) for name, several in found.items()}
+            times[name].append(took(work, device))
+    return {name: median(several) for name, several in times.items()}
 
 
 def flops(work: Callable[[], object]) -> int:

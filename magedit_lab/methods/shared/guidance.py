@@ -40,12 +40,12 @@ def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 
 
     per_term: also take the gradient of each term by itself, for a backward pass more each.
     """
-    found = now.captured("nudge", lambda inside, _text: _gradient(inside, constraint, per_term), now.run.cond)
-    update = mask * size * found["gradient"]
-    terms, maps, parts = (_named(found, kind) for kind in KINDS)
-    numbers = torch.stack([found["loss"], *terms.values()])
+    tensors = now.captured("nudge", lambda inside, _text: _gradient(inside, constraint, per_term), now.run.cond)
+    update = mask * size * tensors["gradient"]
+    terms, maps, parts = (_named(tensors, kind) for kind in KINDS)
+    numbers = torch.stack([tensors["loss"], *terms.values()])
     latent = now.target.detach() - update
-    return Nudge(numbers, tuple(terms), found["gradient"], update, size, latent, maps, parts)
+    return Nudge(numbers, tuple(terms), tensors["gradient"], update, size, latent, maps, parts)
 
 
 def _gradient(now: Now, constraint: Constraint, per_term: bool) -> Maps:
@@ -57,14 +57,14 @@ def _gradient(now: Now, constraint: Constraint, per_term: bool) -> Maps:
     own = terms if per_term else {}
     net = now.run.net
     parts = {name: net.gradient(term, z, retain=True) for name, term in own.items()}
-    found = {"loss": loss.detach(), "gradient": net.gradient(loss, z)}
+    tensors = {"loss": loss.detach(), "gradient": net.gradient(loss, z)}
     for kind, several in zip(KINDS, (terms, maps, parts), strict=True):
-        found |= {f"{kind}{name}": tensor.detach() for name, tensor in several.items()}
-    return found
+        tensors |= {f"{kind}{name}": tensor.detach() for name, tensor in several.items()}
+    return tensors
 
 
-def _named(found: Maps, kind: str) -> Maps:
-    return {name.removeprefix(kind): tensor for name, tensor in found.items() if name.startswith(kind)}
+def _named(tensors: Maps, kind: str) -> Maps:
+    return {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
 
 
 def attention(now: Now, cond: Text, plan: Plan, names: Sequence[str]) -> Maps:
