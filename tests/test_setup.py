@@ -77,7 +77,7 @@ def test_every_requirement_is_used():
         for name in names:
             modules.setdefault(name.lower().replace("_", "-"), set()).add(module)
     known = set(imported())
-    unused = {name for name in pip(without=("docs",)) if not modules[name.lower()] & known}
+    unused = {name for name in pip(without=("docs", "web")) if not modules[name.lower()] & known}
     for name in unused & set(USED):
         file, words = USED[name]
         assert words in (ROOT / file).read_text(), name
