@@ -231,7 +231,7 @@ def drawn(panel_count, titled=True):
     """A row of pictures as matplotlib draws them."""
     images = {f"method {i}": Image.new("RGB", (64, 64), "teal") for i in range(panel_count)}
     if not titled:
-        return mag.plots.curves.figure([1, 2], {"a": [1, 2]}, "x", "y").png()
+        return mag.plots.curves.figure([1.0, 2.0], {"a": [1.0, 2.0]}, "x", "y").png()
     return mag.plots.pictures(images, "pictures").png()
 
 
@@ -253,10 +253,11 @@ def test_a_figure_that_is_no_row_of_pictures_is_left_whole():
     assert boxes(drawn(1)) == []
 
 
-def test_no_figure_stands_on_a_page_twice(site):
+def test_no_figure_stands_on_a_page_twice_but_for_its_cover(site):
     for file in site.rglob("*.html"):
         pictures = [a["src"] for tag, a in Elements(file.read_text()).found if tag == "img" and a.get("src")]
-        assert len(pictures) == len(set(pictures)), file.name
+        after_cover = pictures[1:]  # the first picture is the title's, which shows what the page comes to
+        assert len(after_cover) == len(set(after_cover)), file.name
 
 
 def test_the_index_opens_with_an_edit_happening(site, trace):
