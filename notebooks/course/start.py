@@ -62,7 +62,7 @@ class Lab:
         return task if task.image.size == size else task.fit(*size)[0]
 
     def invert(self, task: mag.Task, inversion: mag.Inversion | str) -> mag.Path:
-        """`mag.invert` at the model's size, with a line of progress; what was inverted in this folder before is read."""
+        """`mag.invert` at the model's size, with a line of progress; an earlier one in this folder is read."""
         with self.progress(f"{_called(inversion)} inversion") as after:
             return mag.invert(self.net, self.fit(task), inversion, after, cache=PATHS)
 
