@@ -13,6 +13,7 @@ from IPython.display import Pretty, display
 import magedit_lab as mag
 
 PROFILES = ("lesson", "ci")
+PATHS = ".paths"  # where inversions are kept for the notebooks after, in the folder that they run in
 GONE = "THIS CLAIM IS GONE"
 
 
@@ -61,9 +62,9 @@ class Lab:
         return task if task.image.size == size else task.fit(*size)[0]
 
     def invert(self, task: mag.Task, inversion: mag.Inversion | str) -> mag.Path:
-        """`mag.invert` at the model's size, with a line of progress."""
+        """`mag.invert` at the model's size, with a line of progress; an earlier one in this folder is read."""
         with self.progress(f"{_called(inversion)} inversion") as after:
-            return mag.invert(self.net, self.fit(task), inversion, after)
+            return mag.invert(self.net, self.fit(task), inversion, after, cache=PATHS)
 
     def run(self, task: mag.Task, path: mag.Path, method: mag.Method | str, keep: mag.Keep | None = None) -> mag.Trace:
         """`mag.run` at the model's size, with a line of progress; previews are kept only where `keep` asks for them."""
