@@ -3,10 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=600 -p no:cacheprovider
 SPEED ?=
+MINUTES ?= 60
+COMPAT ?= tests
+LOWEST := diffusers==0.36.0 transformers==4.57.1 tokenizers==0.22.1 huggingface_hub==0.36.0 numpy==2.1.3 pillow==11.3.0
+MUTANTS ?=
 RECIPES ?=
 TWO := -n 2 --dist loadfile
 
-.PHONY: help web inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
+.PHONY: help web sums torture mutants compat inputs recipes speed e2e demo test notebooks site slides docs scripts check format lab train clean
 
 help:
 	@echo "make demo   install, then a full MAG-Edit on the shipped model; names the pictures it writes"
@@ -22,6 +26,10 @@ help:
 	@echo "make speed  MAG-Edit against a literal Algorithm 1: seconds and memory, here or on the GPU there is"
 	@echo "make inputs pictures and masks of all kinds through every reader: docs/inputs.md"
 	@echo "make recipes  the training recipe against its alternatives on a small budget (wants a GPU)"
+	@echo "make torture  faults of every kind for MINUTES (60): the table of docs/reliability.md"
+	@echo "make mutants  changes of the formulas, each of which a test must notice: MUTANTS='--most 50'"
+	@echo "make compat  the tests on the lowest and the newest versions that are supported (needs a package index)"
+	@echo "make sums   checksums of the shipped models, after one was changed"
 	@echo "make train  train the room's models on the CPU (about 20 hours of two cores; resumes)"
 
 .venv/installed: pyproject.toml constraints.txt
@@ -32,6 +40,10 @@ help:
 
 .venv/installed-docs: .venv/installed
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
+.venv/installed-web: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[web]'
 	touch $@
 
 node_modules/installed: package.json package-lock.json
@@ -94,11 +106,26 @@ format: .venv/installed
 lab: .venv/installed
 	$(BIN)/jupyter lab
 
+torture: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture --minutes $(MINUTES)
+
+mutants: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants $(MUTANTS)
+
+compat: .venv/installed
+	$(BIN)/python -m pip install -q --upgrade --no-deps --target out/lowest $(LOWEST)
+	OMP_NUM_THREADS=1 PYTHONPATH=out/lowest $(BIN)/python -m pytest -W ignore $(COMPAT)
+	$(BIN)/python -m pip install -q --upgrade --no-deps --target out/newest diffusers transformers tokenizers pillow ipywidgets
+	OMP_NUM_THREADS=1 PYTHONPATH=out/newest $(BIN)/python -m pytest $(COMPAT)
+
+sums:
+	cd magedit_lab/models && find . -type f \( -name '*.safetensors' -o -name '*.json' -o -name '*.txt' \) ! -name training.json | sort | xargs sha256sum > SHA256SUMS
+
 train: .venv/installed
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/magedit-lab train all --out work --resume
 
 speed: .venv/installed
-	PYTHONPATH=tests $(BIN)/python tests/benchmarks/speed.py $(SPEED)
+	$(BIN)/magedit-lab bench speed $(SPEED)
 
 inputs: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.inputs

@@ -9,6 +9,7 @@ from . import prompts as prompts
 from . import scenes as scenes
 from . import settings as settings
 from . import trace as trace
+from .cli.health import doctor as doctor
 from .inversion.base import Inversion as Inversion
 from .inversion.base import Path as Path
 from .inversion.ddim import DDIM as DDIM
@@ -20,6 +21,7 @@ from .inversion.stopped import Stopped as Stopped
 from .inversion.table import INVERSIONS as INVERSIONS
 from .inversion.table import invert as invert
 from .loop import edit as edit
+from .many import edit_many as edit_many
 from .methods.base import Method as Method
 from .methods.base import Plan as Plan
 from .methods.mag_edit import MagEdit as MagEdit

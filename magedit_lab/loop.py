@@ -18,6 +18,7 @@ from .steps import Listener, Maps, Now, Nudge, Since, Step, read
 from .task import Task
 
 Watch = Callable[[Now, Nudge], object]
+OUT = "denoiser"  # the denoiser's own output among a pass's maps
 
 
 @torch.no_grad()
@@ -45,9 +46,9 @@ def edit(
         return
     since = since or _beginning(run, plan)
     plan.memory.update(since.memory)
-    source, target = since.source, since.target
+    source, target, captures = since.source, since.target, net.captures()
     for i, t in list(enumerate(path.times))[since.i :]:
-        now = Now(run, i, t, source, target, listen=listen or {})
+        now = Now(run, i, t, source, target, listen=listen or {}, captures=captures)
         step = _step(now, plan, watch)
         source, target = step.source, step.target
         yield step
@@ -61,6 +62,8 @@ def _beginning(run: Run, plan: Plan) -> Since:
 def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
     """One guided step of both branches: source passes, nudges, target passes, blend."""
     path = began.run.path
+    if began.captures:
+        began = replace(began, pattern=plan.pattern(began))
     source_eps, source_maps = _source_pass(began, path.cond, True, plan.record(began))
     uncond_eps, uncond_maps = _source_pass(began, began.uncond, False, plan.record_uncond(began))
     now = replace(began, source_maps=source_maps, uncond_maps=uncond_maps)
@@ -71,25 +74,38 @@ def _step(began: Now, plan: Plan, watch: Watch | None) -> Step:
     x0 = schedule.to_x0(now.target, eps, now.level)
     sites = [s.name for s in now.run.guided if s.name in source_maps]
     step = Step(
-        replace(now, target=began.target), now.target, eps, _source_after(now, uncond_eps, source_eps), target, x0,
-        {name: source_maps[name] for name in sites}, maps, nudges,
+        _own(replace(now, target=began.target)), now.target, eps,
+        _source_after(now, uncond_eps, source_eps), target, x0,
+        {name: source_maps[name].clone() if now.captures else source_maps[name] for name in sites}, maps, nudges,
     )  # fmt: skip
     _require_finite(now, nudges, target)
     target = plan.blend(now, step)
     return replace(step, target=target, memory=dict(plan.memory))
 
 
+def _own(now: Now) -> Now:
+    """Without what the next step overwrites, where passes are recorded."""
+    return replace(now, captures=None, pattern=None, source_maps={}, uncond_maps={}) if now.captures else now
+
+
 def _source_pass(now: Now, text: Text, conditional: bool, sites: frozenset[str]) -> tuple[Latent | None, Maps]:
     """The source branch for one prompt: its noise prediction and what its sites put out. Where the path replays its
     latents nobody needs the noise, so the pass ends at the last site, and without sites there is none."""
-    maps: Maps = {}
-    hooks = {site: recorder(maps, site) for site in sites}
-    if not now.run.path.pin:
-        return now.predict("source", conditional, text, hooks), maps
-    if sites:
-        order = now.run.net.layout(now.source).order
-        now.predict("source", conditional, text, hooks, until=max(sites, key=lambda site: order[site]))
-    return None, maps
+    if now.run.path.pin and not sites:
+        return None, {}
+    if not sites:
+        return now.predict("source", conditional, text, {}), {}
+    order = now.run.net.layout(now.source).order
+    last = max(sites, key=lambda site: order[site]) if now.run.path.pin else None
+
+    def work(inside: Now, words: Text) -> Maps:
+        maps: Maps = {}
+        out = inside.output("source", conditional, words, {site: recorder(maps, site) for site in sites}, last)
+        return maps if out is None else maps | {OUT: out}
+
+    maps = now.captured(("source", conditional, sites), work, text, "source " if conditional else "uncond ")
+    out = maps.pop(OUT, None)
+    return None if out is None else now.run.net.noise(out, now.source, now.t), maps
 
 
 def _nudges(now: Now, plan: Plan, watch: Watch | None) -> tuple[Nudge, ...]:
@@ -106,14 +122,32 @@ def _nudges(now: Now, plan: Plan, watch: Watch | None) -> tuple[Nudge, ...]:
 
 def _target_passes(now: Now, plan: Plan) -> tuple[Latent, Latent, Maps]:
     """The target's conditional and unconditional noise prediction, and its maps at the guided sites after injection."""
-    maps: Maps = {}
-    hooks = dict(plan.hooks(now))
-    hooks |= {s.name: chain(hooks.get(s.name), recorder(maps, s.name)) for s in now.run.guided}
-    cond = now.predict("target", True, now.run.cond, hooks)
-    uncond = now.predict("target", False, now.uncond, plan.uncond_hooks(now))
-    assert cond is not None  # no `until`, so the forward went on to its end
-    assert uncond is not None
-    return cond, uncond, maps
+
+    def work(inside: Now, words: Text) -> Maps:
+        maps: Maps = {}
+        hooks = dict(plan.hooks(inside))
+        hooks |= {s.name: chain(hooks.get(s.name), recorder(maps, s.name)) for s in inside.run.guided}
+        out = inside.output("target", True, words, hooks)
+        assert out is not None  # no `until`, so the forward went on to its end
+        return maps | {OUT: out}
+
+    maps = now.captured("target", work, now.run.cond)
+    cond = now.run.net.noise(maps.pop(OUT), now.target, now.t)
+    return cond, _uncond_pass(now, plan), maps
+
+
+def _uncond_pass(now: Now, plan: Plan) -> Latent:
+    if not plan.uncond_hooks(now):
+        eps = now.predict("target", False, now.uncond, {})
+        assert eps is not None
+        return eps
+
+    def work(inside: Now, words: Text) -> Maps:
+        out = inside.output("target", False, words, plan.uncond_hooks(inside))
+        assert out is not None
+        return {OUT: out}
+
+    return now.run.net.noise(now.captured("target, unconditional", work, now.uncond)[OUT], now.target, now.t)
 
 
 def _guided_move(now: Now, uncond: Latent, cond: Latent) -> tuple[Latent, Latent]:
@@ -123,7 +157,7 @@ def _guided_move(now: Now, uncond: Latent, cond: Latent) -> tuple[Latent, Latent
     if not proximal:
         eps = schedule.guidance(uncond, cond, scale)
         return eps, schedule.move(now.target, eps, now.level, now.next_level)
-    eps = uncond + scale * proximal.kept(cond - uncond)
+    eps = uncond + scale * proximal.shrink(cond - uncond)
     target = schedule.move(now.target, eps, now.level, now.next_level)
     return eps, proximal.pulled(target, now.recorded, cond - uncond) if now.t < proximal.below else target
 

@@ -1,6 +1,6 @@
 """What one denoising step is: where it begins, its nudges, and what it leads to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .model.backbone import Latent, Text
+from .model.captures import Captures
 from .model.hooks import Hooks, Listen, chain
 from .model.schedule import Level, Time, previous
 from .runs import Run
@@ -38,7 +39,8 @@ class Now:
     """Where a run stands before step i: timestep t, and the latents of the source and the target branch.
 
     source_maps, uncond_maps: what the source's two passes recorded at this step. nudge: how many there were so far.
-    listen: what the caller wants to hear, by module name.
+    listen: what the caller wants to hear, by module name. clock: the timestep on the device.
+    captures, pattern: where passes are recorded and replayed, and the plan's pattern at this step.
     """
 
     run: Run
@@ -50,6 +52,9 @@ class Now:
     uncond_maps: Maps = field(default_factory=dict)
     nudge: int | None = None
     listen: Mapping[str, Listener] = field(default_factory=dict)
+    clock: Tensor | None = None
+    captures: Captures | None = None
+    pattern: Hashable = None
 
     def __repr__(self) -> str:
         return f"Now(step {self.i} of {self.run.path.steps}, timestep {self.t})"
@@ -87,10 +92,45 @@ class Now:
         self, branch: Branch, conditional: bool, text: Text, hooks: Hooks, until: str | None = None
     ) -> Latent | None:
         """The noise prediction of one pass; whoever listens hears it, after the hooks and without changing a bit."""
-        where = Where(self.i, self.t, branch, conditional, self.nudge)
-        listeners = {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
+        if until is not None:
+            return self.output(branch, conditional, text, hooks, until)
         z = self.source if branch == "source" else self.target
-        return self.run.net.predict(z, self.t, text, {**hooks, **listeners}, until=until)
+        return self.run.net.predict(z, self.t, text, {**hooks, **self._listening(branch, conditional, hooks)})
+
+    def _listening(self, branch: Branch, conditional: bool, hooks: Hooks) -> Hooks:
+        where = Where(self.i, self.t, branch, conditional, self.nudge)
+        return {name: chain(hooks.get(name), Listen(f, where)) for name, f in self.listen.items()}
+
+    def output(
+        self, branch: Branch, conditional: bool, text: Text, hooks: Hooks, until: str | None = None
+    ) -> Latent | None:
+        """The same, as the denoiser puts it out: `Backbone.noise` makes a noise prediction of it."""
+        net, z = self.run.net, self.source if branch == "source" else self.target
+        t = net.time(self.t) if self.clock is None else self.clock
+        return net.output(z, t, text, {**hooks, **self._listening(branch, conditional, hooks)}, until)
+
+    def captured(self, what: Hashable, work: Callable[["Now", Text], Maps], text: Text, into: str = "") -> Maps:
+        """`work` of this and of a text; recorded and replayed where the run does so and the plan has a pattern.
+
+        A recorded `work` gets the static twins of all that changes from step to step within a pattern: the timestep,
+        as `clock`, the latents, the source's maps and the text. what, into: as in `Captures.run`.
+        """
+        if self.captures is None or self.pattern is None or self.listen:
+            return work(self, text)
+        latents = {"source": self.source, "target": self.target, "t": self.run.net.time(self.t)}
+        static = self.captures.static(latents | text.parts())
+        kept = [self.captures.static({f"{kind}{n}": m for n, m in maps.items()})
+                for kind, maps in (("source ", self.source_maps), ("uncond ", self.uncond_maps))]  # fmt: skip
+        twin, words = replace(self, captures=None), Text.of_parts(static)
+
+        def fresh() -> Maps:
+            """With dicts of its own at each call, so that nothing that was made of them is taken for current."""
+            source, uncond = ({n.partition(" ")[2]: m for n, m in maps.items()} for maps in kept)
+            now = replace(twin, source=static["source"], target=static["target"], clock=static["t"],
+                          source_maps=source, uncond_maps=uncond)  # fmt: skip
+            return work(now, words)
+
+        return self.captures.run((what, self.pattern), fresh, into)
 
     def after(self, nudge: "Nudge") -> "Now":
         """Where the run stands after a nudge."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
-from nbconvert import HTMLExporter
 from magedit_lab.course.start import GONE
+from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def stored(notebook: NotebookNode, path: Path) -> Iterator[str]:
 
 
 def cells(notebook: NotebookNode) -> Iterator[str]:
-    """Errors, warnings, claims that do not hold, wide lines, cells that were not run in order, and outputs with nothing in them."""
+    """Errors, warnings, claims that do not hold, wide lines, cells not run in order, outputs with nothing in them."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         said = f"code cell {number} ({cell.source.splitlines()[0][:40]})"

@@ -14,8 +14,8 @@ import pytest
 import magedit_lab
 
 ROOMS = [
-    "settings", "files", "pictures", "masks", "prompts", "scenes", "model", "task", "inversion", "runs",
-    "steps", "methods", "loop", "trace", "plots", "bench", "training", "cli", "__main__", "widgets", "course",
+    "settings", "files", "pictures", "masks", "prompts", "scenes", "model", "task", "inversion", "runs", "steps",
+    "methods", "loop", "many", "trace", "plots", "bench", "training", "export", "cli", "__main__", "widgets", "course",
 ]  # fmt: skip
 FOLDERS = {
     "magedit_lab": Path(magedit_lab.__file__).parent,

@@ -13,6 +13,7 @@ CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "lazy_loader": "la
 USED = {  # what is called and not imported: where, and by what words
     "ruff": ("Makefile", "/ruff check"), "mypy": ("Makefile", "/mypy"), "jupyterlab": ("Makefile", "/jupyter lab"),
     "pytest-xdist": ("Makefile", "-n 2"), "nbval": ("Makefile", "--nbval"), "beartype": ("pyproject.toml", ",beartype"),
+    "setuptools": ("pyproject.toml", '"setuptools.build_meta"'),
     "ipykernel": ("notebooks/00_first_edit.ipynb", '"name": "python3"'),
 }  # fmt: skip
 
@@ -32,7 +33,8 @@ def test_conda_and_pip_name_the_same_dependencies():
     conda = {r.name: str(r.specifier) for r in map(Requirement, (x for x in listed if isinstance(x, str)))}
     assert conda.pop("python") == project()["requires-python"]
     assert conda.pop("pip") == ""
-    assert {CONDA.get(k, k): v for k, v in conda.items()} == pip(without=("docs",))  # which `make docs` alone installs
+    own = ("docs", "web")  # which `make docs` and `make web` alone install
+    assert {CONDA.get(k, k): v for k, v in conda.items()} == pip(without=own)
     assert [x for x in listed if isinstance(x, dict)] == [{"pip": ["-e .[dev]"]}]
 
 

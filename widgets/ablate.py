@@ -56,7 +56,7 @@ class Ablate(Runner):
         self._finished = lru_cache(None)(self._finished_cell)
         texts = [str(value) for value in self.values]
         super().__init__(net, task, _texts=texts, _setting=setting, _source=images.png(task.image))
-        self._shown()
+        self._refresh()
         self._pictures = [self._drawn(value) for value in self.values]
 
     # ------------------------------------------------------------ what a person does
@@ -85,11 +85,11 @@ class Ablate(Runner):
     def _value_is_one(self, proposal: Any) -> int:
         return index_within("a value's place", proposal.value, len(self.values))
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         """`run` names the places of the values; the others are the Runner's."""
         message = content if isinstance(content, Mapping) else {}
         if message.get("do") != "run":
-            return super()._asked(widget, content, buffers)
+            return super()._on_message(widget, content, buffers)
         places = message.get("places")
         known = range(len(self.values))
         if not isinstance(places, list) or not all(type(i) is int and i in known for i in places):
@@ -135,9 +135,9 @@ class Ablate(Runner):
         with self._one, self.hold_sync():
             self.runs[value], self._running = trace, None
             self._pictures = [self._drawn(v) for v in self.values]
-            self._shown()
+            self._refresh()
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._cells = [self._cell(i, value) for i, value in enumerate(self.values)]
 
     def _cell(self, place: int, value: Any) -> dict[str, Any]:

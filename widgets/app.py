@@ -48,7 +48,7 @@ class App(Still, ipywidgets.VBox):
         self.editor = PromptEditor(net.tokenizer, folded=True)
         self._set(first)
         self._of = self.painter.image  # the picture of the run that is shown
-        self.live = LiveRun(net, self._made, demo.guided, demo.inversion, folded=True)
+        self.live = LiveRun(net, self._current_task, demo.guided, demo.inversion, folded=True)
         bench = ipywidgets.HBox([self.painter, self.live])
         bench.add_class("magbench")
         self.inside = Inside(ipywidgets.VBox([self.editor, bench]))
@@ -155,7 +155,7 @@ class App(Still, ipywidgets.VBox):
 
     # ------------------------------------------------------------ what came of it
 
-    def _made(self) -> mag.Task:
+    def _current_task(self) -> mag.Task:
         """The task of a run, which knows the picture that it is of."""
         task, self._of = self.task, self.painter.image
         return task

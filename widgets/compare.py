@@ -59,9 +59,9 @@ class Compare(Validated, Still, anywidget.AnyWidget):
         self.scores = {name: mag.bench.scores.of(trace) for name, trace in self.traces.items()} | dict(scores or {})
         names = list(self.pictures)
         pair = {"left": names[0], "right": names[-1]}
-        super().__init__(**{**pair, "_meta": {}, "_pictures": {}, **settings, **self._sent()})
+        super().__init__(**{**pair, "_meta": {}, "_pictures": {}, **settings, **self._payload()})
 
-    def _sent(self) -> dict[str, Any]:
+    def _payload(self) -> dict[str, Any]:
         width, height = next(iter(self.pictures.values())).size
         lines = {name: mag.bench.scores.spoken(own) for name, own in self.scores.items()}
         meta = {"names": list(self.pictures), "scores": lines, "width": width, "height": height, "mask": [0, 0]}

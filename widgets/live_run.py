@@ -74,8 +74,10 @@ class LiveRun(Runner):
         self.used: tuple[mag.Method, mag.Path] | None = None
         self._now: dict[str, list[float]] = {"loss": [], "inside": [], "outside": []}
         self._picture = images.small(first.image)
-        self._progress, self._kind = Progress(), SOURCE
-        super().__init__(net, first, _curves=self._now, _preview=self._picture, folded=folded)
+        self._progress, self._kind = Progress(self.method.nudges(self.inversion.steps)), SOURCE
+        super().__init__(
+            net, first, _curves=self._now, _preview=self._picture, _line=self._progress.line(), folded=folded
+        )
         self._fill()
 
     # ------------------------------------------------------------ what can be chosen
@@ -185,7 +187,7 @@ class LiveRun(Runner):
         spent = time.monotonic() - began - job.held
         self._show("done", f"{len(self.trace.times)} steps in {spent:.0f} s", self.of, self.of, force=True)
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         self._curves = {name: list(values) for name, values in self._now.items()}
         self._preview, self._caption = self._picture, self._kind
         self._line, self._film = self._progress.line(), self._progress.film

@@ -65,7 +65,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
         self._patch = lru_cache(64)(self._drawn_patch)
         picture = {"_picture": images.png(self.image), "_size": list(self.image.size)}
         super().__init__(strokes=st.check(strokes), status=read.note, **picture, **settings)
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     @traitlets.validate("strokes", "undone")
     def _strokes_are_strokes(self, proposal: Any) -> list[dict[str, Any]]:
@@ -203,7 +203,7 @@ class MaskPainter(Validated, Still, anywidget.AnyWidget):
             raise ValueError(f"expected a mask of {size} like the image, got {wide}x{high}; resize the mask")
         self._paint(st.trace(mask), (rg.Region(),))
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         """The browser's save and load: the JSON goes there, or comes from there; or a picture's bytes come."""
         content = content if isinstance(content, Mapping) else {}
         try:

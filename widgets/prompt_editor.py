@@ -64,8 +64,8 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         """Everything that follows from the prompts, in one message."""
         prompts = {"source": self.source, "target": self.target, "negative": self.negative}
         with self.hold_sync():
-            self._refusals = checks.refusals(self.tokenizer, **self._asked)
-            self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._asked)
+            self._refusals = checks.refusals(self.tokenizer, **self._texts)
+            self.warnings = self._refusals or checks.unguided(self.tokenizer, **self._texts)
             try:
                 self._tokens = {name: self._row(prompt) for name, prompt in prompts.items()}
                 self._pairs = [list(p) for p in checks.pairs(self.tokenizer, self.source, self.target)]
@@ -85,7 +85,7 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         return [{"text": t.text, "word": t.word} for t in checks.tokens(self.tokenizer, prompt)] if prompt else []
 
     @property
-    def _asked(self) -> dict[str, Any]:
+    def _texts(self) -> dict[str, Any]:
         return {
             "source": self.source, "target": self.target, "edit_words": self.words,
             "negative": self.negative or None, "negative_words": self.negative_words,
@@ -96,7 +96,7 @@ class PromptEditor(Validated, Still, anywidget.AnyWidget):
         """source, target, words, negative and negative_words; ValueError with the first that any run would refuse."""
         if self._refusals:
             raise ValueError(self._refusals[0])
-        texts = self._asked
+        texts = self._texts
         return {"words": texts.pop("edit_words"), **texts}
 
     @property

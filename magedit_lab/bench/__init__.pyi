@@ -1,6 +1,7 @@
 from . import ablations as ablations
 from . import applications as applications
 from . import cases as cases
+from . import casting as casting
 from . import datasets as datasets
 from . import demo as demo
 from . import departures as departures
@@ -9,10 +10,9 @@ from . import judges as judges
 from . import leaderboard as leaderboard
 from . import lpips as lpips
 from . import metrics as metrics
-from . import model_bars as model_bars
-from . import model_card as model_card
-from . import model_probes as model_probes
+from . import model as model
 from . import report as report
+from . import rows as rows
 from . import run as run
 from . import scores as scores
 from . import study as study

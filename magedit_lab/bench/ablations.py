@@ -36,8 +36,8 @@ def settings(method: MagEdit, inversion: Inversion) -> dict[str, list[Setting]]:
         "p2p": PromptToPrompt(blend=LATE), "pnp": PlugAndPlay(blend=LATE), "masactrl": MasaCtrl(blend=LATE),
     }  # fmt: skip
     inversions = {
-        name: inversion if type(inversion) is type(way) else replace(way, steps=steps, guidance_scale=scale)
-        for name, way in INVERSIONS.items()
+        name: inversion if type(inversion) is type(other) else replace(other, steps=steps, guidance_scale=scale)
+        for name, other in INVERSIONS.items()
         if name != "proximal"
     }
 

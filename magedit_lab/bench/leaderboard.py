@@ -1,7 +1,9 @@
 """Methods against each other on tasks to tune with, none of which is in the benchmark."""
 
+import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from .. import scenes
 from ..inversion.base import Inversion, Progress
 from ..inversion.table import invert
 from ..methods.base import Method
+from ..methods.mag_edit import MagEdit
 from ..model.backbone import Backbone
 from ..plots.figures import INSIDE, OUTSIDE, TEXT, TITLE, Plot
 from ..trace.record import SCORED
@@ -44,6 +47,25 @@ def measure(
             yield named(case, name) | judges.scores(case, task, trace.result)
             if progress:
                 progress(place * len(entries) + number, of)
+
+
+def entries(folder: str | Path, like: MagEdit) -> dict[str, MagEdit]:
+    """An entry for each `.py` file of a folder, by its name: `like` with the file's function `loss(probs, mask, word)`,
+    and its `step_size` where it has one; empty where there is no such folder. The files are run.
+
+    ValueError that names the file where it does not run or has no such function.
+    """
+    methods = {}
+    for file in sorted(Path(folder).glob("*.py")):
+        try:
+            names = runpy.run_path(str(file))
+        except Exception as error:  # a student's file may raise anything
+            raise ValueError(f"{file.name}: expected a file that runs, got {type(error).__name__}: {error}") from error
+        if not callable(names.get("loss")):
+            raise ValueError(f"{file.name}: expected a function loss(probs, mask, word), got none; define it")
+        step = float(names.get("step_size", like.step_size))
+        methods[file.stem] = replace(like, loss=names["loss"], by_sigma=True, step_size=step)
+    return methods
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

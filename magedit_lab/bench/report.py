@@ -129,10 +129,10 @@ def _results(case: Case, settings: Sequence[str], measured: Path) -> dict[str, I
 
 def _source(case: Case, results: Mapping[str, Image.Image]) -> Image.Image:
     """The source as the model saw it for these results."""
-    return outlined(next((seen(case, result) for result in results.values()), case.task))
+    return outlined(next((fitted(case, result) for result in results.values()), case.task))
 
 
-def seen(case: Case, result: Image.Image) -> Task:
+def fitted(case: Case, result: Image.Image) -> Task:
     """The task as the model saw it: cut and resized as its result is."""
     return case.task.fit(*result.size)[0]
 

@@ -24,6 +24,8 @@ from ..trace.runner import run
 from .cases import Case
 from .judges import Judges
 from .room.intervals import paired, wilson
+from .rows import Shard, append, claim
+from .rows import load as load_rows
 
 COLUMNS = {
     "clip": ("local CLIP", True), "structure": ("structure distance", False), "success": ("success", True),
@@ -51,37 +53,83 @@ class Setting:
 
 
 def measure(
-    net: Backbone, cases: Iterable[Case], settings: Sequence[Setting], judges: Judges, out: Path
-) -> Iterator[dict[str, Any]]:
-    """One row for each case and setting, done ones from `rows.jsonl` in `out`; pictures go to `out/pictures`.
+    net: Backbone, cases: Iterable[Case], settings: Sequence[Setting], judges: Judges, out: Path,
+    shard: Shard | None = None,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """One row for each case and setting, done ones from the rows in `out`; pictures go to `out/pictures`.
 
     A line is written when its edit is done and scored, so an interrupt loses at most the one under way. The inversion
-    is shared by neighbouring settings that have the same; its seconds and calls count for each. ValueError where `out`
-    holds rows of another model, other judges, or other settings or cases of the same name.
+    is shared by neighbouring settings that have the same; its seconds and calls count for each. Several processes may
+    work in one folder: each piece is done by one of them, and what a killed one had begun is done by another. shard:
+    the part of the cases that is done here, with a file of rows of its own. ValueError where `out` holds rows of
+    another model, other judges, or other settings or cases of the same name.
     """
     out.mkdir(parents=True, exist_ok=True)
-    done = {(row["case"], row["setting"]): row for row in load(out)}
-    _require_same(out / "settings.json", _facts(net, settings, judges), {setting for _, setting in done})
-    names: set[str] = set()
-    for case in cases:
-        if case.name in names:
-            raise ValueError(f"expected a name of its own for each case, got {case.name!r} twice; rename one")
-        names.add(case.name)
-        inverted: tuple[Inversion, Route, float, int] | None = None
+    chosen = (shard or Shard()).of(_distinct(cases))
+    with claim(out, "settings.json"):
+        measured = {row["setting"] for row in load(out)}
+        _require_same(out / "settings.json", _facts(net, settings, judges), measured)
+    bench = _Bench(net, judges, out, out / (shard or Shard()).file)
+    put_off = []
+    for case in chosen:
         for setting in settings:
-            if row := done.get((case.name, setting.name)):
-                if row.get("task") != case.digest:
-                    raise ValueError(
-                        f"expected rows of this case {case.name!r} in {str(out)!r}, got one of another task of that "
-                        "name; take another --out"
-                    )
+            row = bench.row(case, setting, wait=False)
+            if row is None:  # another process is at it
+                put_off.append((case, setting))
+            else:
                 yield row
-                continue
-            if inverted is None or inverted[0] != setting.inversion:
-                inverted = _invert(net, case, setting.inversion)
-            row = _row(net, case, setting, inverted[1:], judges, out)
-            files.add_line(out / "rows.jsonl", row)
-            yield row
+    for case, setting in put_off:
+        row = bench.row(case, setting, wait=True)
+        assert row is not None
+        yield row
+
+
+def _distinct(cases: Iterable[Case]) -> list[Case]:
+    listed = list(cases)
+    names = [case.name for case in listed]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"expected a name of its own for each case, got {twice!r} twice; rename one")
+    return listed
+
+
+class _Bench:
+    """Rows of one folder: kept ones, or measured here. file: where this process writes."""
+
+    def __init__(self, net: Backbone, judges: Judges, out: Path, file: Path) -> None:
+        self.net, self.judges, self.out, self.file = net, judges, out, file
+        self.inverted: tuple[Case, Inversion, Route, float, int] | None = None
+        self.done: dict[tuple[str, str], dict[str, Any]] = {}
+        self.sizes: dict[str, int] = {}
+
+    def row(self, case: Case, setting: Setting, wait: bool) -> dict[str, Any] | None:
+        """The row of a case and setting; None where another process is at it, unless it is waited for."""
+        if kept := self._kept(case, setting):
+            return kept
+        with claim(self.out, case.name, setting.name, wait=wait) as held:
+            if not held:
+                return None
+            if kept := self._kept(case, setting):  # another process had it in the meantime
+                return kept
+            row = self._measured(case, setting)
+            append(self.file, row)
+            return row
+
+    def _kept(self, case: Case, setting: Setting) -> dict[str, Any] | None:
+        sizes = {path.name: path.stat().st_size for path in self.out.glob("rows*.jsonl")}
+        if sizes != self.sizes:
+            self.sizes, self.done = sizes, {(row["case"], row["setting"]): row for row in load(self.out)}
+        row = self.done.get((case.name, setting.name))
+        if row and row.get("task") != case.digest:
+            raise ValueError(
+                f"expected rows of this case {case.name!r} in {str(self.out)!r}, got one of another task of that "
+                "name; take another --out"
+            )
+        return row
+
+    def _measured(self, case: Case, setting: Setting) -> dict[str, Any]:
+        if self.inverted is None or self.inverted[0] is not case or self.inverted[1] != setting.inversion:
+            self.inverted = (case, *_invert(self.net, case, setting.inversion))
+        return _row(self.net, case, setting, self.inverted[2:], self.judges, self.out)
 
 
 def references(net: Backbone, cases: Iterable[Case], judges: Judges) -> Iterator[dict[str, Any]]:
@@ -127,22 +175,8 @@ def _require_same(path: Path, facts: Mapping[str, str], measured: set[str]) -> N
 
 
 def load(out: Path) -> list[dict[str, Any]]:
-    """The rows so far; a last line that an interrupt cut short is taken off the file."""
-    path = out / "rows.jsonl"
-    return [_read(line, f"{path}, line {i}") for i, line in enumerate(files.lines(path), 1)]
-
-
-def _read(line: str, where: str) -> dict[str, Any]:
-    """One row; ValueError that says where it stands for what is none."""
-    try:
-        row = json.loads(line)
-        texts = [row[key] for key in ("case", "setting", "change")]
-        scores = [value for key, value in row.items() if key in COLUMNS]
-        if all(isinstance(x, str) for x in texts) and all(isinstance(x, int | float | None) for x in scores):
-            return row
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{where}: expected a row of scores, got {line[:50]!r}; remove that line")
+    """The rows so far, of all shards; ValueError for a line that is none."""
+    return load_rows(out, list(COLUMNS))
 
 
 def _invert(net: Backbone, case: Case, inversion: Inversion) -> tuple[Inversion, Route, float, int]:

@@ -37,7 +37,7 @@ def case(number: int, seed: int) -> Case:
     scene, order = _scene(rng, seed, complex_scene, change)
     chosen = int(order[0])
     thing = scene.things[chosen]
-    before, after, new_thing = _edit(rng, scene, thing, change)
+    before, after, goal = _edit(rng, scene, thing, change)
     others = [[scene.things[i].kind] for i in order[1:]]
     if complex_scene:
         others[0] = before  # the look-alike is described alike
@@ -45,8 +45,8 @@ def case(number: int, seed: int) -> Case:
     (new,) = [w for w in after if w not in before]
     return Case(
         f"tabletop-{number:03d}", Task(scene.image, scene.masks[chosen], source, target, _named(target, new)), change,
-        scenes.phrase(new_thing.words), complex_scene, scenes.edited(scene, chosen, **_difference(thing, new_thing)).image,
-        _rivals(new_thing, change), _negative(scene, thing, change, others),
+        scenes.phrase(goal.words), complex_scene, scenes.edited(scene, chosen, **_difference(thing, goal)).image,
+        _rivals(goal, change), _negative(scene, thing, change, others),
     )  # fmt: skip
 
 
@@ -100,10 +100,10 @@ def _difference(old: scenes.Thing, new: scenes.Thing) -> dict[str, str]:
     return {k: getattr(new, k) for k in ("colour", "texture", "kind") if getattr(new, k) != getattr(old, k)}
 
 
-def _rivals(edited: scenes.Thing, change: str) -> tuple[str, ...]:
+def _rivals(thing: scenes.Thing, change: str) -> tuple[str, ...]:
     """The phrases in which the changed attribute has another value."""
     name, values = {
         "colour": ("colour", tuple(scenes.COLOURS)), "object": ("kind", scenes.KINDS),
     }.get(change, ("texture", scenes.TEXTURES))  # fmt: skip
-    others = [replace(edited, **{name: v}) for v in values if v != getattr(edited, name)]  # type: ignore[arg-type]
-    return tuple(scenes.phrase(thing.words) for thing in others)
+    others = [replace(thing, **{name: v}) for v in values if v != getattr(thing, name)]  # type: ignore[arg-type]
+    return tuple(scenes.phrase(other.words) for other in others)

@@ -27,7 +27,10 @@ def _main(argv: list[str]) -> int:
         if type(error).__name__ != "OutOfMemoryError":  # torch's own, named so that this file needs no torch
             raise
         reason = str(error).split(".")[0]
-        print(f"magedit-lab: error: {reason}; take --device cpu or a smaller model", file=sys.stderr)
+        print(
+            f"magedit-lab: error: {reason}; take --dtype bfloat16, a smaller picture or model, or --device cpu",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt as stop:
         print(f"magedit-lab: interrupted; {stop or 'every file that is there is whole'}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,9 @@ from ..bench import ablations, datasets, demo, metrics, report, tabletop
 from ..bench import departures as departure_sizes
 from ..bench.cases import Case
 from ..bench.judges import Judges
+from ..bench.rows import Shard
 from ..bench.run import Setting, measure, references, summary
+from ..bench.run import load as load_rows
 from ..inversion.base import Inversion
 from ..inversion.null_text import NullText
 from ..inversion.table import INVERSIONS
@@ -23,7 +25,7 @@ from ..methods.table import METHODS
 from ..methods.validate import validate
 from ..model.backbone import Backbone
 from ..settings import change, table
-from . import judges
+from . import cast, judges, speed
 from .common import Bar, claim, command, inversion, load, require_both
 
 TABLE1 = (
@@ -50,6 +52,8 @@ def add(commands: Any, name: str) -> None:
     bars.add_argument("--out", type=Path, default=Path("out/model"), help="folder for scores and contact sheet")
     bars.add_argument("--card", action="store_true", help="write the scores into the models' cards as well")
     judges.add(which)
+    speed.add(which)
+    cast.add(which)
     for part, out in ((table, "out/table1"), (single, "out/ablations")):
         _options(part, out)
     sizes = command(which, "departures", departures, "how much each departure from the released code changes a scene")
@@ -80,6 +84,10 @@ def _options(parser: argparse.ArgumentParser, out: str) -> None:
     add("--clip", default="tabletop-clip", help="CLIP for local scores: openai/clip-vit-large-patch14 for photographs")
     add("--structure", default="tabletop-clip", help="ViT for structure: facebook/dino-vitb8 for photographs")
     add("--lpips", help="with pie-bench: a folder with the weights of squeezenet1_1 and of LPIPS's heads for it")
+    add(
+        "--shard",
+        help="part i of n of the cases, as i/n: every machine of a cluster its own; rows are merged when read",
+    )
     add("--out", type=Path, default=Path(out), help="folder of rows, pictures and report")
 
 
@@ -152,13 +160,21 @@ def _measure(arguments: argparse.Namespace, settings: Sequence[Setting]) -> tupl
     net, judges = load(arguments.model), _judges(arguments)
     if arguments.format:
         _validate(net, listed, settings)
-    rows, of = list(references(net, listed, judges)), len(listed) * len(settings)
-    first = len(rows)
+    shard = Shard.parse(arguments.shard) if arguments.shard else Shard()
+    of, names = len(shard.of(listed)) * len(settings), {setting.name for setting in settings}
     with Bar("cases x settings") as bar:
-        for row in measure(net, listed, settings, judges, arguments.out):
-            rows.append(row)
-            bar(len(rows) - first, of)
-    return rows, listed
+        for done, _ in enumerate(measure(net, listed, settings, judges, arguments.out, shard), 1):
+            bar(done, of)
+    cases = {case.name for case in listed}
+    rows = [row for row in load_rows(arguments.out) if row["setting"] in names and row["case"] in cases]
+    return [*references(net, listed, judges), *sorted(rows, key=_place(listed, settings))], listed
+
+
+def _place(listed: Sequence[Case], settings: Sequence[Setting]) -> Callable[[dict[str, Any]], tuple[int, int]]:
+    """Where a row stands: by case, then by setting."""
+    cases = {case.name: i for i, case in enumerate(listed)}
+    names = {setting.name: i for i, setting in enumerate(settings)}
+    return lambda row: (cases[row["case"]], names[row["setting"]])
 
 
 def _judges(arguments: argparse.Namespace) -> Judges:
@@ -195,24 +211,24 @@ def _notes(arguments: argparse.Namespace, count: int) -> list[str]:
 
 def model(arguments: argparse.Namespace) -> None:
     """Each bar into a file of its own, done ones from there; with all of them, the contact sheet; then print them."""
-    from ..bench import model_bars, model_card
+    from ..bench.model import card, targets
 
-    names = arguments.bars or list(model_bars.BARS)
-    if unknown := set(names) - set(model_bars.BARS):
-        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(model_bars.BARS)}")
+    names = arguments.bars or list(targets.TARGETS)
+    if unknown := set(names) - set(targets.TARGETS):
+        raise ValueError(f"no such bar: {', '.join(sorted(unknown))}; choose from: {', '.join(targets.TARGETS)}")
     if arguments.card and arguments.bars:
         raise ValueError("expected --card with all bars, got it with --bars; leave one of them out")
     claim(arguments.out, "contact-sheet.png")
     net, scores = load(arguments.model), []
-    held = model_bars.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
-    for score in model_bars.measure(held, names, arguments.out):
+    held = targets.Held(net, metrics.Clip(arguments.clip), arguments.scenes)
+    for score in targets.measure(held, names, arguments.out):
         print(score, file=sys.stderr, flush=True)
         scores.append(score)
     if not arguments.bars:
-        model_card.write_sheet(net, arguments.out)
+        card.write_sheet(net, arguments.out)
     if arguments.card:
         folder = Path(metrics.located(arguments.model))
-        model_card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
+        card.write_card(folder, Path(metrics.located(arguments.clip)), scores)
         files.write(folder / "contact-sheet.png", lambda p: shutil.copyfile(arguments.out / "contact-sheet.png", p))
     print("\n".join(map(str, scores)))
     if not arguments.bars:

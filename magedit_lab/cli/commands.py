@@ -12,5 +12,6 @@ COMMANDS = {
     "export": ("export", "a model as graphs for the web page"),
     "web": ("web", "serve the web page that `make web` built"),
     "train": ("train", "train the room's models"),
-    "doctor": ("doctor", "versions, device and shipped models, for a bug report"),
+    "notebooks": ("notebooks", "copy the course's notebooks into a folder"),
+    "doctor": ("doctor", "versions, device, shipped models and a trial, for a bug report"),
 }

@@ -59,6 +59,7 @@ def model_options(add: Callable) -> None:
     add("--model", default="tabletop", help="shipped model, folder, one .safetensors file, or hub name")
     add("--device", help="cpu, cuda or mps; else a GPU where there is one")
     add("--dtype", default="float32", choices=DTYPES, help="what the model computes in")
+    add("--fast", action="store_true", help="CUDA graphs, TF32 and channels_last, where CUDA is")
     add("--variant", help="of the weights' files, such as fp16; a folder that has one alone needs none")
     add("--config", help="with one .safetensors file: the folder with its model's configuration; else the hub is asked")
 
@@ -95,7 +96,8 @@ def load(name: str, device: str | None = None, dtype: str = "float32", **more: A
 def model(arguments: argparse.Namespace) -> Backbone:
     """What `model_options` asked for."""
     a = arguments
-    return load(a.model, a.device, a.dtype, variant=a.variant, config=a.config)
+    net = load(a.model, a.device, a.dtype, variant=a.variant, config=a.config)
+    return net.compile() if arguments.fast else net
 
 
 class Bar:

@@ -27,17 +27,17 @@ def add(commands: Any, name: str) -> None:
 def demo(arguments: argparse.Namespace) -> None:
     """Edit one of two look-alikes with three methods from one inversion, and write what there is to see."""
     claim(arguments.out, further.ROWS, "further.md")
-    net, shown = load(arguments.model), first.Demo(seed=arguments.seed)
-    traces = first.play(net, shown, _progress(shown.seed), arguments.out / "runs", arguments.resume)
-    written = list(first.write(traces, arguments.out))
+    net, example = load(arguments.model), first.Demo(seed=arguments.seed)
+    traces = first.play(net, example, _progress(example.seed), arguments.out / "runs", arguments.resume)
+    outputs = list(first.write(traces, arguments.out))
     if arguments.more:
         seeds = range(arguments.seed + 1, arguments.seed + 1 + arguments.more)
-        table = further.markdown(list(further.measure(net, shown, seeds, arguments.out, _progress)))
+        table = further.markdown(list(further.measure(net, example, seeds, arguments.out, _progress)))
         files.write_text(arguments.out / "further.md", table + "\n")
-        written.append((arguments.out / "further.md", f"{arguments.more} further scenes"))
-    print(f"{net.name} on {net.device}, scene {shown.seed}: {traces[first.GUIDED].task.target}")
+        outputs.append((arguments.out / "further.md", f"{arguments.more} further scenes"))
+    print(f"{net.name} on {net.device}, scene {example.seed}: {traces[first.GUIDED].task.target}")
     print("\n".join(_told(traces)))
-    report(iter(written))
+    report(iter(outputs))
     if arguments.more:
         print(table)
 

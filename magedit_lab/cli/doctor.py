@@ -1,18 +1,13 @@
 """`magedit-lab doctor`: what a bug report needs, and whether a model fits."""
 
 import argparse
-import platform
 import time
 from collections.abc import Iterator
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from ..model.backbone import Backbone
-from ..model.loading import SHIPPED
-from .common import command, load, model, model_options
-
-PACKAGES = ("magedit-lab", "torch", "diffusers", "transformers", "matplotlib", "ipywidgets", "anywidget")
+from . import health
+from .common import command, model, model_options
 
 
 def add(commands: Any, name: str) -> None:
@@ -23,22 +18,9 @@ def add(commands: Any, name: str) -> None:
 
 def doctor(arguments: argparse.Namespace) -> None:
     """What a bug report needs; with --model, whether it fits, its sizes and its sites, or why not."""
-    import torch
-
-    if arguments.model:
-        for line in facts(model(arguments)):
-            print(line)
-        return
-    print(f"python {platform.python_version()} on {platform.platform()}")
-    for name in PACKAGES:
-        print(name, _version(name))
-    cpu = f"cpu, {torch.get_num_threads()} threads"
-    print("device:", torch.cuda.get_device_name() if torch.cuda.is_available() else cpu)
-    folders = sorted(index.parent for index in SHIPPED.glob("*/model_index.json"))
-    for folder in folders:
-        print(f"model {folder.name}: {_size(folder) / 2**20:.1f} MiB, {_trial(folder.name)}")
-    if not folders:
-        print(f"models: none in {SHIPPED}; train one with: magedit-lab train all --out DIR")
+    lines = facts(model(arguments)) if arguments.model else [health.doctor()]
+    for line in lines:
+        print(line)
 
 
 def facts(net: Backbone) -> Iterator[str]:
@@ -72,24 +54,3 @@ def _call(net: Backbone, z: Any) -> str:
         start = time.perf_counter()
         net.predict(z, 500, text).sum().item()
     return f"one call of the denoiser takes {1000 * (time.perf_counter() - start):.0f} ms"
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _size(folder: Path) -> int:
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-
-
-def _trial(name: str) -> str:
-    """How long a model's denoiser takes, or why it does not load."""
-    try:
-        net = load(name)
-    except ValueError as error:
-        return str(error)
-    cells = net.size // net.factor
-    return f"loads; {_call(net, net.empty(cells, cells))}"

@@ -11,8 +11,15 @@ def add(commands: Any, name: str) -> None:
     parser = command(commands, name, export)
     parser.add_argument("what", choices=["web"], help="graphs, weights, tokenizer and scenes for the web page")
     parser.add_argument("folder", type=Path, help="where to write them")
-    parser.add_argument("--model", default="tabletop", help="shipped model, folder or hub name, of Stable Diffusion's shape")
-    parser.add_argument("--dtype", default="float16", choices=["float32", "float16"], help="how weights are stored; all is computed in float32")
+    parser.add_argument(
+        "--model", default="tabletop", help="shipped model, folder or hub name, of Stable Diffusion's shape"
+    )
+    parser.add_argument(
+        "--dtype",
+        default="float16",
+        choices=["float32", "float16"],
+        help="how weights are stored; all is computed in float32",
+    )
     parser.add_argument("--scenes", type=int, default=3, help="how many scenes with recorded paths, 0 to 3")
 
 

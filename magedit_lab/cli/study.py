@@ -11,7 +11,7 @@ from .. import masks
 from ..bench import datasets, run, tabletop
 from ..bench import study as votes
 from ..bench.cases import Case
-from ..bench.report import seen
+from ..bench.report import fitted
 from .common import claim, command, require_both
 
 
@@ -61,7 +61,7 @@ def study(arguments: argparse.Namespace) -> None:
 
 
 def _source(case: Case, setting: str, pictures: Path) -> Image.Image:
-    return seen(case, masks.open_image(pictures / f"{case.name}.{setting}.png")).image
+    return fitted(case, masks.open_image(pictures / f"{case.name}.{setting}.png")).image
 
 
 def report(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,6 @@ from ..methods.prompt_to_prompt import PromptToPrompt
 from ..model.attention import Site
 from ..model.backbone import Backbone
 from ..model.hooks import Hook, call, chain, recorder
-from ..model.text import Text
 from ..model.unet import UNet
 from . import objective
 
@@ -123,7 +122,7 @@ def _unet(sites: Sites) -> Graph:
     """The denoiser's output with nothing replaced, `out`."""
 
     def unet(z: Tensor, t: Tensor, text: Tensor) -> tuple[Tensor]:
-        return (_forward(sites, z, t, text, {})[0],)
+        return (_forward(sites, z, t, text, {}),)
 
     return Graph("unet", unet, _pass(sites), ("out",))
 
@@ -151,7 +150,7 @@ def _target(sites: Sites) -> Graph:
     def target(*values: Tensor) -> tuple[Tensor, Tensor]:
         given = dict(zip(feed, values, strict=True))
         maps: Feed = {}
-        out = _forward(sites, given["z"], given["t"], given["text"], _hooks(sites, given, maps))[0]
+        out = _forward(sites, given["z"], given["t"], given["text"], _hooks(sites, given, maps))
         return out, _heat(sites, maps)
 
     return Graph("target", target, feed, ("out", "heat"))
@@ -183,11 +182,13 @@ def _nudge(sites: Sites) -> Graph:
 
 def _forward(
     sites: Sites, z: Tensor, t: Tensor, text: Tensor, hooks: Mapping[str, Hook], until: str | None = None
-) -> tuple[Tensor]:
-    """A call of the denoiser itself: `Backbone.predict` would look the noise level up by the timestep's value."""
-    inputs = sites.net.family.inputs(z, t, Text(text))
+) -> Tensor:
+    """What the denoiser itself puts out, nothing (empty) of a forward that ends at a site. `Backbone.predict` would
+    look the noise level up by the timestep's value."""
+    inputs = {"sample": z, "timestep": t, "encoder_hidden_states": text}  # a timestep that is a tensor
     order = sites.order if until else None
-    return call(sites.net.denoiser, hooks, until=until, order=order, return_dict=False, **inputs)
+    out = call(sites.net.denoiser, hooks, until=until, order=order, return_dict=False, **inputs)
+    return z[:0] if out is None else out[0]
 
 
 def _hooks(sites: Sites, given: Mapping[str, Tensor], maps: Feed) -> dict[str, Hook]:
@@ -216,7 +217,11 @@ def _noise(*shape: int) -> Tensor:
 
 
 def _pass(sites: Sites) -> Feed:
-    return {"z": _noise(*sites.z.shape), "t": torch.tensor([501.0]), "text": sites.net.embed("a ball on a table").embedding}
+    return {
+        "z": _noise(*sites.z.shape),
+        "t": torch.tensor([501.0]),
+        "text": sites.net.embed("a ball on a table").embedding,
+    }
 
 
 def _injected(sites: Sites, until: str | None) -> Feed:
@@ -238,4 +243,3 @@ def _guidance(sites: Sites) -> Feed:
         "kinds": torch.tensor([0.4, 0.3, 0.2, 0.1]), "lam": torch.tensor([3.0]), "delta": torch.tensor([1.0]),
         "mask": torch.ones(sites.z.shape[-2:]),
     }  # fmt: skip
-

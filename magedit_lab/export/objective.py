@@ -23,7 +23,7 @@ def token_ratios(probs: Probs, cells: Cells, word: Rows, over: Rows) -> Float[Te
     return (1 - inside).square().mean(0)
 
 
-def spatial_ratios(probs: Probs, cells: Cells, word: Rows, lam: Float[Tensor, ""]) -> Float[Tensor, " words"]:
+def spatial_ratios(probs: Probs, cells: Cells, word: Rows, lam: Float[Tensor, "1"]) -> Float[Tensor, " words"]:
     """Eq. 2 of each word, mean over heads: `losses.spatial_ratio`."""
     attention = probs @ word.T
     inside = (attention * cells.T).sum(1) / attention.sum(1)
@@ -31,7 +31,7 @@ def spatial_ratios(probs: Probs, cells: Cells, word: Rows, lam: Float[Tensor, ""
 
 
 def terms(
-    probs: Sequence[Probs], cells: Cells, word: Rows, over: Rows, lam: Float[Tensor, ""], kinds: Float[Tensor, "4"]
+    probs: Sequence[Probs], cells: Cells, word: Rows, over: Rows, lam: Float[Tensor, "1"], kinds: Float[Tensor, "4"]
 ) -> Float[Tensor, " words"]:
     """Each word's constraint. kinds: weights of Eq. 1 and Eq. 2 for each head and site, averaged afterwards; and of
     both for the mean over heads and sites."""

@@ -1,5 +1,6 @@
 """A function of tensors as an ONNX graph, its backward pass included."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,7 @@ def decompositions() -> dict[Any, Callable]:
 def to_onnx(graph: Graph) -> Any:
     """The graph as onnx's ModelProto, weights inside; attention is spelt out."""
     feed = tuple(graph.inputs.values())
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of operators of torchvision, which none has
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own exporter, on its own deprecations
         with sdpa_kernel(SDPBackend.MATH):

@@ -6,8 +6,8 @@ from typing import Any
 
 
 def as_json(tokenizer: Any) -> dict[str, Any]:
-    """vocab, merges, the pattern that cuts a text into pieces, special tokens by their text, and the ids that begin, end
-    and pad a prompt. ValueError for a tokenizer of another kind than CLIP's byte-pair encoding."""
+    """vocab, merges, the pattern that cuts a text into pieces, special tokens by their text, and the ids that begin,
+    end and pad a prompt. ValueError for a tokenizer of another kind than CLIP's byte-pair encoding."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     whole = json.loads(backend.to_str()) if backend else {}
     model, patterns = whole.get("model", {}), list(_patterns(whole.get("pre_tokenizer")))

@@ -27,7 +27,7 @@ from .weights import Weights
 
 SCHEMA = 1
 MOST = 50 * 2**20  # bytes of the shipped model's folder
-STEPS, GUIDANCE = 20, 4.0  # of the recorded paths
+STEPS, GUIDANCE = demo.Demo().steps, demo.Demo().guidance_scale  # of the recorded paths, as the demo's
 SEEDS = tuple(scenes.HELD_OUT + k for k in (7, 8, 9))  # the demo's scene, and two that were not chosen
 Say = Callable[[str], object]
 Turn = Callable[[Graph], Any]
@@ -78,14 +78,18 @@ def _graphs(net: Backbone, folder: Path, dtype: str, say: Say, turn: Turn) -> di
     return checks
 
 
-def _checked(every: Mapping[str, Graph], contents: Mapping[str, bytes], folder: Path, say: Say) -> dict[str, dict[str, float]]:
+def _checked(
+    every: Mapping[str, Graph], contents: Mapping[str, bytes], folder: Path, say: Say
+) -> dict[str, dict[str, float]]:
     """Each graph's distances from torch; ValueError for the first that is off."""
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     checks = {}
     for name, graph in every.items():
         checks[name] = check.measure(graph, folder / f"{name}.onnx")
-        say(f"{name}, apart from torch: " + ", ".join(f"{kind} {far:.2g}" for kind, far in _worst(checks[name]).items()))
+        say(
+            f"{name}, apart from torch: " + ", ".join(f"{kind} {far:.2g}" for kind, far in _worst(checks[name]).items())
+        )
         check.require(graph, checks[name])
     return checks
 
@@ -133,7 +137,14 @@ def _schedule(net: Backbone) -> dict[str, Any]:
 def methods() -> dict[str, dict[str, Any]]:
     """What the page's four methods are, as settings of its engine; the demo's numbers for MAG-Edit."""
     usual, late = demo.Demo(), asdict(LATE)
-    every = {"steps": STEPS, "guidance": GUIDANCE, "crossReplace": 0.8, "selfReplace": 0.5, "reweight": 1.0, "nudges": 0}
+    every = {
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "crossReplace": 0.8,
+        "selfReplace": 0.5,
+        "reweight": 1.0,
+        "nudges": 0,
+    }
     guided = {"nudges": usual.iterations, "stepSize": usual.step_size, "loss": "token", "lambda": 3.0}
     return {
         "p2p": every | {"blend": None}, "p2p+mask": every | {"blend": late},
@@ -150,7 +161,10 @@ def _scene(net: Backbone, folder: Path, seed: int) -> dict[str, Any]:
     small, _ = task.fit(net.size, net.size)
     mask = Image.fromarray((small.region.numpy() * 255).round().astype(np.uint8))
     (folder / "scenes").mkdir(exist_ok=True)
-    here = {kind: f"scenes/{name}{end}" for kind, end in (("picture", ".png"), ("mask", "-mask.png"), ("path", ".safetensors"))}
+    here = {
+        kind: f"scenes/{name}{end}"
+        for kind, end in (("picture", ".png"), ("mask", "-mask.png"), ("path", ".safetensors"))
+    }
     for kind, picture in (("picture", small.image), ("mask", mask)):
         files.write(folder / here[kind], partial(picture.save, format="PNG"))
     _write_path(net, small, folder / here["path"])
@@ -172,7 +186,11 @@ def _write_path(net: Backbone, task: Task, file: Path) -> None:
 def _listed(folder: Path) -> Iterator[dict[str, Any]]:
     """Every file but the manifest, with its size and digest, so that a page knows a broken download."""
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.suffix in (".onnx", ".bin", ".json", ".png", ".safetensors") and file.name != "manifest.json":
+        if (
+            file.is_file()
+            and file.suffix in (".onnx", ".bin", ".json", ".png", ".safetensors")
+            and file.name != "manifest.json"
+        ):
             content = file.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             yield {"name": file.relative_to(folder).as_posix(), "bytes": len(content), "sha256": digest}
@@ -181,5 +199,3 @@ def _listed(folder: Path) -> Iterator[dict[str, Any]]:
 def size(manifest: dict[str, Any]) -> int:
     """Bytes of all files."""
     return sum(file["bytes"] for file in manifest["files"])
-
-

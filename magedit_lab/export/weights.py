@@ -65,7 +65,8 @@ class Weights:
 
 
 def _half(values: np.ndarray, name: str) -> np.ndarray:
-    half = values.astype(np.float16)
+    with np.errstate(over="ignore"):  # refused below
+        half = values.astype(np.float16)
     if (np.isinf(half) & np.isfinite(values)).any():  # an attention mask's own infinity stays one
         most = abs(values[np.isfinite(values)]).max()
         raise ValueError(f"expected weights below 65504 for float16, got {most:.3g} in {name}; take --dtype float32")

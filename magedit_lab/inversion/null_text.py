@@ -1,14 +1,17 @@
 """Null-text inversion (Mokady et al. 2023): the empty prompt is trained until guidance stays on the route."""
 
+import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..model import schedule
 from ..model.backbone import Backbone, Latent, Text
+from ..model.schedule import Level
 from ..settings import setting
 from .base import Inversion, Path, Progress, Tensors, ddim_route, once
 
@@ -61,9 +64,7 @@ class NullText(Inversion):
         uncond = Text(weight, start.pooled)
         adam = torch.optim.Adam([weight], lr=self.rate * (1 - i / 100))
         for _ in range(self.inner):
-            loss = F.mse_loss(moved(uncond), goal)
-            adam.zero_grad()
-            loss.backward()
+            loss, weight.grad = moved.gradient(uncond, goal)
             adam.step()
             progress(self.steps + i, 2 * self.steps)  # no further, but whoever watches may stop here
             if loss.item() < self.tolerance + self.slack * i:
@@ -77,11 +78,52 @@ class _Guided:
     def __init__(
         self, net: Backbone, z: Latent, cond: Text, times: tuple[schedule.Time, ...], i: int, scale: float
     ) -> None:
-        self.net, self.z, self.t, self.scale = net, z, times[i], scale
-        self.here, self.there = net.level(self.t), net.level(schedule.previous(times, i))
+        self.net, self.z, self.scale = net, z, scale
+        self.t, self.clock = times[i], net.time(times[i])
+        self.here, self.there = (_on(z, net.level(t)) for t in (self.t, schedule.previous(times, i)))
         with torch.no_grad():
             self.eps = net.predict(z, self.t, cond)
 
     def __call__(self, uncond: Text) -> Latent:
-        eps = schedule.guidance(self.net.predict(self.z, self.t, uncond), self.eps, self.scale)
+        net, out = self.net, self.net.output(self.z, self.clock, uncond)
+        assert out is not None
+        eps = schedule.guidance(net.noise_at(self.here, out, self.z), self.eps, self.scale)
         return schedule.move(self.z, eps, self.here, self.there)
+
+    def gradient(self, uncond: Text, goal: Latent) -> tuple[Tensor, Tensor]:
+        """The squared error at the goal and its gradient by the embedding; recorded and replayed where the model is
+        compiled (Adam's update runs by itself, with the same bits)."""
+        captures = self.net.shared()
+        if captures is None:
+            return _error(self, uncond, goal)
+        static = captures.static(self._changing() | {"goal": goal} | uncond.parts())
+        twin = copy.copy(self)
+        twin.z, twin.clock, twin.eps = static["z"], static["t"], static["eps"]
+        twin.here = Level(static["here signal"], static["here noise"], self.here.flow)
+        twin.there = Level(static["there signal"], static["there noise"], self.there.flow)
+
+        def work() -> dict[str, Tensor]:
+            embedding = static["embedding"].detach().requires_grad_(True)
+            loss, gradient = _error(twin, Text(embedding, static.get("pooled")), static["goal"])
+            return {"loss": loss, "gradient": gradient}
+
+        key = ("null-text", self.scale, *((name, tensor.shape) for name, tensor in static.items()))
+        tensors = captures.run(key, work)
+        return tensors["loss"], tensors["gradient"]
+
+    def _changing(self) -> dict[str, Tensor]:
+        return {
+            "z": self.z, "t": self.clock, "eps": self.eps, "here signal": self.here.signal,
+            "here noise": self.here.noise, "there signal": self.there.signal, "there noise": self.there.noise,
+        }  # fmt: skip
+
+
+def _on(z: Latent, level: Level) -> Level:
+    """A level on the latent's device, where a recorded pass reads it."""
+    return Level(level.signal.to(z.device), level.noise.to(z.device), level.flow)
+
+
+def _error(moved: _Guided, uncond: Text, goal: Latent) -> tuple[Tensor, Tensor]:
+    loss = F.mse_loss(moved(uncond), goal)
+    (gradient,) = torch.autograd.grad(loss, uncond.embedding)
+    return loss.detach(), gradient

@@ -23,13 +23,13 @@ class Proximal(Settings):
     rate: float = setting(1.0, "how far they are pulled back", least=0)
     grow: int = setting(1, "cells around what was kept that are left alone", least=0)
 
-    def kept(self, delta: Latent) -> Latent:
+    def shrink(self, delta: Latent) -> Latent:
         """The proximal map of the difference that guidance multiplies."""
         least = delta.abs().flatten(1).quantile(self.quantile, 1)[:, None, None, None]
         large = (delta.abs() > least) * delta
         return large if self.norm == "l0" else large.sign() * (large.abs() - least).clamp(min=0)
 
     def pulled(self, z: Latent, recorded: Latent, delta: Latent) -> Latent:
-        """The latent after a step, back on the record where `kept` left nothing."""
-        held = F.max_pool2d((self.kept(delta) != 0).to(z), 2 * self.grow + 1, 1, self.grow)
+        """The latent after a step, back on the record where `shrink` left nothing."""
+        held = F.max_pool2d((self.shrink(delta) != 0).to(z), 2 * self.grow + 1, 1, self.grow)
         return z - self.rate * (1 - held) * (z - recorded)

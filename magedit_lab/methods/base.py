@@ -1,6 +1,6 @@
 """What a method is: frozen settings that, bound to a run, give a plan of what is read, replaced, nudged and blended."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
@@ -23,6 +23,8 @@ class Plan:
     hooks, uncond_hooks: for the target's conditional and unconditional pass.
     guide: nudges of the target latent before the step.
     blend: the target latent after the step, given both branches.
+    pattern: what the hooks depend on at this step besides latents, timestep, text and the source's maps. Steps of equal
+        patterns can be replayed from one recording (`Backbone.compile`); with None each runs by itself.
     first: the step that the run begins with, and start: the target's latent there, given the source's.
     memory: tensors that are carried from step to step, such as LocalBlend's sums; saved with each step, and put back
         where a run is taken up again. A tensor in it is replaced, never written into.
@@ -34,6 +36,7 @@ class Plan:
     uncond_hooks: Callable[[Now], Hooks] = lambda now: {}
     guide: Callable[[Now], Iterator[Nudge]] = lambda now: iter(())
     blend: Callable[[Now, Step], Latent] = lambda now, step: step.target
+    pattern: Callable[[Now], Hashable] = lambda now: None
     first: int = 0
     start: Callable[[Latent], Latent] = lambda source: source
     memory: dict[str, Tensor] = field(default_factory=dict)
@@ -112,4 +115,4 @@ class Plain(Method):
     """No method: denoise under the target prompt, from the inverted latent. What every other method improves on."""
 
     def bind(self, run: Run) -> Plan:
-        return Plan()
+        return Plan(pattern=lambda now: "plain")

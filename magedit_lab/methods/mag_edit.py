@@ -143,9 +143,17 @@ class MagEdit(Method):
             raise ValueError(f"expected a stop step of 0 to {steps}, got {stop}; the path has {steps} steps")
         constraint = self._constraint([self._objective(run, plan), *self._against(run, plan)])
 
+        named = isinstance(self.loss, str)  # a function of the caller's may read what it likes, so it isn't recorded
+
         def guide(now: Now) -> Iterator[Nudge]:
             for _ in range(self.iterations if now.i < stop else 0):
-                step = nudge(now, constraint, self.delta(now), run.latent_mask, self.per_term)
+                step = nudge(
+                    now if named else replace(now, pattern=None),
+                    constraint,
+                    self.delta(now),
+                    run.latent_mask,
+                    self.per_term,
+                )
                 yield step
                 now = now.after(step)
 

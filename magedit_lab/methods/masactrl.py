@@ -49,6 +49,7 @@ class MasaCtrl(Blended):
             return {name: Replace(maps[name]) for name in names} | own_side if now.i >= first else {}
 
         plan = Plan(record, record, lambda now: hooks(now, now.source_maps), lambda now: hooks(now, now.uncond_maps))
+        plan.pattern = lambda now: now.i >= first
         return blended(plan, self.blend, run)
 
 

@@ -56,4 +56,5 @@ class PlugAndPlay(Blended):
         plan = Plan(record, hooks=lambda now: hooks(now, now.source_maps))
         plan.record_uncond = plan.record_uncond if self.shared else record
         plan.uncond_hooks = lambda now: hooks(now, now.source_maps if self.shared else now.uncond_maps)
+        plan.pattern = record
         return blended(plan, self.blend, run)

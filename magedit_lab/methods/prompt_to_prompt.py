@@ -88,7 +88,7 @@ class PromptToPrompt(Blended):
         blends_source = isinstance(self.blend, LocalBlend) and bool(self.blend.source_words)  # wants the source's maps
 
         def record(now: Now) -> frozenset[str]:
-            cross = bool(inject.taken(now).any()) or blends_source
+            cross = bool(inject.columns(now).any()) or blends_source
             itself = now.within(self.self_replace)
             return frozenset(s.name for s in run.sites if (cross if s.cross else itself and s.cells <= self.self_cells))
 
@@ -99,4 +99,5 @@ class PromptToPrompt(Blended):
                 for s in run.sites if s.name in names or (s.cross and inject.weighs(now))
             }  # fmt: skip
 
-        return blended(Plan(record, hooks=hooks), self.blend, run)
+        plan = Plan(record, hooks=hooks, pattern=lambda now: (record(now), inject.pattern(now)))
+        return blended(plan, self.blend, run)

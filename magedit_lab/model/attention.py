@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
@@ -51,7 +52,8 @@ def _softmax(attn: Attention, q: Tensor, k: Tensor) -> Tensor:
     if attn.upcast_attention:
         q, k = q.float(), k.float()
     scores = (q * attn.scale) @ k.transpose(-1, -2)
-    return (scores.float() if attn.upcast_softmax else scores).softmax(-1).to(dtype)
+    half = scores.dtype == torch.float16  # whose exponentials overflow
+    return (scores.float() if attn.upcast_softmax or half else scores).softmax(-1).to(dtype)
 
 
 def install(unet: UNet2DConditionModel) -> None:
@@ -69,7 +71,7 @@ def _require_plain(name: str, layer: Attention) -> None:
     norms = (layer.group_norm, layer.spatial_norm, layer.norm_q, layer.norm_k, layer.norm_cross)
     if not plain or any(n is not None and n is not False for n in norms):
         raise ValueError(f"expected plain attention as in Stable Diffusion, got another kind at {name}")
-    if not isinstance(layer.processor, (*STOCK, Probs)) or getattr(layer, "fused_projections", False):
+    if type(layer.processor) not in (*STOCK, Probs) or getattr(layer, "fused_projections", False):
         kind = type(layer.processor).__name__
         raise ValueError(
             f"expected diffusers' own attention processors, got {kind} at {name} (an adapter, attention slicing or "

@@ -1,5 +1,6 @@
 """Backbone: the frozen parts of a latent diffusion model, and the only call of its denoiser."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 
 from ..prompts import words
 from . import attention
+from .captures import Captures, Fast
 from .families import family_of
 from .family import Family, Latent
 from .hooks import Hooks, call, detach
 from .layout import Layout, measure
 from .loading import load_pipeline
+from .meeting import Meeting
 from .schedule import Level, Schedule, Time, to_eps
 from .text import Reader, Text
 from .unet import UNet, placed
@@ -32,6 +35,9 @@ class Backbone:
     schedule: Schedule
     name: str = "model"
     _layouts: dict[tuple[int, int], Layout] = field(default_factory=dict)
+    _times: dict[tuple[Time, torch.device], Tensor] = field(default_factory=dict)
+    _fast: Fast = field(default_factory=Fast)
+    _meeting: Meeting | None = None
 
     def __new__(cls, *parts: Any, **more: Any) -> "Backbone":
         """ValueError for a pipeline or a name, which have constructors of their own."""
@@ -212,16 +218,101 @@ class Backbone:
         With `until` the denoiser stops at that site, after its hook, and None comes back: guidance needs nothing above
         the last guided map. HookError where a hook did not run.
         """
+        words_ = text if isinstance(text, Text) else Text(text)
+        plain = not hooks and until is None and not (z.requires_grad or words_.embedding.requires_grad)
+        if plain and self.shared():
+            return self.noise(self._replayed(z, self.time(t), words_), z, t)
+        out = self.output(z, self.time(t), words_, hooks, until)
+        return None if out is None else self.noise(out, z, t)
+
+    def output(
+        self, z: Latent, t: Tensor, text: Text, hooks: Hooks | None = None, until: str | None = None
+    ) -> Latent | None:
+        """What the denoiser itself puts out, whatever it predicts. t: on the device, of `time`."""
+        if self._meeting:
+            return self._meeting.output(z, t, text, hooks or {}, until)
         self._require_no_checkpointing()
         order = self.layout(z).order if until else None
-        words_ = (text if isinstance(text, Text) else Text(text)).to(self.dtype)
-        inputs = self.family.inputs(z.to(self.dtype), t, words_)
+        dtype = self.dtype
+        inputs = self.family.inputs(z.to(dtype), t, text.to(dtype))
         out = call(self.denoiser, hooks or {}, until=until, order=order, return_dict=False, **inputs)
-        if out is None:
-            return None
-        prediction = self.family.output(out[0], z).to(self.precision)
-        level = self.level(t)
-        return prediction if level.flow else to_eps(prediction, z, level, self.schedule.prediction)
+        return None if out is None else self.family.output(out[0], z).to(self.precision)
+
+    def noise(self, out: Latent, z: Latent, t: Time) -> Latent:
+        """The noise that the denoiser's output stands for; in a flow the output itself, the velocity."""
+        return self.noise_at(self.level(t), out, z)
+
+    def noise_at(self, level: Level, out: Latent, z: Latent) -> Latent:
+        """The same at a level by itself."""
+        return out if level.flow else to_eps(out, z, level, self.schedule.prediction)
+
+    def time(self, t: Time | Tensor) -> Tensor:
+        """A timestep on the device, sent there once; a tensor as it is."""
+        if isinstance(t, Tensor):
+            return t
+        key = (t, self.device)
+        if key not in self._times:
+            self._times[key] = torch.tensor([t], dtype=None if isinstance(t, int) else torch.float32, device=key[1])
+        return self._times[key]
+
+    def compile(self, on: bool = True, tf32: bool = True, channels_last: bool = True) -> "Backbone":
+        """From now on passes are recorded and replayed (`captures`): CUDA graphs where CUDA is, elsewhere the same
+        calls one after another, with the same bits. Returns the model itself.
+
+        tf32, channels_last: on CUDA, also round the factors of float32 products to 10 bits, for the whole process, and
+        keep a U-Net's weights in the layout that convolutions want. Without them float32 gives the bits of a model that
+        was not compiled. on=False ends it and gives the memory of what was recorded back.
+        """
+        self._fast.on = on
+        if not on:
+            self._fast.forget()
+        elif self.device.type == "cuda":
+            if tf32:
+                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+            if channels_last and isinstance(self.family, UNet):
+                self.denoiser.to(memory_format=torch.channels_last)
+        return self
+
+    def captures(self) -> Captures | None:
+        """For the hooked passes of one run; None where the model is not compiled."""
+        return Captures(self.device) if self._records else None
+
+    def shared(self) -> Captures | None:
+        """For passes without hooks, which all runs of this thread share; None where the model is not compiled."""
+        return self._fast.here(self.device) if self._records else None
+
+    @property
+    def _records(self) -> bool:
+        """float16 does not: its gradient's scale is chosen by looking at numbers."""
+        return self._fast.on and not self._meeting and self.dtype != torch.float16
+
+    def joining(self, meeting: Meeting) -> "Backbone":
+        """The same model, whose passes and gradients are those of a member of a meeting."""
+        member = copy.copy(self)
+        object.__setattr__(member, "_meeting", meeting)
+        return member
+
+    def gradient(self, loss: Tensor, z: Latent, retain: bool = False) -> Latent:
+        """The gradient of a loss by a latent; with retain, another can follow. In float16 the loss is scaled, as most
+        gradients inside would be 0 there."""
+        if self._meeting:
+            return self._meeting.gradient(loss, z)
+        if self.dtype == torch.float16:
+            return _scaled_gradient(loss, z)
+        return torch.autograd.grad(loss, z, retain_graph=retain)[0]
+
+    def _replayed(self, z: Latent, t: Tensor, text: Text) -> Latent:
+        captures = self._fast.here(self.device)
+        static = captures.static({"z": z, "t": t, **text.parts()})
+        words_ = Text.of_parts(static)
+
+        @torch.no_grad()
+        def plain() -> dict[str, Tensor]:
+            out = self.output(static["z"], static["t"], words_)
+            assert out is not None
+            return {"out": out}
+
+        return captures.run(tuple((name, tensor.shape) for name, tensor in static.items()), plain)["out"]
 
     def _require_no_checkpointing(self) -> None:
         if torch.is_grad_enabled() and self.family.checkpointing:
@@ -244,6 +335,15 @@ class Backbone:
     def guided(self, z: Latent) -> tuple[attention.Site, ...]:
         """Those of them where edits are guided and shown: the family's choice, or the `blocks` of `of`."""
         return tuple(self.family.guided(self.sites(z)))
+
+
+def _scaled_gradient(loss: Tensor, z: Latent, scale: float = 2.0**16) -> Latent:
+    """The gradient at the largest power of 4 at which it is finite; that of the loss by itself where none is."""
+    while True:
+        (gradient,) = torch.autograd.grad(loss * scale, z, retain_graph=True)
+        if scale <= 1 or gradient.isfinite().all():
+            return gradient / scale
+        scale /= 4
 
 
 @contextmanager

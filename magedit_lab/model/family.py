@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from diffusers import DiffusionPipeline
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -50,8 +51,9 @@ class Family(ABC):
         """The prompt as the denoiser reads it; ValueError where it is longer than that."""
 
     @abstractmethod
-    def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
-        """The denoiser's arguments by name, on the latent's device, which may be `meta`."""
+    def inputs(self, z: Latent, t: Time | Tensor, text: Text) -> Mapping[str, Any]:
+        """The denoiser's arguments by name, on the latent's device, which may be `meta`. t: a number, or one on that
+        device, which is read there alone."""
 
     def output(self, out: Tensor, z: Latent) -> Latent:
         """What the denoiser puts out, in the shape of a latent."""
@@ -85,6 +87,13 @@ class Family(ABC):
     def image_cells(self, z: Latent) -> int:
         """How many image tokens a latent has."""
         return z.shape[-2] * z.shape[-1] // self.unit**2
+
+
+def each(t: Time | Tensor, z: Latent) -> Tensor:
+    """A timestep for each latent."""
+    if isinstance(t, Tensor):
+        return t.to(torch.float32).expand(len(z))
+    return torch.full((len(z),), float(t), device=z.device, dtype=torch.float32)
 
 
 def require_side(value: Any, where: str) -> int:

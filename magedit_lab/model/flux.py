@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from . import joint
 from .attention import Site
-from .family import Family, Latent, require_latents, require_length, require_width
+from .family import Family, Latent, each, require_latents, require_length, require_width
 from .schedule import Time
 from .sd3 import shortened
 from .text import Reader, Text, ids, reading
@@ -52,12 +52,12 @@ class Flux(Family):
         padded = torch.tensor([short + [self._clip.pad_token_id] * (most - len(short))])
         return Text(t5(words.to(device))[0], clip(padded.to(device)).pooler_output)
 
-    def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
+    def inputs(self, z: Latent, t: Time | Tensor, text: Text) -> Mapping[str, Any]:
         n, tokens = len(z), text.embedding.shape[1]
         guidance = torch.full((n,), EMBEDDED, device=z.device) if self.denoiser.config.guidance_embeds else None
         return {
             "hidden_states": packed(z), "encoder_hidden_states": text.embedding, "pooled_projections": text.pooled,
-            "timestep": torch.full((n,), float(t), device=z.device).to(z.dtype) / 1000,
+            "timestep": each(t, z).to(z.dtype) / 1000,
             "img_ids": places(z), "txt_ids": torch.zeros(tokens, 3, device=z.device, dtype=z.dtype),
             "guidance": guidance, "joint_attention_kwargs": {"text_tokens": tokens},
         }  # fmt: skip

@@ -6,8 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 from diffusers import DiffusionPipeline
+from packaging.version import Version
 from safetensors import safe_open
 from torch import nn
 
@@ -17,6 +20,7 @@ from .families import FAMILIES, KINDS
 SHIPPED = Path(__file__).parents[1] / "models"
 WEIGHED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")  # parts with weights
 HUB = ("revision", "token", "cache_dir", "local_files_only")
+DTYPE = "dtype" if Version(diffusers.__version__) >= Version("0.40") else "torch_dtype"  # diffusers' name for it
 SINGLE = {  # by the name of a weight that the file must hold
     "double_blocks.": "FluxPipeline",
     "joint_blocks.": "StableDiffusion3Pipeline",
@@ -80,10 +84,13 @@ def _from_folder(place: Path | str, dtype: torch.dtype, variant: str | None, hub
         name: _part(place, name, _kind(*index[name]), dtype, variant, hub)
         for name in WEIGHED if name in index and index[name][1]
     }  # fmt: skip
-    more: dict[str, Any] = {}
+    tokenizers = _tokenizers(place, index, hub)
+    more: dict[str, Any] = dict.fromkeys(tokenizers)  # diffusers takes no other class than the index names
     if "safety_checker" in index:
-        more = {"safety_checker": None, "requires_safety_checker": False}
-    return DiffusionPipeline.from_pretrained(place, dtype=dtype, use_safetensors=True, **parts, **more, **hub)
+        more |= {"safety_checker": None, "requires_safety_checker": False}
+    pipe = DiffusionPipeline.from_pretrained(place, use_safetensors=True, **{DTYPE: dtype}, **parts, **more, **hub)
+    pipe.register_modules(**tokenizers)
+    return pipe
 
 
 def _kind(library: str, name: str) -> Any:
@@ -97,9 +104,9 @@ def _part(
 ) -> nn.Module:
     """A part with all its weights; ValueError where the files lack some or have them in another shape."""
     variant = variant or (_only_variant(place / name) if isinstance(place, Path) else None)
-    part, loading_info = kind.from_pretrained(
-        place, subfolder=name, dtype=dtype, variant=variant, use_safetensors=True, output_loading_info=True, **hub
-    )
+    own = DTYPE if kind.__module__.startswith("diffusers") else "dtype"
+    how: dict[str, Any] = {own: dtype, "variant": variant, "use_safetensors": True, **hub}
+    part, loading_info = kind.from_pretrained(place, subfolder=name, output_loading_info=True, **how)
     lacking = sorted(map(str, [*loading_info["missing_keys"], *loading_info["mismatched_keys"]]))
     if lacking:
         raise ValueError(
@@ -107,6 +114,19 @@ def _part(
             "download the model anew"
         )
     return part
+
+
+def _tokenizers(place: Path | str, index: Mapping[str, Any], hub: Mapping[str, Any]) -> dict[str, Any]:
+    """Before transformers 5 the tokenizers that know where a word begins had names of their own."""
+    if Version(transformers.__version__) >= Version("5"):
+        return {}
+    names = [name for name in index if name.startswith("tokenizer") and index[name][1]]
+    return {
+        name: getattr(transformers, f"{index[name][1].removesuffix('Fast')}Fast").from_pretrained(
+            place, subfolder=name, **hub
+        )
+        for name in names
+    }
 
 
 def _only_variant(folder: Path) -> str | None:
@@ -119,8 +139,6 @@ def _only_variant(folder: Path) -> str | None:
 def _from_file(place: Path, dtype: torch.dtype, config: str | None, hub: Mapping[str, Any]) -> Any:
     """A pipeline of one file in the first releases' layout. The file has no configuration and no tokenizer: diffusers
     takes them from `config`, or fetches those of a model of its kind from the hub."""
-    import diffusers
-
     with safe_open(place, "pt") as file:
         names = list(file.keys())
     kind = next((SINGLE[part] for part in SINGLE if any(part in name for name in names)), None)
@@ -128,7 +146,7 @@ def _from_file(place: Path, dtype: torch.dtype, config: str | None, hub: Mapping
         raise ValueError("expected a whole model in the file, got other weights (a LoRA, a VAE?); take its pipeline")
     more = {} if config is None else {"config": str(Path(config).expanduser())}
     try:
-        return getattr(diffusers, kind).from_single_file(str(place), dtype=dtype, **more, **hub)
+        return getattr(diffusers, kind).from_single_file(str(place), **{DTYPE: dtype}, **more, **hub)
     except NotImplementedError as error:  # what torch raises over a weight that was left without values
         raise ValueError("expected all weights in the file, got some missing; download the model anew") from error
 
@@ -150,9 +168,6 @@ def _require_whole(pipe: DiffusionPipeline) -> None:
 @contextmanager
 def silence() -> Iterator[None]:
     """Inside, diffusers and transformers print neither notices nor progress bars."""
-    import diffusers
-    import transformers
-
     libraries = [library.utils.logging for library in (diffusers, transformers)]
     before = [(log, log.get_verbosity(), log.is_progress_bar_enabled()) for log in libraries]
     try:

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from diffusers import DiffusionPipeline
-from torch import nn
+from torch import Tensor, nn
 
 from . import joint
 from .attention import Site
-from .family import Family, Latent, require_latents, require_length, require_side, require_width
+from .family import Family, Latent, each, require_latents, require_length, require_side, require_width
 from .schedule import Time
 from .text import Reader, Text, ids, reading
 from .unet import placed
@@ -61,13 +61,12 @@ class SD3(Family):
             t5 = torch.zeros(1, self._t5_tokens, width, dtype=clip.dtype, device=device)
         return Text(torch.cat([F.pad(clip, (0, width - clip.shape[-1])), t5.to(clip)], 1), pooled)
 
-    def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
+    def inputs(self, z: Latent, t: Time | Tensor, text: Text) -> Mapping[str, Any]:
         if max(z.shape[-2:]) > self._most:
             most = self._most * self.factor
             raise ValueError(f"expected a picture of at most {most} pixels a side; use task.fit({most}, {most})")
-        times = torch.full((len(z),), float(t), device=z.device, dtype=torch.float32)
         return {
-            "hidden_states": z, "timestep": times, "encoder_hidden_states": text.embedding,
+            "hidden_states": z, "timestep": each(t, z), "encoder_hidden_states": text.embedding,
             "pooled_projections": text.pooled,
         }  # fmt: skip
 

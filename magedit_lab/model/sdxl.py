@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
+from torch import Tensor
 
 from .family import Latent, require_length, require_width
 from .schedule import Time
@@ -26,6 +27,7 @@ class XL(UNet):
             kind = config.addition_embed_type
             raise ValueError(f"expected Stable Diffusion XL's base model (text_time), got a U-Net with {kind!r}")
         self._pooled = pooled
+        self._sizes: dict[tuple[int, int, torch.dtype, torch.device], Tensor] = {}
 
     def _read(self, pipe: DiffusionPipeline) -> None:
         if pipe.text_encoder is None or pipe.config.get("requires_aesthetics_score"):
@@ -49,11 +51,13 @@ class XL(UNet):
             return Text(torch.zeros_like(embedding), torch.zeros_like(pooled))
         return Text(embedding, pooled)
 
-    def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
+    def inputs(self, z: Latent, t: Time | Tensor, text: Text) -> Mapping[str, Any]:
         assert text.pooled is not None
         height, width = (self.factor * cells for cells in z.shape[-2:])
-        sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=z.dtype, device=z.device)
-        more = {"text_embeds": text.pooled, "time_ids": sizes.expand(len(z), -1)}
+        key = (height, width, z.dtype, z.device)
+        if key not in self._sizes:  # sent to the device once
+            self._sizes[key] = torch.tensor([[height, width, 0, 0, height, width]], dtype=z.dtype, device=z.device)
+        more = {"text_embeds": text.pooled, "time_ids": self._sizes[key].expand(len(z), -1)}
         return {**super().inputs(z, t, text), "added_cond_kwargs": more}
 
     def example(self) -> Text:

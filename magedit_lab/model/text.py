@@ -1,7 +1,7 @@
 """Prompts as a denoiser reads them."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,6 +34,15 @@ class Text:
     def to(self, *where: Any) -> "Text":
         """In another dtype or on another device."""
         return Text(self.embedding.to(*where), None if self.pooled is None else self.pooled.to(*where))
+
+    def parts(self) -> dict[str, Tensor]:
+        """Its tensors by name."""
+        return {"embedding": self.embedding} | ({} if self.pooled is None else {"pooled": self.pooled})
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, Tensor]) -> "Text":
+        """A text of tensors that have these names."""
+        return cls(parts["embedding"], parts.get("pooled"))
 
     @classmethod
     def cat(cls, several: Sequence["Text"]) -> "Text":

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.models.attention_processor import Attention
-from torch import nn
+from torch import Tensor, nn
 
 from . import attention
 from .attention import Site
@@ -52,7 +52,7 @@ class UNet(Family):
     def device(self) -> torch.device:
         return placed(self.denoiser)
 
-    def inputs(self, z: Latent, t: Time, text: Text) -> Mapping[str, Any]:
+    def inputs(self, z: Latent, t: Time | Tensor, text: Text) -> Mapping[str, Any]:
         return {"sample": z, "timestep": t, "encoder_hidden_states": text.embedding}
 
     def example(self) -> Text:

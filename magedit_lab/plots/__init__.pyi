@@ -1,7 +1,10 @@
 from . import curves as curves
 from . import figures as figures
 from . import gradients as gradients
+from . import interactive as interactive
+from . import points as points
 from . import prompt_pair as prompt_pair
+from . import run_explorer as run_explorer
 from . import style as style
 from .figures import ablation as ablation
 from .figures import attention_before_after as attention_before_after
@@ -18,6 +21,10 @@ from .gradients import gradient_inside_outside as gradient_inside_outside
 from .gradients import gradient_maps as gradient_maps
 from .gradients import loss_terms as loss_terms
 from .gradients import moves as moves
+from .interactive import Explorable as Explorable
+from .points import explore_setting as explore_setting
+from .points import scatter as scatter
+from .run_explorer import explore as explore
 from .style import INSIDE as INSIDE
 from .style import LINES as LINES
 from .style import OUTSIDE as OUTSIDE

@@ -1,6 +1,5 @@
 """What corresponds between two prompts: which tokens are common, which are new, and whose map stands for whose."""
 
-import re
 from collections.abc import Sequence
 
 import torch
@@ -8,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from .words import counted, encode, positions, starts
+from .words import counted, encode, positions, segments, starts
 
 
 def align(source: Sequence[int], target: Sequence[int]) -> list[int]:
@@ -151,12 +150,12 @@ def _pair_by_number(matrix: Matrix, replaced: Pairs) -> None:
 
 
 def _pieces(tokenizer: PreTrainedTokenizerBase, prompt: str, split: str) -> list[tuple[str, list[int]]]:
-    """Each word and each mark, or what stands between spaces, with the positions of its tokens."""
+    """Each word and each run of marks (`segments`), or what stands between spaces, with the positions of its tokens."""
     if split == "spaces":
         return counted(tokenizer, prompt)
     encode(tokenizer, prompt)
     offsets = tokenizer(prompt, return_offsets_mapping=True).offset_mapping
     return [
-        (m.group(), [i for i, (x, y) in enumerate(offsets) if x < m.end() and y > m.start() and y > x])
-        for m in re.finditer(r"\w+|[^\w\s]+", prompt)
+        (prompt[start:end], [i for i, (x, y) in enumerate(offsets) if x < end and y > start and y > x])
+        for start, end in segments(prompt)
     ]

@@ -60,6 +60,20 @@ def _whole(text: str) -> list[Span]:
     return spans
 
 
+def segments(prompt: str) -> list[Span]:
+    """Every word, and every run of marks between words, in their order; spaces belong to none.
+
+    >>> [("a don't-know, yes"[a:b]) for a, b in mag.prompts.words.segments("a don't-know, yes")]
+    ['a', "don't-know", ',', 'yes']
+    """
+    spans, place = list[Span](), 0
+    for start, end in [*_whole(prompt), (len(prompt), len(prompt))]:
+        spans += [(place + m.start(), place + m.end()) for m in regex.finditer(r"\S+", prompt[place:start])]
+        spans += [(start, end)] if start < end else []
+        place = end
+    return spans
+
+
 def _key(word: str) -> str:
     """One spelling for what reads alike: composed (NFC), in lower case (per word: of İ it makes two letters)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).lower()).replace("\u2019", "'")

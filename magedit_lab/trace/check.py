@@ -74,6 +74,7 @@ def prompts(task: Mapping[str, Any]) -> dict[str, Any]:
     weights = task.get("weights")
     if weights is not None:
         require(isinstance(weights, list) and all(_finite(x) for x in weights), "weights that are numbers", weights)
+        weights = [float(x) for x in weights]  # JavaScript writes 1.0 as 1
     return {
         **both, "words": texts(task["words"], "words"), "weights": weights,
         "negative": None if negative is None else texts([negative], "the negative prompt")[0],
@@ -96,7 +97,7 @@ def terms(value: Any) -> list[dict[str, float]]:
         require(isinstance(nudge, dict) and len(nudge) <= MOST["words"], "losses by word", nudge)
         texts(list(nudge), "words with a loss")
         require(all(_finite(x) for x in nudge.values()), "finite losses", nudge)
-    return value
+    return [{word: float(x) for word, x in nudge.items()} for nudge in value]
 
 
 def columns(value: Any, most: int) -> dict[tuple[str, str], list[int]]:

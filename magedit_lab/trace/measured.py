@@ -38,8 +38,8 @@ class Measured:
 
     def _stack(self, name: str) -> np.ndarray:
         """Steps x ..., NaN where a step has nothing of the kind, or less than others."""
-        found = [r[name].shape for r in self._rows if name in r]
-        stack = np.full((len(self._rows), *(np.max(found, 0) if found else (0,))), np.nan)
+        shapes = [r[name].shape for r in self._rows if name in r]
+        stack = np.full((len(self._rows), *(np.max(shapes, 0) if shapes else (0,))), np.nan)
         for plane, r in zip(stack, self._rows, strict=True):
             if name in r:
                 plane[tuple(map(slice, r[name].shape))] = r[name]
@@ -57,10 +57,10 @@ class Measured:
 
     def term(self, word: str) -> Float[np.ndarray, "steps iterations"]:
         """A word's own loss at each nudge, unweighted; NaN where it has none."""
-        found = np.full((len(self.terms), max(map(len, self.terms), default=0)), np.nan)
+        losses = np.full((len(self.terms), max(map(len, self.terms), default=0)), np.nan)
         for i, nudges in enumerate(self.terms):
-            found[i, : len(nudges)] = [terms.get(word, np.nan) for terms in nudges]
-        return found
+            losses[i, : len(nudges)] = [terms.get(word, np.nan) for terms in nudges]
+        return losses
 
     @property
     def gradients(self) -> dict[str, Float[np.ndarray, "steps iterations"]]:
@@ -149,11 +149,11 @@ class Measured:
     def columns(self, word: str, branch: str = "target") -> list[int]:
         """Positions of a word's tokens; ValueError that names the words that there are."""
         parts = [word] if (branch, word) in self._columns else w.split(word)
-        found = [self._columns.get((branch, x)) for x in parts]
-        if not found or any(f is None for f in found):
+        places = [self._columns.get((branch, x)) for x in parts]
+        if not places or any(f is None for f in places):
             known = ", ".join(x for b, x in self._columns if b == branch)
             raise ValueError(f"word {word!r} is not in the {branch} prompt; its words are: {known}")
-        return [c for f in found for c in f or ()]
+        return [c for f in places for c in f or ()]
 
     def outputs(self, site: str) -> Float[np.ndarray, "steps ..."]:
         """What a module of `Keep(sites=...)` put out at each step in the target's conditional pass."""

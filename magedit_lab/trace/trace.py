@@ -40,10 +40,10 @@ class Trace(Measured):
 
     def _repr_html_(self) -> str:
         """What a notebook draws below a cell that ends with a trace: source, result, and the loss of each nudge."""
-        shown = [(self.task.image, "Source", self.task.source)]
+        panels = [(self.task.image, "Source", self.task.source)]
         if self.result is not None:
-            shown.append((self.result, "Result", self.task.target))
-        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in shown]
+            panels.append((self.result, "Result", self.task.target))
+        drawn = [html.figure(html.picture(image, f"{what}: {text}"), f"{what}: {text}") for image, what, text in panels]
         steps = [values[np.isfinite(values)].tolist() for values in self.losses]
         if every := [v for values in steps for v in values]:
             words = f"Loss: {every[0]:.3g} at the first of {len(every)} nudges, {every[-1]:.3g} at the last"
@@ -64,12 +64,12 @@ class Trace(Measured):
         if not self.tokens:
             self.begin(step.now.run)
         tokens = {"target": len(self.tokens), "source": len(self.source_tokens)}
-        kept = row(step.now.run, step, self.keep, tokens, self._edited) | self._outputs
+        arrays = row(step.now.run, step, self.keep, tokens, self._edited) | self._outputs
         terms = [n.terms for n in step.nudges]
         self._outputs = {}
         self.times.append(step.now.t)
         self.terms.append(terms)
-        self._rows.append(kept)
+        self._rows.append(arrays)
 
     def trim(self) -> None:
         """Drop what an interrupt left of a step that was being kept."""

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from .captions import Captions, prepared
 from .colourings import MOST
 from .data import CELLS, Drawn, Latents, dice
 from .plan import Plan
+from .tokenizer import CLIPTokenizer
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from ..scenes import room
 from .colourings import coloured, counterpart
 from .data import CELLS, Drawn, helpers, shared
 from .parts import TOKENS
 from .plan import Plan
+from .tokenizer import CLIPTokenizer
 
 DROPS = (0.0, 0.1, 0.2, 0.5)  # some captions name every adjective, some hardly any
 EMPTY = 0.1  # share of captions that say nothing, for guidance

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+import transformers
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import CLIPConfig, CLIPModel, CLIPProcessor
 
 from ..scenes import room
 from .captions import Vocabulary
@@ -20,6 +21,7 @@ from .parts import new_tokenizer
 from .plan import Plan
 from .pretrained import take_words
 from .run import Run, device, schedule, steps
+from .tokenizer import CLIPTokenizer
 
 SIDE = 128  # pixels that the model sees
 KINDS = tuple(room.KINDS)
@@ -43,7 +45,8 @@ def new_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
 def new_processor(tokenizer: CLIPTokenizer) -> CLIPProcessor:
     """Resize to 128x128, and -1…1 as the trainer sees it."""
     size, half = {"height": SIDE, "width": SIDE}, [0.5, 0.5, 0.5]
-    images = CLIPImageProcessorPil(size=size, do_center_crop=False, image_mean=half, image_std=half)
+    kind = getattr(transformers, "CLIPImageProcessorPil", None) or transformers.CLIPImageProcessor  # before 5
+    images = kind(size=size, do_center_crop=False, image_mean=half, image_std=half)
     return CLIPProcessor(images, tokenizer)
 
 

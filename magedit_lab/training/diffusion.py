@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
 from .batches import Batch, Batches
 from .data import Drawn, latents
@@ -21,6 +21,7 @@ from .parts import new_scheduler, new_tokenizer, new_unet
 from .plan import Plan
 from .pretrained import take_text, take_unet
 from .run import Run, device, schedule, steps
+from .tokenizer import CLIPTokenizer
 
 CLEAR, HIDDEN = 0.3, 0.7  # timesteps, as a share of all, between which contrary words gain the upper hand
 

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
+from .. import files
 from .parts import new_scheduler, new_text_encoder, new_tokenizer, new_unet
 from .plan import Plan
 from .run import average_of
+from .tokenizer import CLIPTokenizer
 
 
 def save(
@@ -19,6 +22,13 @@ def save(
     parts = (vae.cpu().half(), text.cpu(), tokenizer, unet.cpu().half(), new_scheduler(), None, None)
     pipe = StableDiffusionPipeline(*parts, requires_safety_checker=False)  # transformers would leave a half text so
     pipe.save_pretrained(folder, safe_serialization=True)
+    _name_as_before(folder / "text_encoder" / "model.safetensors")
+
+
+def _name_as_before(file: Path) -> None:
+    """Weights of a text encoder by the names that transformers 4 and 5 both read."""
+    weights = {f"text_model.{name.removeprefix('text_model.')}": w for name, w in load_file(file).items()}
+    files.write(file, lambda beside: save_file(weights, beside, {"format": "pt"}))
 
 
 def export(out: Path, plan: Plan, to: Path) -> int:

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
 from ..scenes import room
 from .captions import Vocabulary
 from .grounding import Attending
 from .parts import new_scheduler
+from .tokenizer import CLIPTokenizer
 from .vae import encoded
 
 FIRST = room.HELD_OUT + 900_000  # the first room; no bar, case or tuning scene is among these

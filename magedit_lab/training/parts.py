@@ -1,13 +1,16 @@
 """The untrained parts: tokenizer, text encoder, autoencoder, U-Net and noise schedule."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from ..scenes import room
 from .plan import Plan
+from .tokenizer import NEW, CLIPTokenizer
 
 TOKENS = 77  # the length of a prompt, CLIP's
 WIDTH = 128  # of a token's vector
@@ -26,7 +29,18 @@ def new_tokenizer() -> CLIPTokenizer:
     bpe.train_from_iterator([w for w in sorted({*room.VOCABULARY, ",", "."}) for _ in range(50)], trainer)
     model = json.loads(bpe.to_str())["model"]
     merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in model["merges"]]
-    return CLIPTokenizer(vocab=model["vocab"], merges=merges, model_max_length=TOKENS)
+    return _clip_tokenizer(model["vocab"], merges)
+
+
+def _clip_tokenizer(vocab: dict[str, int], merges: list[tuple[str, ...]]) -> CLIPTokenizer:
+    """transformers before 5 reads vocabulary and merges from files alone."""
+    if NEW:
+        return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=TOKENS)
+    with TemporaryDirectory() as folder:
+        files = Path(folder) / "vocab.json", Path(folder) / "merges.txt"
+        files[0].write_text(json.dumps(vocab), encoding="utf-8")
+        files[1].write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]) + "\n", encoding="utf-8")
+        return CLIPTokenizer(*map(str, files), model_max_length=TOKENS)
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, plan: Plan) -> CLIPTextModel:

@@ -7,7 +7,9 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTextModel
+
+from .tokenizer import CLIPTokenizer
 
 EMBEDDING = "embeddings.token_embedding.weight"
 

@@ -12,9 +12,11 @@ def ddim_step(z, eps, here, there):
 
 def read_maps(net, z, t, text, names, change={}):
     maps = {}
+
     def hook(name, probs):
         maps[name] = change[name](probs) if name in change else probs
         return maps[name]
+
     hooks = change | {name: partial(hook, name) for name in names}
     net.predict(z, t, text, hooks, until=names[-1])
     return maps
@@ -46,7 +48,7 @@ def mag_edit(given, z, nudges, delta):
         change = {name: inject(*maps) for name, maps in given.source_maps(read_maps, i).items()}
         for _ in range(nudges if i < given.half else 0):
             maps = read_maps(given.net, z.requires_grad_(), t, given.target, given.sites, change)
-            loss = sum(token_ratio(probs[0], given.cells, given.word) for probs in maps.values()) / len(maps)
+            loss = sum(token_ratio(a[0], given.cells, given.word) for a in maps.values()) / len(maps)
             (gradient,) = torch.autograd.grad(loss, z)
             z = nudge(z.detach(), gradient, given.mask, delta * given.sigma(t))
         z = given.blend(ddim_step(z, given.guided(z, t, change), *given.levels(i)), i)

@@ -8,10 +8,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magedit_lab.plots.style import Plot
 from PIL import Image
 
-SIDE = 200  # pixels of a frame
+from magedit_lab.plots.style import Plot
+
+SIDE = 128  # pixels of a frame
 
 
 class Scrubber:
@@ -41,7 +42,8 @@ class Scrubber:
             for title, row in zip(self.rows, frames, strict=True)
         )
         script = (
-            f"(function(){{const r=document.getElementById('{name}'),f={json.dumps(frames)},l={json.dumps(self.labels)},"
+            f"(function(){{const r=document.getElementById('{name}'),f={json.dumps(frames)},"
+            f"l={json.dumps(self.labels)},"
             "i=r.querySelectorAll('img'),s=r.querySelector('input'),o=r.querySelector('output');"
             "s.oninput=()=>{i.forEach((p,k)=>{p.src=f[k][s.value];p.alt=l[s.value]});o.textContent=l[s.value]}})()"
         )
@@ -54,5 +56,5 @@ class Scrubber:
 
 def _url(picture: Image.Image) -> str:
     small, buffer = picture.resize((SIDE, SIDE)), io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
+    small.save(buffer, "JPEG", quality=60)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

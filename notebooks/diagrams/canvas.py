@@ -29,7 +29,9 @@ class Canvas:
     high: float
     parts: list[str] = field(default_factory=list)
 
-    def box(self, x: float, y: float, wide: float, high: float, kind: str = "box", *words: str, size: float = 16) -> None:
+    def box(
+        self, x: float, y: float, wide: float, high: float, kind: str = "box", *words: str, size: float = 16
+    ) -> None:
         """A rounded box with lines of words in its middle."""
         self.parts.append(
             f'<rect class="{kind}" x="{x}" y="{y}" width="{wide}" height="{high}" rx="8" stroke-width="2"/>'
@@ -78,7 +80,8 @@ class Canvas:
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {self.high:g}" role="img" '
-            f'aria-labelledby="t d">\n<title id="t">{escape(self.title)}</title>\n<desc id="d">{escape(self.about)}</desc>\n'
+            f'aria-labelledby="t d">\n<title id="t">{escape(self.title)}</title>\n'
+            f'<desc id="d">{escape(self.about)}</desc>\n'
             f"<style>{STYLE}</style>\n<defs>{heads}</defs>\n"
             f'<rect class="bg" width="{WIDE}" height="{self.high:g}" rx="14"/>\n' + "\n".join(self.parts) + "\n</svg>\n"
         )

@@ -1,5 +1,7 @@
 """The map of the course, with the present notebook lit; it stands near the top of each."""
 
+from itertools import pairwise
+
 from .canvas import Canvas
 
 PARTS = (
@@ -19,7 +21,7 @@ def course(lit: str) -> Canvas:
     present = f" You are at {lit}, {here}." if here else ""
     c = Canvas("Map of the course", f"Fourteen notebooks in order.{present} Your own MAG-Edit: {pieces}.", 288)
     c.text(20, 34, "The course: your own MAG-Edit grows in the orange parts", 16, "ink", "start", bold=True)
-    for (_, _, x, y), (_, _, x2, y2) in zip(PARTS, PARTS[1:], strict=False):
+    for (_, _, x, y), (_, _, x2, y2) in pairwise(PARTS):
         wide = 180 if y < 200 else 200
         if y == y2:
             c.arrow(*(((x + wide, y + 26), (x2 - 3, y + 26)) if x2 > x else ((x, y + 26), (x2 + wide + 3, y + 26))))

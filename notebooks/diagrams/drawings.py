@@ -42,7 +42,13 @@ def maps() -> Canvas:
         400,
     )
     tokens = ("start", "a", "red", "mug", "box", "end")
-    rows = ((8, 10, 5, 20, 52, 5), (9, 8, 38, 35, 6, 4), (7, 10, 55, 20, 5, 3), (30, 25, 10, 15, 12, 8), (12, 70, 4, 6, 4, 4))
+    rows = (
+        (8, 10, 5, 20, 52, 5),
+        (9, 8, 38, 35, 6, 4),
+        (7, 10, 55, 20, 5, 3),
+        (30, 25, 10, 15, 12, 8),
+        (12, 70, 4, 6, 4, 4),
+    )
     c.text(250, 34, "attention: cells x tokens", 20, bold=True)
     for k, token in enumerate(tokens):
         c.text(112 + 52 * k, 72, token, 15, bold=token == "red")
@@ -79,7 +85,10 @@ def branches() -> Canvas:
     )
     c.text(480, 34, "Two branches from one noise", 20, bold=True)
     c.box(24, 176, 110, 60, "cool", "noise", "of the path", size=15)
-    for y, kind, name, result in ((90, "source", "source prompt", "the picture"), (270, "target", "target prompt", "the edit")):
+    for y, kind, name, result in (
+        (90, "source", "source prompt", "the picture"),
+        (270, "target", "target prompt", "the edit"),
+    ):
         c.text(150, y - 12 if kind == "source" else y + 82, name, 16, "ink", "start", bold=True)
         for x, words in ((190, "early step"), (400, "middle step"), (610, "late step")):
             c.box(x, y, 130, 54, "warm" if kind == "source" else "cool", words, size=15)

@@ -14,7 +14,7 @@ def demo_run(steps: int) -> mag.Trace:
     demo = mag.bench.demo.Demo(steps=steps)
     net, task = mag.Backbone.load("tabletop"), mag.bench.demo.complex_task(demo.seed)
     path = mag.invert(net, task, demo.inversion)
-    return mag.run(net, task, path, demo.guided, mag.Keep(nudges=False, gradients=False, previews=False))
+    return mag.run(net, task, path, demo.guided, mag.Keep(nudges=False, gradients=False))
 
 
 def main() -> None:

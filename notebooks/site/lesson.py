@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from .slides import sentences
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -30,7 +32,8 @@ class Lesson:
     @property
     def goals(self) -> str:
         """One sentence, without the marks of its verbs."""
-        words = self._matched(r"^\*\*You will\*\* (.+?)(?:\n\n|\Z)", "a paragraph '**You will** …'").split(". ")[0]
+        words = self._matched(r"^\*\*You will\*\* (.+?)(?:\n\n|\Z)", "a paragraph '**You will** …'")
+        words = sentences(words)[0]
         words = " ".join(words.replace("*", "").split()).rstrip(".")
         return f"{words[:1].upper()}{words[1:]}."
 

@@ -14,8 +14,11 @@ from pygments.formatters import HtmlFormatter
 
 import magedit_lab as mag
 
-from . import frozen, slides
+from . import frozen, guide, slides
+from .hero import Hero, hero
 from .lesson import NOTEBOOKS, Lesson, lessons
+from .once import once
+from .panels import boxes
 from .prose import to_html
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,7 +27,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def site(out: Path, trace: mag.Trace) -> list[Path]:
     """All pages; returns their paths, the index first."""
     course = lessons()
-    paths = [index(out, course), explorer(out, trace)]
+    paths = [index(out, course, hero(trace)), explorer(out, trace)]
     paths += [page(lesson, out) for lesson in course]
     solved = lessons(NOTEBOOKS / "solutions")
     return paths + [page(lesson, out / "solutions", "../", ", solved") for lesson in solved]
@@ -41,19 +44,23 @@ def page(lesson: Lesson, out: Path, top: str = "", more: str = "") -> Path:
 
 
 def deck(lesson: Lesson, out: Path) -> Path:
-    text = _export(lesson, "slides.html.j2", slides=slides.cut(lesson.notebook))
+    shown = slides.cut(once(lesson.notebook), guide.notes(lesson.name))
+    look = (TEMPLATES / "slides.css").read_text()
+    text = _export(lesson, "slides.html.j2", slides=shown, slide_style=look)
     return _written(out / f"{lesson.name}.html", text)
 
 
-def index(out: Path, course: list[Lesson]) -> Path:
-    """Cards with a picture, goals and time; the pictures are written beside."""
+def index(out: Path, course: list[Lesson], first: Hero) -> Path:
+    """An edit happening, then cards with a picture, goals and time; the cards' pictures are written beside."""
     out.mkdir(parents=True, exist_ok=True)
     cards = []
     for lesson in course:
         png, words = lesson.picture()
         (out / f"{lesson.name}.png").write_bytes(png)
         cards.append({"lesson": lesson, "alt": words})
-    return _written(out / "index.html", _template("gallery.html.j2").render(cards=cards, top="", **_looks()))
+    return _written(
+        out / "index.html", _template("gallery.html.j2").render(cards=cards, hero=first, top="", **_looks())
+    )
 
 
 def explorer(out: Path, trace: mag.Trace) -> Path:
@@ -68,9 +75,11 @@ def explorer(out: Path, trace: mag.Trace) -> Path:
 def _export(lesson: Lesson, file: str, **resources: Any) -> str:
     exporter = HTMLExporter(template_name="gallery", template_file=file, extra_template_basedirs=[str(TEMPLATES)])
     exporter.register_filter("prose", lambda text: to_html(text, lesson.path.parent))
+    exporter.register_filter("inline", lambda text: to_html(text, lesson.path.parent).strip()[3:-4])  # without its <p>
     exporter.register_filter("alt", _alt)
     exporter.register_filter("wide", _wide)
-    return exporter.from_notebook_node(lesson.notebook, {"lesson": lesson, **resources, **_looks()})[0]
+    exporter.register_filter("panels", _panels)
+    return exporter.from_notebook_node(once(lesson.notebook), {"lesson": lesson, **resources, **_looks()})[0]
 
 
 def _alt(output: NotebookNode) -> str:
@@ -86,6 +95,15 @@ def _wide(output: NotebookNode) -> bool:
     head = base64.b64decode(output.data["image/png"][:32])
     width, height = struct.unpack(">II", head[16:24])
     return width > 2 * height
+
+
+def _panels(output: NotebookNode) -> list[dict[str, Any]]:
+    """A figure's pictures as boxes, and whether each lies over the others."""
+    found = boxes(base64.b64decode(output.data["image/png"]))
+    return [
+        {"box": f"{x0} {y0} {x1 - x0} {y1 - y0}", "over": y1 < found[-1][3]}
+        for x0, y0, x1, y1 in found
+    ]  # fmt: skip
 
 
 def _looks() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A notebook's Markdown as HTML: formulas as MathML, pictures inside the page, links to the site's own pages."""
+"""A notebook's Markdown as HTML: formulas drawn and spoken, pictures inside the page, links to the site's own pages."""
 
 import base64
 import html
@@ -8,12 +8,19 @@ from pathlib import Path
 
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from .maths import mathml
+from .drawn import svg
+
+ALONE = re.compile(r"^\$([^$\n]{12,})\$([.,;]?)$", re.MULTILINE)  # a formula that has a line to itself
+
+
+def displayed(text: str) -> str:
+    """Markdown whose formulas on lines of their own stand alone, in display style; in a notebook they are inline."""
+    return ALONE.sub(r"\n$$\1\2$$\n", text)
 
 
 def to_html(text: str, folder: Path) -> str:
     """Markdown whose pictures and links are relative to `folder`."""
-    return MarkdownWithMath(renderer=Prose(folder)).render(text)
+    return MarkdownWithMath(renderer=Prose(folder)).render(displayed(text))
 
 
 def data_url(picture: Path) -> str:
@@ -32,17 +39,17 @@ class Prose(IPythonRenderer):
         self.folder = folder
 
     def inline_math(self, body: str) -> str:
-        return mathml(body)
+        return svg(body)
 
     def block_math(self, body: str) -> str:
-        return f'<div class="formula">{mathml(body, "block")}</div>'
+        return f'<div class="formula">{svg(body, "block")}</div>'
 
     def latex_environment(self, name: str, body: str) -> str:
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     def block_html(self, text: str) -> str:
         """Such as a folded hint; its formulas are drawn too, as JupyterLab does."""
-        return re.sub(r"\$([^$\n]+)\$", lambda m: mathml(html.unescape(m[1])), super().block_html(text))
+        return re.sub(r"\$([^$\n]+)\$", lambda m: svg(html.unescape(m[1])), super().block_html(text))
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         if not text:

@@ -138,7 +138,8 @@ mag.plots.loss_curves(trace)
 
 # %%
 falls = [float(row[-1] < row[0]) for row in trace.losses if row[0] == row[0]]
-lab.claim("share of steps within which the loss falls", 100 * sum(falls) / len(falls), least=70, unit=" %")
+falling = 100 * sum(falls) / len(falls)
+lab.claim("share of steps within which the loss falls", falling, least=70, unit=" %")
 
 # %% [markdown]
 #
@@ -164,7 +165,7 @@ for seed in range(demo.seed + 1, demo.seed + (4 if lab.profile == "lesson" else 
     edited = mag.run(lab.net, lab.fit(other), way, demo.guided, mag.Keep(previews=False))
     others[f"{seed % 100}: to {other.words[0]}"] = other.image
     others[f"is {mag.bench.demo.colour_of(edited)}"] = edited.result
-mag.plots.pictures(others, "Scenes that nobody chose: each source, and its edit by MAG-Edit in eight steps")
+mag.plots.pictures(others, "Scenes that nobody chose: sources, and their edits by MAG-Edit in eight steps")
 
 # %% [markdown]
 # *For each scene the source with the colour that is asked for, and MAG-Edit's result with the colour inside the mask.*

@@ -59,8 +59,8 @@ inversions = {
 
 # %%
 paths = {name: lab.invert(task, inversion) for name, inversion in inversions.items()}
-keep = mag.Keep(previews=False)
-same = {name: lab.run(task, path, mag.METHODS["plain"], keep) for name, path in paths.items()}
+light = mag.Keep(previews=False)
+same = {name: lab.run(task, path, mag.METHODS["plain"], light) for name, path in paths.items()}
 
 # %% tags=["title"]
 shown = {"picture": task.image, **{name: trace.reconstruction for name, trace in same.items()}}
@@ -92,7 +92,8 @@ psnr = {name: metrics.psnr(picture, metrics.unit(t.reconstruction)) for name, t 
 print(f"{'autoencoder':<16} {best:.1f} dB")
 for name, value in psnr.items():
     print(f"{name:<16} {value:.1f} dB")
-lab.claim("decibels that guidance costs plain DDIM", psnr["DDIM, scale 1"] - psnr["DDIM, scale 4"], least=1)
+cost = psnr["DDIM, scale 1"] - psnr["DDIM, scale 4"]
+lab.claim("decibels that guidance costs plain DDIM", cost, least=1)
 lab.claim("decibels from direct inversion to the autoencoder", best - psnr["direct"], most=0.1)
 
 # %% [markdown]
@@ -138,13 +139,13 @@ for name, path in paths.items():
 # %%
 for often in (1, 5, 20):
     path = lab.invert(task, mag.DDIM(steps, 1.0, fixed_point=often))
-    back = lab.run(task, path, mag.METHODS["plain"], keep).reconstruction
+    back = lab.run(task, path, mag.METHODS["plain"], light).reconstruction
     value = metrics.psnr(picture, metrics.unit(back))
     print(f"each step up anew {often:>2} times at most: {value:.1f} dB")
 
 # %%
 guided = replace(path, guidance_scale=4.0)  # the same way up
-back = lab.run(task, guided, mag.METHODS["plain"], keep).reconstruction
+back = lab.run(task, guided, mag.METHODS["plain"], light).reconstruction
 value = metrics.psnr(picture, metrics.unit(back))
 print(f"20 times, then down with guidance at scale 4: {value:.1f} dB")
 
@@ -160,7 +161,7 @@ print(f"20 times, then down with guidance at scale 4: {value:.1f} dB")
 
 # %%
 method = mag.PromptToPrompt(reweight=5.0, reweight_inside=True, blend="mask")
-edits = {name: lab.run(task, paths[name], method, keep) for name in list(inversions)[1:]}
+edits = {name: lab.run(task, paths[name], method, light) for name in list(inversions)[1:]}
 mag.plots.comparison(edits)
 
 # %% [markdown]

@@ -33,7 +33,7 @@ net, demo = lab.net, mag.bench.demo.Demo()
 # the source's maps, $A^*_t$ the target's, and $\hat A_t = \text{Inject}(A_t, A^*_t)$ is what the target uses. Early on
 # self attention, which holds the shapes, is taken from the source as well.
 #
-# **In code** (`methods/shared/injection.py`): `probs = torch.where(taken, source, probs)`
+# **In code** (`methods/shared/injection.py`): `probs = torch.where(columns, source, probs)`
 
 # %% tags=["title"]
 case = casting.hero("keep")
@@ -61,8 +61,8 @@ mag.plots.comparison(runs)
 # *The same edit with the source's attention put in never; for 80 % of the steps in cross and 50 % in self attention, as
 # published; and always.*
 #
-# **Look** at the object's outline: with nothing injected the new thing has a shape of its own, with everything the old
-# shape wins. The published shares lie between.
+# **Look** at the object's outline. With nothing injected the new thing is drawn freely. With everything injected, to the
+# end, the old outline comes through. The published shares stop in time.
 
 # %%
 never, published, always = (trace.result for trace in runs.values())

@@ -6,7 +6,8 @@
 # *Where the edit word is looked at, before the first nudge of a step (top) and before the last (bottom).*
 #
 # **You will** *compute* the paper's two ratios from a map, *take* one gradient step by hand, *run* Algorithm 1 nudge by
-# nudge, and *compare* the paper's equations with the released code.
+# nudge, *compare* the paper's equations with the released code, and *finish* your own MAG-Edit: the last picture here
+# comes from your code.
 #
 # **You need** notebook 04. **Time** {time}.
 #
@@ -15,7 +16,9 @@
 # %%
 from dataclasses import replace
 from magedit_lab.course.start import start
-from magedit_lab.course.exercises import check_nudge, check_spatial, check_token_ratio
+from magedit_lab.course.given import Given
+from magedit_lab.course.mine import keep, pieces
+import torch
 import magedit_lab as mag
 
 lab = start()
@@ -28,6 +31,8 @@ mag.plots.task(task)
 
 # %% [markdown]
 # *The task of notebook 00: one of two look-alikes.* The dashed mask, $\mathcal M$ in the paper, says which.
+#
+# ![Algorithm 1: maps, loss, gradient and nudge in a loop, then one step of denoising](pictures/algorithm.svg)
 #
 # ## 1 · Two questions about one map
 #
@@ -84,6 +89,7 @@ print(f"gradient inside the mask {inside:.2e}, outside {outside:.2e}")
 print(f"step size 2.5 x sigma = {nudge.step_size:.1f}")
 largest = [nudge.update[..., cells == value].abs().max().item() for value in (1, 0)]
 print(f"largest update inside {largest[0]:.2e}, outside {largest[1]:.2e}")
+lab.claim("the gradient outside, as a share of that inside", outside / inside, least=0.001, most=1)
 
 # %% [markdown]
 # **Look:** smaller outside, and not zero: convolutions and self attention carry what lies elsewhere into the mask's
@@ -145,16 +151,24 @@ mag.plots.comparison(runs)
 
 # %% [markdown]
 # *No guidance, guidance by the token ratio, and by the spatial ratio.* See whether the masked object took the colour,
-# and whether either kept its shape. Here they differ little; the paper's Fig. 8 has scenes where they differ more. And
-# the prediction: the spatial ratio. To meet it, it is enough that the word loses attention *outside*.
+# and whether either kept its shape. Notebook 07 has a scene where the two losses differ visibly. And the prediction: the
+# spatial ratio. To meet it, it is enough that the word loses attention *outside*.
+
+# %%
+guided = 100 * trace.share(task.words[0])[path.steps // 2 - 1]
+unguided = 100 * runs["no guidance"].share(task.words[0])[path.steps // 2 - 1]
+lab.claim("points of % of the map that nudges bring into the mask", guided - unguided, least=15)
+
+# %% [markdown]
+# Now the same over all steps.
 
 # %%
 mag.plots.attention_over_time(runs)
 
 # %% [markdown]
 # *The share of the edit word's attention inside the mask, over all steps.* The spatial ratio asks for just this, and
-# yet the token ratio's share may rise sooner: its step grows with the noise, the other's does not. The jump at step 15
-# is the blend, which puts the outside back, and not guidance.
+# yet the token ratio's share may rise sooner: its step grows with the noise, the other's does not. The jump near step 15
+# comes from the blend, which puts the outside back, and not from guidance.
 #
 # **Check.** Without nudges MAG-Edit is its base method, bit for bit:
 
@@ -181,13 +195,15 @@ print(f"{'blend':<12} released {released.base.blend}, paper {paper.base.blend!r}
 # cell wider. `cells`, `columns`: what the released code does with a mask's rim and with a word that stands twice; the
 # library's own choice, in both `MagEdit()` and `paper()`, keeps the smallest object and guides the new word only.
 #
-# ## Exercise 1 · The token ratio
+# ## Exercise 1 · Your own MAG-Edit, piece 5: the loss
 #
-# Difficulty ●●○ · 15 minutes. Write Eq. 1 for one head: `probs` is cells x tokens, `mask` 0 or 1 for each cell, `word`
-# a column.
+# Difficulty ●●○ · 15 minutes. Write Eq. 1 as the released code reads it. `probs` is (heads x) cells x tokens, `mask` 0 or
+# 1 for each cell, `word` a column. With several heads, each has a loss of its own, and the result is their mean.
 #
-# <details><summary>Hint</summary>First the ratio of each cell, then its mean over the cells of the mask, then 1 minus
-# that, squared.</details>
+# Think about it: is the mean of the squares the square of the mean? Which cells does the difference favour?
+#
+# <details><summary>Hint</summary>The equation has two sums: one over tokens, one over cells. Which of them stands inside
+# the other? With <code>...</code> in an index and with axis -1 the same code does one head and many.</details>
 
 # %% tags=["exercise"]
 def token_ratio(probs, mask, word):
@@ -195,50 +211,105 @@ def token_ratio(probs, mask, word):
 
 # %% tags=["solution"]
 def token_ratio(probs, mask, word):
-    ratio = probs[:, word] / probs.sum(1)
-    return (1 - (ratio * mask).sum() / mask.sum()) ** 2
+    ratio = probs[..., word] / probs.sum(-1)
+    return ((1 - (ratio * mask).sum(-1) / mask.sum()) ** 2).mean()
 
 # %%
-check_token_ratio(token_ratio)
+keep(token_ratio)
 
 # %% [markdown]
-# ## Exercise 2 · The spatial ratio
+# ## Exercise 2 · Your own MAG-Edit, piece 6: one nudge
 #
-# Difficulty ●○○ · 5 minutes. Half of a word's attention lies inside the mask. What is $\mathcal L_{SR}$ with
-# $\lambda = 3$?
+# Difficulty ●●○ · 5 minutes. Write Eq. 4: the latent after one nudge. `z` and `gradient` have the same shape, `mask` is 0
+# or 1 for each of their cells, `delta` a number.
 #
-# <details><summary>Hint</summary>$a = 0.5$.</details>
+# Think about it: the loss reads nothing outside the mask. Why is the mask needed in the update, then? (Section 2 has the
+# number.)
+#
+# <details><summary>Hint</summary>What has to be the same before and after, bit for bit? Test your formula for a cell
+# outside.</details>
 
 # %% tags=["exercise"]
-loss = None  # your turn
-
-# %% tags=["solution"]
-loss = 3 * (1 - 0.5) - 0.5
-
-# %%
-check_spatial(loss)
-
-# %% [markdown]
-# ## Exercise 3 · One nudge
-#
-# Difficulty ●●○ · 10 minutes. Write Eq. 4: the latent after one nudge. `z` and `gradient` have the same shape, `mask`
-# is 0 or 1 for each of their cells, `delta` a number.
-#
-# <details><summary>Hint</summary>$\odot$ is <code>*</code>; a mask of height x width fits all channels by
-# itself.</details>
-
-# %% tags=["exercise"]
-def nudged(z, gradient, mask, delta):
+def nudge(z, gradient, mask, delta):
     return None  # your turn
 
 # %% tags=["solution"]
-def nudged(z, gradient, mask, delta):
+def nudge(z, gradient, mask, delta):
     return z - mask * delta * gradient
 
 # %%
-check_nudge(nudged)
+keep(nudge)
 
 # %% [markdown]
+# ## Exercise 3 · Your own MAG-Edit, piece 7: the loop
+#
+# Difficulty ●●● · 30 minutes. Algorithm 1, from the pieces. `given` has what the library worked out before the loop:
+#
+# - `given.times`, the timesteps; `given.half`, the first step without nudges; `given.target`, the target's embedding;
+# - `given.source_maps(read_maps, i)`: by site, the source's map at step i and the `origin` of its columns;
+# - `given.sites` (those that the loss reads), `given.cells` and `given.word` for the loss, `given.mask` for the nudge,
+#   `given.sigma(t)`, by which the step size grows;
+# - `given.guided(z, t, change)`, the noise of the guided step; `given.levels(i)` for your `ddim_step`; and
+#   `given.blend(z, i)`, which puts the outside back late in the run.
+#
+# `mag_edit(given, z, nudges, delta)` starts at the noise `z` and returns the last latent. The loss is the mean over the
+# sites; a site's map is `probs[0]`, for a batch of one.
+#
+# Think about it: where would the run go wrong if the maps of the loss were read *before* injection?
+#
+# <details><summary>Hint</summary>Two loops, one in the other, as in the diagram. `torch.autograd.grad(loss, z)` needs a
+# latent with `requires_grad_()`, and the nudged one must be detached, or each step would remember all before it.
+# `change` is a dict of hooks by site: what makes a hook of a source map?</details>
+
+# %%
+ddim_step, read_maps, inject, token_ratio, nudge = pieces(
+    "ddim_step", "read_maps", "inject", "token_ratio", "nudge")
+
+# %% tags=["exercise"]
+def mag_edit(given, z, nudges, delta):
+    return None  # your turn
+
+# %% tags=["solution"]
+def mag_edit(given, z, nudges, delta):
+    for i, t in enumerate(given.times):
+        change = {name: inject(*maps) for name, maps in given.source_maps(read_maps, i).items()}
+        for _ in range(nudges if i < given.half else 0):
+            maps = read_maps(given.net, z.requires_grad_(), t, given.target, given.sites, change)
+            loss = sum(token_ratio(a[0], given.cells, given.word) for a in maps.values()) / len(maps)
+            (gradient,) = torch.autograd.grad(loss, z)
+            z = nudge(z.detach(), gradient, given.mask, delta * given.sigma(t))
+        z = given.blend(ddim_step(z, given.guided(z, t, change), *given.levels(i)), i)
+    return z
+
+# %%
+keep(mag_edit)
+
+# %% [markdown]
+# ## 6 · The picture from your own code
+#
+# All pieces together, on the whole path, beside the library's run of section 3. (Pieces that you have not kept are the
+# course's; the line says which.)
+
+# %%
+(mag_edit,) = pieces("mag_edit")
+given = Given(net, lab.fit(task), path)
+latent = mag_edit(given, given.noise, demo.iterations, demo.step_size)
+shown = {"source": lab.fit(task).image, "my_magedit.py": net.decode(latent), "library": trace.result}
+mag.plots.pictures(shown, "The source, the edit by the pieces of this course, and the library's edit")
+
+# %% [markdown]
+# *The source, the edit by 35 lines of Python, and the library's.* **Look** for a difference between the last two.
+
+# %%
+import numpy as np
+
+mine, theirs = (np.asarray(picture, float) for picture in list(shown.values())[1:])
+lab.claim("largest difference of the two pictures, of 255", np.abs(mine - theirs).max(), most=1)
+
+# %% [markdown]
+# What the library adds to these lines: other methods as a base, several words and negative prompts, checks of what goes
+# in, and a trace of what happened. The method is what you have written.
+#
 # ## If something goes wrong
 #
 # - *`word … stands in both prompts`:* its map is the source's, so no gradient reaches it; choose a word that is new.

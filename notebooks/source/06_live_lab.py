@@ -67,7 +67,7 @@ shown = {"picture": scene.image, "mask": white}
 mag.plots.pictures(shown, f"The picture, and the mask: {mask.mean():.1%} of it")
 
 # %% [markdown]
-# *The picture and the mask, white where the edit shall be.* **Check:** both are the same mask, and the first stroke is
+# *The picture and the mask, white where the edit is to be.* **Check:** both are the same mask, and the first stroke is
 # a few words of JSON.
 
 # %%
@@ -114,7 +114,7 @@ prompt_pair.figure(net.tokenizer, task.source, task.target, task.words, sentence
 # and you can pause, resume and cancel. Every setting is in its form. In code its buttons are `run()`, `pause()`,
 # `resume()`, `cancel()`; `wait()` blocks until it ended.
 #
-# A run that goes wrong need not be endured, so cancel the first one. **Predict:** how many nudges after `cancel()` does
+# You can stop a run that goes wrong. Cancel the first one. **Predict:** how many nudges after `cancel()` does
 # it stop?
 
 # %%
@@ -132,7 +132,7 @@ print(f"{live.wait()}: {len(live.losses)} nudges; {len(live.trace.times)} steps 
 
 # %% [markdown]
 # **Look:** before the very next one; the steps that were finished are kept. Between two nudges the thread asks whether
-# it shall go on; nothing is torn in the middle, and the model is left as it was. The inversion is kept too, so the next
+# to go on, so nothing stops halfway, and the model is left as it was. The inversion is kept too, so the next
 # run begins at once:
 
 # %%
@@ -156,7 +156,8 @@ mag.plots.loss_curves(trace)
 # **Check:** are the two results the same picture? A method holds no state, so they must be.
 
 # %%
-print("equal:", trace.result.tobytes() == live.trace.result.tobytes())
+same = trace.result.tobytes() == live.trace.result.tobytes()
+lab.claim("the two pictures are equal, byte for byte (1: yes)", same, least=1)
 
 # %% [markdown]
 # ## 4 · Look inside
@@ -298,8 +299,8 @@ check_strokes(my_strokes, scene.image, scene.masks[other])
 # bit and without wasted work? Give a dict of its name and value, such as `{"loss": "spatial_ratio"}`;
 # `mag.settings.table(demo.guided)` lists them all.
 #
-# <details><summary>Hint</summary>There are two right answers. A step size of 0 is not one of them: each gradient would
-# still be computed.</details>
+# <details><summary>Hint</summary>There are two right answers. Which settings does the inner loop of Algorithm 1 read
+# before it computes a gradient?</details>
 
 # %% tags=["exercise"]
 change = None  # your turn

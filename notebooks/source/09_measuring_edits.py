@@ -82,9 +82,18 @@ for name, s in found.items():
 
 # %% [markdown]
 # **Look** down each column for the rows that it cannot tell from the ideal. Only the error to the ideal finds every
-# fault, and it hardly minds the tint, the worst to the eye, for it looks inside the mask only. The untouched picture is
-# perfect in three columns. The ideal edit's structure distance is not 0, for a new colour alone moves it, and its PSNR
-# is not infinite, for soft pixels at the mask's edge count as outside.
+# fault, and it hardly reacts to the tint, which looks worst: it reads the mask's inside only. The untouched picture is
+# perfect in three columns. The ideal edit's structure distance is not 0, because a new colour alone changes it, and its
+# PSNR is not infinite, because soft pixels at the mask's edge count as outside.
+
+# %%
+lab.claim("structure distance of no edit at all", found["untouched"]["structure"], most=1e-6)
+lab.claim("structure distance of the ideal edit", found["ideal"]["structure"], least=0.005)
+lab.claim("success of flat paint, which is no good edit", found["flat paint"]["success"], least=1)
+
+# %% [markdown]
+# So a rectangle of one colour passes the test of success: that judge reads a mean colour. The judges of the room world
+# (`docs/judges.md`) compare silhouettes as well, and no flat paint passes them.
 #
 # ## 3 · What CLIP sees
 #
@@ -237,9 +246,9 @@ for line in lines[heads[0] :] if heads else ["no table here"]:
 # ## Exercise 1 · Decibels
 #
 # Difficulty ●○○ · 5 minutes. Write `psnr(a, b)` for two arrays in 0-1: minus ten times the logarithm (base 10) of the
-# mean squared difference.
+# mean squared difference. By how much does it fall when every error doubles?
 #
-# <details><summary>Hint</summary><code>np.log10</code>, <code>np.square</code>, <code>.mean()</code></details>
+# <details><summary>Hint</summary>Test it: a difference of 0.1 everywhere has 20 dB.</details>
 
 # %% tags=["exercise"]
 def psnr(a, b):
@@ -258,8 +267,8 @@ check_psnr(psnr)
 # Difficulty ●●○ · 15 minutes. Write `interval(values)`: the 2.5 % and 97.5 % quantiles of the means of at least 1,000
 # samples, each drawn *with replacement* and as large as `values`.
 #
-# <details><summary>Hint</summary><code>rng.choice(values, (2000, len(values)))</code> draws with replacement;
-# <code>np.quantile</code> takes a list of shares.</details>
+# <details><summary>Hint</summary>One row for each sample, so that one call draws all and one mean goes along an axis.
+# What would the interval be if all values were equal?</details>
 
 # %% tags=["exercise"]
 def interval(values):

@@ -29,9 +29,9 @@ import json, tempfile, time, torch
 # on a photograph. To go over, change this cell and no other.
 #
 # - `MODEL`: a folder in diffusers' layout, with safetensors; or a name on the model hub, which is then downloaded.
-# - `PHOTO` and `MASK`: two files of one size; the mask is white where the edit shall be (any paint program will do, or
+# - `PHOTO` and `MASK`: two files of one size; the mask is white where the edit is to be (any paint program will do, or
 #   notebook 06).
-# - The source prompt describes the photograph as it is; the target prompt differs by the words that shall come true.
+# - The source prompt describes the photograph as it is; the target prompt differs by the words to be painted.
 
 # %%
 MODEL = str(mag.model.loading.SHIPPED / "tabletop")  # "./stable-diffusion-v1-4"
@@ -107,7 +107,7 @@ mag.plots.task(task)
 # a second what would fail after minutes.
 
 # %%
-usual = (mag.NullText(), mag.MagEdit()) if net.size >= 512 else (demo.inversion, demo.guided)
+usual = (mag.NullText(), mag.MagEdit()) if net.size >= 512 else (demo.null_text, demo.guided)
 inversion, method = replace(usual[0], steps=lab.steps(usual[0].steps)), usual[1]
 mag.validate(net, small, inversion, method)
 print(inversion)
@@ -178,7 +178,8 @@ import numpy as np
 
 far = mag.masks.dilate(task.region, max(task.image.size) // 16).numpy() == 0
 changed = (np.asarray(result)[far] != np.asarray(task.image)[far]).any(-1).sum()
-print(f"{far.sum()} pixels away from the mask, {changed} of them changed")
+print(f"{far.sum()} pixels away from the mask")
+lab.claim("of which were changed", changed, most=0)
 
 # %% [markdown]
 # ## 7 · Take the run home
@@ -192,7 +193,7 @@ again = mag.Trace.load(folder)
 print(again, "-", sum(f.stat().st_size for f in folder.iterdir()) // 1024, "kB")
 
 # %% [markdown]
-# The same from a terminal, for a night of many pictures:
+# The same from a terminal, where a script can run it for many pictures:
 #
 # ```
 # magedit-lab edit --image room.jpg --mask pillow.png --source "a sofa with a pillow and a pillow" \
@@ -218,8 +219,8 @@ print(again, "-", sum(f.stat().st_size for f in folder.iterdir()) // 1024, "kB")
 # Difficulty ●○○ · 10 minutes. How many gigabytes ($10^9$ bytes) do the weights of U-Net, autoencoder and text encoder
 # take in float32? `net.denoiser`, `net.vae` and `net.text_encoder` are PyTorch modules.
 #
-# <details><summary>Hint</summary><code>sum(p.numel() for p in net.denoiser.parameters())</code> counts one part; a float32
-# has four bytes.</details>
+# <details><summary>Hint</summary>A module's <code>parameters()</code> are tensors, and a tensor knows how many numbers it
+# has. How many bytes has each?</details>
 
 # %% tags=["exercise"]
 gigabytes = None  # your turn
@@ -238,8 +239,8 @@ check_memory(gigabytes, net)
 # scale 7.5, 10 updates), MAX_IT = 15, $t = [T, \tau]$ with $\tau = 25$, and a loss chosen for each edit: take the token
 # ratio. Section 3.2: $\lambda = 3$. Write both down, also where the library's defaults agree.
 #
-# <details><summary>Hint</summary><code>help(mag.NullText)</code>, <code>help(mag.MagEdit)</code>; $\tau = 25$ of 50
-# guides the steps before step 25.</details>
+# <details><summary>Hint</summary>Every number of the text is one setting. <code>help</code> says which setting is which;
+# mind that $\tau$ counts down and <code>stop_step</code> up.</details>
 
 # %% tags=["exercise"]
 paper = None, None  # your turn: an inversion, a method

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 import magedit_lab as mag
 from magedit_lab.bench import leaderboard, run, tabletop
@@ -70,3 +71,25 @@ def test_curves_have_their_names_dashes_and_values():
     assert made.sentence == "slope over share: up, down"
     with pytest.raises(ValueError, match="expected at least one curve"):
         curves.figure([1.0], {}, "x", "y")
+
+
+def test_a_folder_of_files_is_a_folder_of_entries(tmp_path):
+    like = mag.MagEdit(iterations=2, step_size=3.0)
+    (tmp_path / "anna.py").write_text("step_size = 2.0\ndef loss(probs, mask, word):\n    return probs.sum()\n")
+    (tmp_path / "ben.py").write_text("def loss(probs, mask, word):\n    return probs.mean()\n")
+    found = leaderboard.entries(tmp_path, like)
+    assert {name: (m.step_size, m.iterations, m.by_sigma) for name, m in found.items()} == {
+        "anna": (2.0, 2, True),
+        "ben": (3.0, 2, True),
+    }
+    assert found["anna"].loss(torch.ones(2, 3), None, None) == 6
+    assert leaderboard.entries(tmp_path / "none", like) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("x = 1", "cleo.py: .*got none"), ("1 / 0", "cleo.py: .*ZeroDivisionError")]
+)
+def test_a_file_that_is_no_entry_is_named(tmp_path, text, words):
+    (tmp_path / "cleo.py").write_text(text)
+    with pytest.raises(ValueError, match=words):
+        leaderboard.entries(tmp_path, mag.MagEdit())

@@ -8,8 +8,9 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import scenes
-from magedit_lab.bench import metrics, model_bars, model_card, model_probes
-from magedit_lab.bench.model_bars import Score
+from magedit_lab.bench import metrics
+from magedit_lab.bench.model import card, measures, targets
+from magedit_lab.bench.model.targets import Score
 from magedit_lab.model import loading
 
 
@@ -31,23 +32,23 @@ def test_a_bar_that_was_measured_is_read_from_its_file(net, tmp_path, monkeypatc
         asked.append(held.count)
         yield Score("a bar", 0.7, 0.6, 0.9, "a note")
 
-    monkeypatch.setattr(model_bars, "BARS", {"one": bar, "two": bar})
+    monkeypatch.setattr(targets, "TARGETS", {"one": bar, "two": bar})
     clip = Fake()
-    (first,) = model_bars.measure(model_bars.Held(net, clip, 3), ["one"], tmp_path)
-    again, other = model_bars.measure(model_bars.Held(net, clip, 3), ["one", "two"], tmp_path)
+    (first,) = targets.measure(targets.Held(net, clip, 3), ["one"], tmp_path)
+    again, other = targets.measure(targets.Held(net, clip, 3), ["one", "two"], tmp_path)
     assert first == again == other == Score("a bar", 0.7, 0.6, 0.9, "a note")
     assert asked == [3, 3]
     with pytest.raises(ValueError, match=r"scenes = 4; got scenes = 3; remove that file"):
-        list(model_bars.measure(model_bars.Held(net, clip, 4), ["one"], tmp_path))
+        list(targets.measure(targets.Held(net, clip, 4), ["one"], tmp_path))
 
 
 def test_held_out_scenes_are_beyond_training_and_can_be_read_whole(net):
-    seeds = model_probes.held_out(net, 40)
+    seeds = measures.held_out(net, 40)
     trained_on = json.loads((loading.SHIPPED / "tabletop" / "training.json").read_text())["plan"]["pictures"]
     assert min(seeds) >= scenes.HELD_OUT > trained_on
-    lengths = [len(net.tokenizer(model_probes.full_caption(s)).input_ids) for s in seeds]
+    lengths = [len(net.tokenizer(measures.full_caption(s)).input_ids) for s in seeds]
     assert max(lengths) <= net.tokenizer.model_max_length
-    assert min(model_probes.FIRST, *seeds) > scenes.HELD_OUT + 10_200  # TabletopBench's own are below
+    assert min(measures.FIRST, *seeds) > scenes.HELD_OUT + 10_200  # TabletopBench's own are below
 
 
 class Fake(metrics.Clip):
@@ -66,7 +67,7 @@ class Fake(metrics.Clip):
 def test_recall_is_the_share_of_pictures_nearest_to_their_own_caption():
     places = [0, 1, 2, 2, 4, 4]
     pictures = [Image.new("RGB", (8, 8), (place, 0, 0)) for place in places]
-    assert model_probes.recall(Fake(), pictures, [str(i) for i in range(6)]) == pytest.approx(4 / 6)
+    assert measures.recall(Fake(), pictures, [str(i) for i in range(6)]) == pytest.approx(4 / 6)
 
 
 def test_generation_is_diffusers_own(pipe):
@@ -74,10 +75,10 @@ def test_generation_is_diffusers_own(pipe):
     pipe = copy.deepcopy(pipe)
     net = mag.Backbone.of(pipe)
     noise = torch.randn(4, 32, 32, generator=torch.Generator().manual_seed(0))[None]
-    (ours,) = model_probes.generate(net, ["a red ball on a table"], 3.0)
+    (ours,) = measures.generate(net, ["a red ball on a table"], 3.0)
     pipe.set_progress_bar_config(disable=True)
     theirs = pipe(
-        "a red ball on a table", latents=noise, guidance_scale=3.0, num_inference_steps=model_probes.STEPS
+        "a red ball on a table", latents=noise, guidance_scale=3.0, num_inference_steps=measures.STEPS
     ).images[0]
     difference = np.abs(np.asarray(ours, int) - np.asarray(theirs, int))
     assert difference.max() <= 1
@@ -93,17 +94,17 @@ def test_the_cards_say_what_was_run_and_scored(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "training.json").write_text(json.dumps(kept))
     scores = [Score("image-to-caption R@1, rendered", 0.931, 0.9, 0.99, "among 256"), Score("VAE", 37.4, 30.0, 36.0)]
-    model_card.write_card(tmp_path / "tabletop", tmp_path / "tabletop-clip", scores)
-    card, clip = ((tmp_path / f / "README.md").read_text() for f in ("tabletop", "tabletop-clip"))
-    assert "321 scenes" in card
-    assert "1,001 steps in 3 minutes" in card
-    assert f"{kept['plan']['contrary']:.0%} of the captions" in card
-    assert "| VAE () | 37.4 | 30 | 36 | aim |" in card
+    card.write_card(tmp_path / "tabletop", tmp_path / "tabletop-clip", scores)
+    page, clip = ((tmp_path / f / "README.md").read_text() for f in ("tabletop", "tabletop-clip"))
+    assert "321 scenes" in page
+    assert "1,001 steps in 3 minutes" in page
+    assert f"{kept['plan']['contrary']:.0%} of the captions" in page
+    assert "| VAE () | 37.4 | 30 | 36 | aim |" in page
     assert "1,002 steps in 4 minutes" in clip
     assert "| VAE" not in clip
-    assert "Compared" not in card
+    assert "Compared" not in page
     (tmp_path / "tabletop" / "training.json").write_text(json.dumps({**kept, "compared": "with none: worse."}))
-    model_card.write_card(tmp_path / "tabletop", tmp_path / "tabletop-clip", scores)
+    card.write_card(tmp_path / "tabletop", tmp_path / "tabletop-clip", scores)
     assert (
         "## Compared on a small budget\n\nwith none: worse.\n\n## Scores"
         in (tmp_path / "tabletop" / "README.md").read_text()
@@ -113,7 +114,7 @@ def test_the_cards_say_what_was_run_and_scored(tmp_path):
 
 def test_a_contact_sheet_has_a_cell_for_each_picture():
     pictures = [Image.new("RGB", (128, 128), c) for c in ("red", "green", "blue")]
-    sheet = model_card.contact_sheet(pictures, ["a red ball", "a green ball", "a blue ball"], columns=2).convert("RGB")
+    sheet = card.contact_sheet(pictures, ["a red ball", "a green ball", "a blue ball"], columns=2).convert("RGB")
     assert sheet.width > 2 * 128
     assert sheet.height > 2 * 128
     shown, made = (np.asarray(p.crop((10, 10, 120, 120)), int) for p in (sheet, pictures[0]))

@@ -1,6 +1,9 @@
 """A benchmark that can be interrupted anywhere, and ablations of one setting."""
 
 import itertools
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from PIL import Image
 
 import magedit_lab as mag
-from magedit_lab.bench import ablations, tabletop
+from magedit_lab.bench import ablations, rows, tabletop
 from magedit_lab.bench import run as benchmark
 from magedit_lab.methods.base import Plain
 from magedit_lab.model.hooks import count_forwards
@@ -154,3 +157,66 @@ def test_an_ablation_is_plotted_with_its_intervals():
     )
     with pytest.raises(ValueError, match="a source and 2 edits, got one of 2 pictures"):
         mag.plots.ablation(benchmark.summary(rows), "step", [pictures[:2]])
+
+
+def test_every_case_belongs_to_one_shard():
+    names = [case.name for case in tabletop.cases(11)]
+    parts = [list(rows.Shard(i, 3).of(names)) for i in (1, 2, 3)]
+    assert sorted(name for part in parts for name in part) == sorted(names)
+    assert [len(part) for part in parts] == [4, 4, 3]
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/2/3"])
+def test_a_shard_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="expected a shard"):
+        rows.Shard.parse(text)
+
+
+def test_shards_have_files_of_their_own_and_are_merged_when_read(net, judges, tmp_path):
+    cases = list(tabletop.cases(3))
+    for i in (1, 2):
+        list(benchmark.measure(net, cases, SHOWN, judges, tmp_path, rows.Shard(i, 2)))
+    assert {path.name for path in tmp_path.glob("rows*")} == {"rows.1-of-2.jsonl", "rows.2-of-2.jsonl"}
+    merged = {(row["case"], row["setting"]) for row in benchmark.load(tmp_path)}
+    assert merged == {(case.name, setting.name) for case in cases for setting in SHOWN}
+    with count_forwards() as calls:
+        assert len(run(net, tmp_path, judges, 3)) == 6
+    assert calls.forwards == 0
+
+
+def test_what_another_process_has_under_way_is_waited_for_and_not_done_twice(net, judges, tmp_path):
+    """Another process holds the first piece, writes its row and ends, while ours does the rest."""
+    case = next(iter(tabletop.cases(1)))
+    (theirs,) = benchmark.measure(net, [case], SHOWN[:1], judges, tmp_path / "other")
+    out = tmp_path / "shared"
+    out.mkdir()
+    code = (
+        "import sys, json, time, pathlib; from magedit_lab.bench import rows; out = pathlib.Path(sys.argv[1])\n"
+        "with rows.claim(out, sys.argv[2], sys.argv[3]):\n"
+        "    print('held', flush=True); sys.stdin.readline(); rows.append(out / 'rows.jsonl', json.loads(sys.argv[4]))"
+    )
+    given = [sys.executable, "-c", code, str(out), case.name, SHOWN[0].name, json.dumps(theirs)]
+    with subprocess.Popen(given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        ours = benchmark.measure(net, [case], SHOWN, judges, out)
+        assert next(ours)["setting"] == SHOWN[1].name
+        other.stdin.write("go on\n")
+        other.stdin.close()
+        assert next(ours) == theirs
+    assert len(benchmark.load(out)) == len((out / "rows.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_killed_process_leaves_its_piece_to_others(tmp_path):
+    code = (
+        "import sys, time, pathlib; from magedit_lab.bench import rows\n"
+        "with rows.claim(pathlib.Path(sys.argv[1]), 'piece'): print('held', flush=True); time.sleep(600)"
+    )
+    given = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(given, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with rows.claim(tmp_path, "piece", wait=False) as held:
+            assert not held
+        other.kill()
+        other.wait()
+    with rows.claim(tmp_path, "piece", wait=False) as held:
+        assert held

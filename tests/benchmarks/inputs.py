@@ -49,7 +49,7 @@ def content(path: Path) -> bytes:
 
 
 def by_app(app: App, path: Path) -> Image.Image:
-    app._upload._asked(app._upload, {"name": path.name}, [content(path)])
+    app._upload._on_message(app._upload, {"name": path.name}, [content(path)])
     if app._upload.status:
         raise ValueError(app._upload.status)
     return app.painter.image
@@ -63,7 +63,7 @@ def loaded(path: Path) -> np.ndarray:
 
 def uploaded(path: Path) -> np.ndarray:
     painter = MaskPainter(RGB)
-    painter._asked(painter, {"do": "load"}, [content(path)])
+    painter._on_message(painter, {"do": "load"}, [content(path)])
     if painter.status:
         raise ValueError(painter.status)
     return painter.mask

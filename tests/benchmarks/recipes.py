@@ -18,7 +18,7 @@ from PIL import Image
 from magedit_lab import METHODS, Backbone, NullText, Task, files, invert, run, training
 from magedit_lab.scenes import room
 from magedit_lab.trace.record import SCORED
-from magedit_lab.training.held import HeldOut
+from magedit_lab.training.held_out import HeldOut
 from magedit_lab.training.plan import TABLETOP
 
 GROUNDED, CONTRARY = {"grounding": 0.01}, {"contrary": 0.7}  # half of all colourings are odd: 35 % of captions

@@ -236,7 +236,10 @@ def test_out_of_memory_is_one_line_and_status_2(files, model, capsys, monkeypatc
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
     monkeypatch.setattr(command, "run", raising(full))
     assert cli.main(arguments(files, model)) == 2
-    assert "error: CUDA out of memory; take --device cpu or a smaller model" in capsys.readouterr().err
+    assert (
+        "error: CUDA out of memory; take --dtype bfloat16, a smaller picture or model, or --device cpu"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_mask_of_another_size_is_refused(files, model, capsys):

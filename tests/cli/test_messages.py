@@ -13,7 +13,8 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import cli
-from magedit_lab.bench import demo, further, model_bars, model_card
+from magedit_lab.bench import demo, further
+from magedit_lab.bench.model import card, targets
 from magedit_lab.cli import common
 from magedit_lab.cli import edit as command
 from magedit_lab.cli.messages import Steady, steady
@@ -115,9 +116,9 @@ def faked(monkeypatch, model, out):
     monkeypatch.setattr(demo, "play", lambda *_: {demo.GUIDED: trace})
     monkeypatch.setattr(trace, "share", lambda _: [0.1, 0.2])
     monkeypatch.setattr(demo, "write", lambda _, out: iter([(out / "a.png", picture.save(out / "a.png") or "a")]))
-    scores = [model_bars.Score("forward, ms", 50.0, 100.0, 60.0)]
-    monkeypatch.setattr(model_bars, "measure", lambda *_: iter(scores))
-    monkeypatch.setattr(model_card, "write_sheet", lambda net, out: picture.save(out / "contact-sheet.png"))
+    scores = [targets.Score("forward, ms", 50.0, 100.0, 60.0)]
+    monkeypatch.setattr(targets, "measure", lambda *_: iter(scores))
+    monkeypatch.setattr(card, "write_sheet", lambda net, out: picture.save(out / "contact-sheet.png"))
     common = ["--model", model, "--out", str(out)]
     return {
         "applications": (["applications", *common], {"balance.png", "part.png"}),

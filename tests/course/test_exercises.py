@@ -40,7 +40,8 @@ def test_every_check_of_the_package_is_exported_and_used_by_a_notebook():
 
     text = "".join(p.read_text() for p in (NOTEBOOKS / "source").glob("*.py"))
     checks = {name for name in ex.__all__ if name.startswith("check_")}
-    assert checks == set(re.findall(r"^(check_\w+)\(", text, re.M))
+    kept = {"check_step", "check_token_ratio", "check_nudge"}  # by course.mine.keep, with the student's own file
+    assert checks - kept == set(re.findall(r"^(check_\w+)\(", text, re.M))
     assert all(callable(getattr(ex, name)) for name in checks)
 
 
@@ -185,13 +186,6 @@ def test_nudge():
     expect(ex.check_nudge(lambda z, g, m, d: m * d * g), False, "update alone")
     expect(ex.check_nudge(lambda z, g, m, d: z), False, "not equal")
     expect(ex.check_nudge(lambda z, g, m, d: 3), False, "shape")
-
-
-def test_spatial():
-    expect(ex.check_spatial(1.0), True)
-    expect(ex.check_spatial(0.5), False, "that is a")
-    expect(ex.check_spatial(1.5), False, "subtract a")
-    expect(ex.check_spatial("one"), False, "not str")
 
 
 def test_strokes():

@@ -92,6 +92,7 @@ def test_the_dashboard_runs_an_edit_and_shows_its_attention(opened):
     cell = book.cell(1)
     run = cell.locator(".mag.run")
     run.wait_for()
+    run.locator("summary", has_text="settings of the next run").click()
     run.get_by_label("steps", exact=True).fill("16")
     run.get_by_label("method", exact=True).select_option("p2p+mag-edit")
     run.get_by_label("inversion", exact=True).select_option("direct")

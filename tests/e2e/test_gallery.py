@@ -3,9 +3,9 @@
 import pytest
 from book import OUT
 from contrast import FAINT
-from gallery.__main__ import demo_run
 
 from notebooks.site import pages
+from notebooks.site.__main__ import demo_run
 from notebooks.site.lesson import lessons
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -101,20 +101,72 @@ def test_without_scripts_a_picture_is_left(browser, built):
 
 def test_formulas_are_drawn_by_the_browser_alone(visit):
     page = visit("site/05_mag_edit_step_by_step")
-    assert page.locator("math").count() > 5
-    assert page.locator("math msup, math mfrac").first.bounding_box()["height"] > 10
+    assert page.locator("math").count() == page.locator(".drawn svg").count() > 5
+    alone = page.locator(".formula .drawn svg").first.bounding_box()
+    assert alone["height"] > 30  # display style: a fraction in a bracket
     assert "$" not in page.locator(".prose").all_inner_texts().__str__()
 
 
+OVER = """() => [...document.querySelectorAll('section:not([hidden]) .face')].flatMap((face) => {
+    const foot = face.getBoundingClientRect().bottom - 20;
+    return [face, ...face.children].filter((part) => part.scrollHeight > part.clientHeight + 2
+        || (part !== face && part.getBoundingClientRect().bottom > foot)).map((part) => part.className);
+})"""
+WORDS = """() => [...document.querySelectorAll('section:not([hidden]) :is(h1, h2, .said)')].map((part) => {
+    const plain = part.cloneNode(true);
+    plain.querySelectorAll('.drawn').forEach((formula) => formula.replaceWith('x'));
+    return plain.textContent;
+}).join(' ').split(/\\s+/).filter((word) => /[\\p{L}\\p{N}]/u.test(word)).length"""
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_slides_are_walked_by_arrow_keys_and_fit_the_width(visit, name):
-    page = visit(f"slides/{name}")
+def test_every_slide_fits_a_projector_in_forty_words(visit, name):
+    page = visit(f"slides/{name}", {"width": 1280, "height": 720})
     count = page.locator("section").count()
     assert count >= 3
     for number in range(1, count + 1):
         assert page.locator("#place").inner_text() == f"{number} / {count}"
         assert page.locator("section:visible").count() == 1
-        assert page.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
+        assert page.locator("section:visible").bounding_box()["height"] <= 720
+        assert page.evaluate(OVER) == [], number
+        assert page.evaluate(WORDS) <= 40, number
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         if number in (1, 5):
             photograph(page, f"slides_{name}_{number}")
         page.keyboard.press("ArrowRight")
+
+
+def test_the_speakers_notes_come_by_a_key_and_leave_the_slide_whole(visit):
+    page = visit("slides/03_inversion", {"width": 1280, "height": 720})
+    notes = page.locator("section:visible .notes")
+    assert notes.count() == 1
+    assert not notes.is_visible()
+    page.keyboard.press("n")
+    assert "instructor's guide" in notes.inner_text()
+    page.keyboard.press("N")
+    assert not notes.is_visible()
+
+
+def test_a_phone_shows_a_comparison_two_a_row(visit):
+    page = visit("site/00_first_edit", PHONE)
+    figure = page.locator(".figure.cut").first
+    boxes = [panel.bounding_box() for panel in figure.locator(".panel:not(.over)").all()]
+    assert len(boxes) >= 2
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[1]["x"] + boxes[1]["width"] <= PHONE["width"]
+    assert all(box["width"] > 150 for box in boxes)
+    photograph(page, "site_phone_two_a_row")
+
+
+def test_the_first_screen_of_the_index_shows_an_edit_happening(visit):
+    page = visit("site/index", {"width": 1280, "height": 720})
+    frames = page.locator(".frames")
+    box = frames.bounding_box()
+    assert box["y"] + box["height"] <= 720
+    look = "getComputedStyle(document.querySelector('.frames')).backgroundPositionY"
+    shown = []
+    for at in (0, 2000, 5000):
+        frames.evaluate("(node, at) => { const a = node.getAnimations()[0]; a.pause(); a.currentTime = at; }", at)
+        shown.append(page.evaluate(look))
+    assert len(set(shown)) == 3
+    assert shown[-1] == "100%"

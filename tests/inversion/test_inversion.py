@@ -154,7 +154,7 @@ def test_proximal_guidance_is_the_proximal_map_of_its_norm(norm):
     least = torch.quantile(delta.abs(), 0.7)
     hard = torch.where(delta.abs() > least, delta, 0.0)
     soft = torch.nn.functional.softshrink(delta, least.item())
-    assert torch.allclose(mag.Proximal(norm).kept(delta), hard if norm == "l0" else soft)
+    assert torch.allclose(mag.Proximal(norm).shrink(delta), hard if norm == "l0" else soft)
 
 
 def test_proximal_guidance_puts_back_what_it_did_not_touch():

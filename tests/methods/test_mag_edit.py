@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import SOURCE, TARGET
-from literal import Literal
 
 import magedit_lab as mag
+from magedit_lab.bench.speed.literal import Literal
 from magedit_lab.masks.raster import to_cells
 from magedit_lab.methods.shared import losses
 

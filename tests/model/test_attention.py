@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import pipeline
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor2_0
+from diffusers.models.attention_processor import AttnProcessor2_0, IPAdapterAttnProcessor2_0
 
 import magedit_lab as mag
 from magedit_lab.model import attention
@@ -107,6 +107,20 @@ def test_processors_of_others_are_refused_and_nothing_is_changed(pipe):
         mag.Backbone.of(lent)
     assert lent.unet.attn_processors == before
     assert all(p.requires_grad for p in lent.unet.parameters())
+
+
+@pytest.mark.parametrize("kind", ["adapter", "own"])
+def test_processors_of_an_adapter_or_of_ones_own_are_refused_and_stay(pipe, kind):
+    class Own(AttnProcessor2_0):
+        """Of the user's own; replaced without a word, it would do nothing."""
+
+    lent = copy.deepcopy(pipe)
+    layer = lent.unet.mid_block.attentions[0].transformer_blocks[0].attn2
+    processor = IPAdapterAttnProcessor2_0(32, 32) if kind == "adapter" else Own()
+    layer.set_processor(processor)
+    with pytest.raises(ValueError, match=f"diffusers' own attention processors, got {type(processor).__name__} at"):
+        mag.Backbone.of(lent)
+    assert layer.processor is processor
 
 
 def test_a_compiled_wrapper_is_unwrapped_and_one_compiled_in_place_refused(pipe, task):

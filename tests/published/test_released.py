@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from literal import OURS, PUBLISHED, Literal
 
 import magedit_lab as mag
+from magedit_lab.bench.speed.literal import OURS, PUBLISHED, Literal
 from magedit_lab.masks.raster import to_cells
 from magedit_lab.methods.shared.blend import LATE
 

@@ -94,7 +94,7 @@ def disks(net, folder: Path, rng: np.random.Generator, straight: mag.Trace) -> I
             out = folder / f"disk-{i}"
             fault = {"full": int(rng.integers(1, 80))} if i % 2 else {"limit": int(rng.integers(1_000, 60_000))}
             status = child.write(out, **fault)
-            found = Counter({"faults": status != 0, "not one line": status not in (0, 2)})
+            found = Counter({"faults": int(status != 0), "not one line": int(status not in (0, 2))})
             begun = (out / "run.json").exists()
             found["does not go on"] += child.write(out, resume=begun) != 0
             found["not equal to the straight run"] += not world.same(mag.load(out), straight)

@@ -1,16 +1,11 @@
 """The page's tokenizer, words and alignment give what Python's give, in every script."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from node import needs_node, node
+from test_words_in_every_script import SCRIPTS, prompts, tokenizer  # noqa: F401 (a fixture)
 
 from magedit_lab.export.tokenizer import as_json
 from magedit_lab.prompts import alignment, words
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "prompts")]
-from node import needs_node, node
-from test_words_in_every_script import SCRIPTS, prompts, tokenizer  # noqa: F401 (a fixture)
 
 PAIRS = [
     ("a mug, a mug and a box", "a red mug, a mug and a box", "red"),

@@ -84,7 +84,7 @@ def test_a_second_run_is_refused_in_one_line(ablate):
 
 
 def test_the_browser_asks_for_places(ablate):
-    ablate._asked(ablate, {"do": "run", "places": [0]}, [])
+    ablate._on_message(ablate, {"do": "run", "places": [0]}, [])
     assert ablate.wait() == "done"
     assert list(ablate.runs) == [0]
     for wrong in (
@@ -95,15 +95,15 @@ def test_the_browser_asks_for_places(ablate):
         "<b>",
     ):
         ablate.status = ""
-        ablate._asked(ablate, wrong, [])
+        ablate._on_message(ablate, wrong, [])
         assert ablate.status.startswith("expected "), wrong
-    ablate._asked(ablate, {"do": "cancel"}, [])
+    ablate._on_message(ablate, {"do": "cancel"}, [])
     assert list(ablate.runs) == [0]
 
 
 def test_callbacks_from_other_threads_do_the_same(ablate):
     asked = {"do": "run", "places": [0, 1]}
-    threads = [threading.Thread(target=ablate._asked, args=(ablate, asked, [])) for _ in range(6)]
+    threads = [threading.Thread(target=ablate._on_message, args=(ablate, asked, [])) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

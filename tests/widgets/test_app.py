@@ -36,7 +36,7 @@ def test_an_example_becomes_strokes_and_comes_back_as_the_task(app, name):
 
 
 def test_a_run_shows_its_result_and_its_attention(app):
-    app.live._asked(app.live, {"do": "run"}, [])
+    app.live._on_message(app.live, {"do": "run"}, [])
     assert app.live.wait() == "done"
     assert list(app.results) == [f"1. {app.task.words[0]}"]
     inside = app.inside
@@ -64,7 +64,7 @@ def test_an_example_can_be_chosen_again_after_a_picture_of_ones_own(app):
     name = app._examples.value
     drawn = io.BytesIO()
     Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
-    app._upload._asked(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
+    app._upload._on_message(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
     assert (app._examples.value, app.status) == (None, "")
     app._examples.value = name
     assert app.painter.image.size == (256, 256)
@@ -138,10 +138,10 @@ def test_several_regions_need_a_word_each(app):
 def test_a_picture_of_ones_own_is_opened_and_fitted_to_the_model(app):
     drawn = io.BytesIO()
     Image.new("RGB", (200, 120), "navy").save(drawn, "PNG")
-    app._upload._asked(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
+    app._upload._on_message(app._upload, {"name": "room.png"}, [memoryview(drawn.getvalue())])
     app.painter.add(BOX)
     assert app.task.image.size == (app.net.size, app.net.size)
-    app._upload._asked(app._upload, {"name": "room.txt"}, [memoryview(b"no picture")])
+    app._upload._on_message(app._upload, {"name": "room.txt"}, [memoryview(b"no picture")])
     assert "cannot read 'room.txt' as a picture" in app._upload.status
 
 

@@ -109,12 +109,12 @@ def test_what_fails_is_told_and_the_steps_so_far_are_kept(live):
 
 def test_the_settings_of_the_browser_are_those_of_the_run(live):
     live.set_state({"settings": {**live.settings, "iterations": 2, "loss": "spatial_ratio"}})
-    live._asked(live, {"do": "run"}, [])
+    live._on_message(live, {"do": "run"}, [])
     assert live.wait() == "done"
     assert live.trace.losses.shape == (4, 2)
-    live._asked(live, {"do": "format"}, [])
+    live._on_message(live, {"do": "format"}, [])
     assert "expected run, pause, resume or cancel" in live.status
-    live._asked(live, "<script>", [])
+    live._on_message(live, "<script>", [])
     assert "expected run" in live.status
 
 
@@ -260,7 +260,7 @@ def test_a_task_made_at_each_run_may_be_refused_and_another_run_takes_the_new_on
 
 
 def test_callbacks_from_another_thread_do_the_same(live):
-    threads = [threading.Thread(target=live._asked, args=(live, {"do": "run"}, [])) for _ in range(8)]
+    threads = [threading.Thread(target=live._on_message, args=(live, {"do": "run"}, [])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

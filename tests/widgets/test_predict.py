@@ -129,12 +129,12 @@ def test_a_notebook_ends_with_all_its_predictions(share, which):
 
 
 def test_the_browser_keeps_and_pools_and_is_refused(share):
-    share._asked(share, {"do": "keep", "guess": 20}, [])
+    share._on_message(share, {"do": "keep", "guess": 20}, [])
     assert share.guess == 20.0
-    share._asked(share, {"do": "pool", "text": share.code}, [])
+    share._on_message(share, {"do": "pool", "text": share.code}, [])
     assert share.others == [20.0]
     for wrong in ({"do": "keep", "guess": "x"}, {"do": "pool", "text": 1}, {"do": "pool", "text": "x" * 200_001}, "hi"):
-        share._asked(share, wrong, [])
+        share._on_message(share, wrong, [])
         assert share.status.startswith("expected")
 
 

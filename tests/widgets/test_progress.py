@@ -28,7 +28,7 @@ def test_the_strip_shows_noise_coming_and_going(net, task):
     first = Image.open(io.BytesIO(live._film[0]["picture"]))
     source = net.decode(net.encode(task.image)).resize(first.size)
     assert np.abs(np.asarray(first, float) - np.asarray(source, float)).mean() < 8  # the picture, but for JPEG
-    assert max(len(frame["picture"]) for frame in live._film) < 6000
+    assert max(len(frame["picture"]) for frame in live._film) < 9000  # of noise, which a JPEG makes least of
 
 
 def test_the_time_line_says_stage_step_and_nudge(net, task):
@@ -47,7 +47,8 @@ def test_the_time_line_says_stage_step_and_nudge(net, task):
     stages = [(line["stage"], line["step"], line["nudge"]) for line in lines]
     wanted = [("nudging", 0, 1), ("nudging", 0, 2), ("denoising", 0, 0), ("nudging", 1, 1), ("nudging", 1, 2)]
     wanted += [("denoising", 1, 0), ("denoising", 2, 0), ("", 2, 0)]
-    assert [stage for stage in stages if stage[0] != "inverting"] == wanted
+    assert stages[0] == ("", 0, 0)
+    assert [stage for stage in stages[1:] if stage[0] != "inverting"] == wanted
     assert lines[-1]["nudges"] == [2, 2, 0]
     assert lines[-1]["inverted"] == [3, 3]
 

@@ -134,13 +134,13 @@ def test_the_browser_saves_and_loads(painter):
     painter.send = sent.append
     painter.add(BOX)
     painter.add_region("lamp", "red")
-    painter._asked(painter, {"do": "save"}, [])
+    painter._on_message(painter, {"do": "save"}, [])
     painter._paint([], [mag.masks.regions.Region()])
-    painter._asked(painter, {"do": "load", "text": sent[0]["file"]}, [])
+    painter._on_message(painter, {"do": "load", "text": sent[0]["file"]}, [])
     assert (painter.strokes, painter.names) == ([BOX], ["mask", "lamp"])
     for wrong in ({"do": "load", "text": "{"}, {"do": "format"}, "<script>", {"do": "load", "text": 3}):
         painter.status = ""
-        painter._asked(painter, wrong, [])
+        painter._on_message(painter, wrong, [])
         assert painter.status.startswith("expected ")
     assert painter.strokes == [BOX]
 

@@ -10,7 +10,7 @@ from magedit_lab.widgets.mask_painter import MaskPainter
 def test_a_chosen_picture_is_given_on_with_its_name():
     taken = []
     chooser = PictureChooser(lambda content, name: taken.append((content, name)), 512)
-    chooser._asked(chooser, {"do": "picture", "name": "a.png"}, [memoryview(b"bytes")])
+    chooser._on_message(chooser, {"do": "picture", "name": "a.png"}, [memoryview(b"bytes")])
     assert taken == [(b"bytes", "a.png")]
     assert (chooser.status, chooser.longest) == ("", 512)
 
@@ -18,7 +18,7 @@ def test_a_chosen_picture_is_given_on_with_its_name():
 @pytest.mark.parametrize(("content", "buffers"), [(None, []), ({}, [b""]), ({"name": 5}, [b""]), ({"name": "a"}, [])])
 def test_what_is_no_picture_is_told_and_not_given_on(content, buffers):
     chooser = PictureChooser(lambda *_: pytest.fail("nothing was to be given on"))
-    chooser._asked(chooser, content, buffers)
+    chooser._on_message(chooser, content, buffers)
     assert chooser.status == "expected a picture's name and bytes from the browser"
 
 
@@ -29,17 +29,17 @@ def test_a_refusal_is_shown_and_goes_with_the_next_picture():
 
     chooser = PictureChooser(refuse)
     for name, status in (("bad", "cannot read 'bad'"), ("good", "")):
-        chooser._asked(chooser, {"name": name}, [b""])
+        chooser._on_message(chooser, {"name": name}, [b""])
         assert chooser.status == status
 
 
 def test_a_mask_loaded_from_a_picture_becomes_strokes():
     painter = MaskPainter(drawn.RGB)
-    painter._asked(painter, {"do": "load"}, [drawn.masks()["mask-16.png"]])
+    painter._on_message(painter, {"do": "load"}, [drawn.masks()["mask-16.png"]])
     assert (painter.status, painter.strokes != []) == ("", True)
     np.testing.assert_array_equal(painter.mask, drawn.SHAPE)
     before = painter.strokes
     for name in ("mask-labels.png", "mask-size.png", "mask-text.png"):
-        painter._asked(painter, {"do": "load"}, [drawn.masks()[name]])
+        painter._on_message(painter, {"do": "load"}, [drawn.masks()[name]])
         assert painter.status
         assert painter.strokes == before

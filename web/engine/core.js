@@ -109,7 +109,9 @@ export class Core {
     plan.tokens = this.tokenizer.tokens(r.target);
     plan.sourceTokens = this.tokenizer.tokens(r.source);
     const recorded = scene && !request.image && r.source === scene.source && r.steps === scene.steps;
-    const path = recorded ? await this.recorded(scene) : await this.invert(image, r.source, r.steps, { signal, onInvert });
+    const path = recorded
+      ? await this.recorded(scene)
+      : await this.invert(image, r.source, r.steps, { signal, onInvert });
     return { plan, image, path };
   }
 
@@ -119,7 +121,13 @@ export class Core {
   async recorded(scene) {
     const { tensors, metadata } = readTensors(await this.load(scene.path), scene.path);
     const facts = JSON.parse(metadata.path);
-    return { latents: rows(tensors.latents), uncond: rows(tensors.uncond), cond: tensors.cond.data, times: facts.times, pin: facts.pin };
+    return {
+      latents: rows(tensors.latents),
+      uncond: rows(tensors.uncond),
+      cond: tensors.cond.data,
+      times: facts.times,
+      pin: facts.pin,
+    };
   }
 
   /** Direct inversion: DDIM backwards under the source prompt, whose latents are replayed. */
@@ -143,12 +151,24 @@ export class Core {
     const target_ = (word) => edited(this.tokenizer, source, target, word);
     const source_ = (word) => this.tokenizer.positions(source, word, "source");
     return {
-      request, source, target, words, tokens: plan.tokens, sourceTokens: plan.sourceTokens, columns: plan.columns,
+      request,
+      source,
+      target,
+      words,
+      tokens: plan.tokens,
+      sourceTokens: plan.sourceTokens,
+      columns: plan.columns,
       wordColumns: wordColumns(target, words, target_),
       sourceColumns: wordColumns(source, [], source_),
-      cells: this.manifest.cells, latent: this.manifest.latent, sites: this.manifest.guided, mask: plan.mask,
-      picture: this.manifest.picture, image, result: null, steps: [],
-    }; // biome-ignore format: a record
+      cells: this.manifest.cells,
+      latent: this.manifest.latent,
+      sites: this.manifest.guided,
+      mask: plan.mask,
+      picture: this.manifest.picture,
+      image,
+      result: null,
+      steps: [],
+    };
   }
 }
 

@@ -16,7 +16,8 @@ export async function downloads(base, tell) {
   };
   const files = new Map([["manifest.json", Promise.resolve(manifest)]]);
   const load = (name) => {
-    if (!listed.has(name) && !files.has(name)) throw new Error(`expected a file of the manifest, got '${name}'; export the graphs anew`);
+    if (!listed.has(name) && !files.has(name))
+      throw new Error(`expected a file of the manifest, got '${name}'; export the graphs anew`);
     if (!files.has(name)) files.set(name, whole(base, listed.get(name), progress(name)));
     return files.get(name);
   };
@@ -33,7 +34,9 @@ async function whole(base, { name, bytes, sha256 }, progress) {
   const content = kept ? new Uint8Array(await kept.arrayBuffer()) : await fetched(url, name, progress);
   if (content.length !== bytes || !(await matches(content, sha256))) {
     await cache?.delete(url);
-    throw new Error(`expected ${bytes} bytes of ${name}, got ${content.length} that are not the exported ones; reload the page`);
+    throw new Error(
+      `expected ${bytes} bytes of ${name}, got ${content.length} that are not the exported ones; reload the page`,
+    );
   }
   progress(bytes);
   if (!kept) await cache?.put(url, new Response(content)).catch(() => {}); // a full disk only costs the next visit
@@ -49,7 +52,10 @@ async function matches(content, sha256) {
 
 async function fetched(url, name, progress) {
   const answer = await fetch(url).catch(() => null);
-  if (!answer?.ok) throw new Error(`expected ${name} at ${url.pathname}, got ${answer?.status ?? "no answer"}; check the network and reload`);
+  if (!answer?.ok)
+    throw new Error(
+      `expected ${name} at ${url.pathname}, got ${answer?.status ?? "no answer"}; check the network and reload`,
+    );
   const parts = [];
   let bytes = 0;
   try {
@@ -57,10 +63,13 @@ async function fetched(url, name, progress) {
       const { value, done } = await reader.read();
       if (done) break;
       parts.push(value);
-      progress((bytes += value.length));
+      bytes += value.length;
+      progress(bytes);
     }
   } catch {
-    throw new Error(`expected all of ${name}, got ${bytes} bytes before the connection broke; check the network and reload`);
+    throw new Error(
+      `expected all of ${name}, got ${bytes} bytes before the connection broke; check the network and reload`,
+    );
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }

@@ -51,7 +51,9 @@ export class Graphs {
   async #run(name, feed) {
     const session = await this.session(name);
     const { inputs } = this.manifest.graphs[name];
-    const tensors = Object.fromEntries(Object.entries(inputs).map(([key, shape]) => [key, this.#tensor(feed, key, shape)]));
+    const tensors = Object.fromEntries(
+      Object.entries(inputs).map(([key, shape]) => [key, this.#tensor(feed, key, shape)]),
+    );
     try {
       return await session.run(tensors);
     } catch (error) {
@@ -80,4 +82,7 @@ function expanded(bytes) {
   return new Uint8Array(whole.buffer);
 }
 
-const line = (error) => String(error?.message ?? error).split("\n")[0].slice(0, 160);
+const line = (error) =>
+  String(error?.message ?? error)
+    .split("\n")[0]
+    .slice(0, 160);

@@ -1,6 +1,7 @@
 // The page's side of the engine: calls go to a worker, events come back. See types.d.ts.
 
-import { opened, packed } from "./folder.js";
+import { packed } from "./folder.js";
+import { opened } from "./opening.js";
 
 /** @param {import("./types").Options} options @returns {Promise<import("./types").Engine>} */
 export async function createEngine({ base, runtime, worker, backend = "auto", threads, onProgress }) {
@@ -8,14 +9,17 @@ export async function createEngine({ base, runtime, worker, backend = "auto", th
   const script = worker ? new URL(worker, document.baseURI) : new URL("./worker.js", import.meta.url);
   const link = new Link(new Worker(script, { type: "module" }));
   const options = { base: folder.href, runtime: new URL(runtime ?? `${folder.href}runtime/`, document.baseURI).href };
-  const { manifest, ...facts } = await link.call("open", [{ ...options, backend, threads }], { progress: onProgress });
-  const { onStep, onNudge, onInvert } = { onStep: "step", onNudge: "nudge", onInvert: "invert" };
+  const opening = link.call("open", [{ ...options, backend, threads }], { progress: onProgress });
+  const { manifest, ...facts } = await opening.catch((error) => {
+    link.close();
+    throw error;
+  });
   return {
     manifest,
     ...facts,
-    edit: (request, { signal, ...hooks } = {}) => {
-      const events = { [onStep]: hooks.onStep, [onNudge]: hooks.onNudge, [onInvert]: spread(hooks.onInvert) };
-      return link.call("edit", [request], events, signal);
+    edit: (request, { signal, onStep, onNudge, onInvert } = {}) => {
+      const invert = onInvert && (([done, of]) => onInvert(done, of));
+      return link.call("edit", [request], { step: onStep, nudge: onNudge, invert }, signal);
     },
     check: (request) => link.call("check", [request]),
     decode: (latent) => link.call("decode", [latent]),
@@ -26,8 +30,6 @@ export async function createEngine({ base, runtime, worker, backend = "auto", th
     close: () => link.close(),
   };
 }
-
-const spread = (f) => f && (([done, of]) => f(done, of));
 
 /** Numbered calls to a worker, each with its events. */
 class Link {

@@ -49,7 +49,12 @@ async function inject(core, plan, { i, t, source, path }, alive) {
     ...regions,
   };
   if (!(cross && taken.some(Boolean)) && !itself) return { ...core.empty, ...flags, heat: null };
-  const { heat, ...maps } = await core.graphs.run("source", { z: source, t: Float32Array.of(t), text: path.cond, mapper: plan.mapper });
+  const { heat, ...maps } = await core.graphs.run("source", {
+    z: source,
+    t: Float32Array.of(t),
+    text: path.cond,
+    mapper: plan.mapper,
+  });
   await alive();
   return { ...maps, ...flags, heat: heat.data };
 }
@@ -67,9 +72,18 @@ async function nudged(core, plan, now, injected, iteration) {
   const map = summed(heat, plan.columns, plan.cells.length);
   const maps = joined(plan.columns.map((column) => summed(heat, [column], plan.cells.length)));
   return {
-    step: now.i, timestep: now.t, iteration, loss: loss[0], terms: [...terms].slice(0, plan.words.length),
-    ...sizes(gradient, mask), map, maps, share: inside(map, plan.cells), moved: change, stepSize,
-  }; // biome-ignore format: an event
+    step: now.i,
+    timestep: now.t,
+    iteration,
+    loss: loss[0],
+    terms: [...terms].slice(0, plan.words.length),
+    ...sizes(gradient, mask),
+    map,
+    maps,
+    share: inside(map, plan.cells),
+    moved: change,
+    stepSize,
+  };
 }
 
 /** The target's two passes, the move, and the blend. */
@@ -86,9 +100,11 @@ async function moved(core, plan, now, injected, alive) {
   const source = path.pin ? path.latents[i + 1] : await sourceAfter(core, plan, now, alive);
   const blends = plan.blendMask && i >= Math.trunc(plan.request.blend.start * path.times.length);
   return {
-    source, target: blends ? blended(source, next, plan.blendMask) : next, x0: x0(now.target, eps, here),
+    source,
+    target: blends ? blended(source, next, plan.blendMask) : next,
+    x0: x0(now.target, eps, here),
     heat: target.heat.data,
-  }; // biome-ignore format: a step
+  };
 }
 
 /** The source's own latent after the step, where the path is not replayed. */
@@ -103,13 +119,20 @@ function stepEvent(plan, { i, t, path }, step, injected, nudges, seconds) {
   const cells = plan.cells.length;
   const map = summed(step.heat, plan.columns, cells);
   return {
-    step: i, timestep: t, steps: path.times.length, x0: step.x0, latent: step.target,
+    step: i,
+    timestep: t,
+    steps: path.times.length,
+    x0: step.x0,
+    latent: step.target,
     attention: planes(step.heat, plan.tokens.length, cells),
     sourceAttention: injected.heat && planes(injected.heat, plan.sourceTokens.length, cells),
-    map, share: inside(map, plan.cells), losses: nudges.map((n) => n.loss),
+    map,
+    share: inside(map, plan.cells),
+    losses: nudges.map((n) => n.loss),
     gradients: { inside: nudges.map((n) => n.gradientInside), outside: nudges.map((n) => n.gradientOutside) },
-    nudges, seconds,
-  }; // biome-ignore format: an event
+    nudges,
+    seconds,
+  };
 }
 
 /** A plane for each token, and one of the padding's, summed. */

@@ -17,7 +17,10 @@ export function shares(mask, [height, width], [rows, columns]) {
 /** 0 or 1: cells that the mask covers at least by half, or else the cell that it covers most. */
 export function toCells(mask, size, cells) {
   const share = shares(mask, size, cells);
-  const least = Math.min(0.5, share.reduce((a, b) => Math.max(a, b), 0));
+  const least = Math.min(
+    0.5,
+    share.reduce((a, b) => Math.max(a, b), 0),
+  );
   return share.map((s) => (s >= least ? 1 : 0));
 }
 
@@ -25,7 +28,8 @@ export function toCells(mask, size, cells) {
 export function dilate(mask, [height, width], radius) {
   const near = (r, c) => {
     for (let y = Math.max(0, r - radius); y <= Math.min(height - 1, r + radius); y++)
-      for (let x = Math.max(0, c - radius); x <= Math.min(width - 1, c + radius); x++) if (mask[y * width + x]) return 1;
+      for (let x = Math.max(0, c - radius); x <= Math.min(width - 1, c + radius); x++)
+        if (mask[y * width + x]) return 1;
     return 0;
   };
   return mask.map((_, i) => near(Math.floor(i / width), i % width));

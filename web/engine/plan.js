@@ -4,21 +4,38 @@ import { common, edited, refinement, requireNew } from "./alignment.js";
 import { asMask, dilate, toCells } from "./masks.js";
 import { split } from "./words.js";
 
-const USUAL = { method: "p2p+mag-edit", nudges: 0, stepSize: 2.5, loss: "token", lambda: 3, reweight: 1, previews: false };
+const USUAL = {
+  method: "p2p+mag-edit",
+  nudges: 0,
+  stepSize: 2.5,
+  loss: "token",
+  lambda: 3,
+  reweight: 1,
+  previews: false,
+};
 const RANGES = {
-  steps: [1, 999], nudges: [0, 1000], stepSize: [0, 1e6], crossReplace: [0, 1], selfReplace: [0, 1], guidance: [-100, 100],
-  reweight: [0, 1000], lambda: [0, 1e6],
-}; // biome-ignore format: a table
+  steps: [1, 999],
+  nudges: [0, 1000],
+  stepSize: [0, 1e6],
+  crossReplace: [0, 1],
+  selfReplace: [0, 1],
+  guidance: [-100, 100],
+  reweight: [0, 1000],
+  lambda: [0, 1e6],
+};
 
 /** The request with every setting: those given, the method's, the scene's, the usual ones. */
 export function filled(request, manifest) {
   const method = request.method ?? USUAL.method;
   const own = manifest.methods[method];
-  if (!own) throw new Error(`expected a method (${Object.keys(manifest.methods).join(", ")}), got '${method}'; choose one`);
+  if (!own)
+    throw new Error(`expected a method (${Object.keys(manifest.methods).join(", ")}), got '${method}'; choose one`);
   const scene = manifest.scenes.find((s) => s.name === request.scene);
   if (request.scene && !scene) {
     const known = manifest.scenes.map((s) => s.name).join(", ") || "none";
-    throw new Error(`expected a scene that ships (${known}), got '${request.scene}'; choose one, or give image and mask`);
+    throw new Error(
+      `expected a scene that ships (${known}), got '${request.scene}'; choose one, or give image and mask`,
+    );
   }
   const shown = scene ? { source: scene.source, target: scene.target, words: scene.words } : {};
   const made = { ...USUAL, ...own, ...shown, ...defined(request), method };
@@ -42,13 +59,17 @@ export function complaints(r, manifest, tokenizer) {
       lines.push(error.message);
     }
   };
-  for (const [which, prompt] of [["source", r.source], ["target", r.target]])
+  for (const [which, prompt] of [
+    ["source", r.source],
+    ["target", r.target],
+  ])
     if (typeof prompt !== "string") lines.push(`expected a text as ${which} prompt, got none; say what is to be seen`);
   if (lines.length) return lines;
   note(() => tokenizer.encode(r.source));
   note(() => tokenizer.encode(r.target));
   if (!r.words.length) lines.push("expected at least one edit word, got none; name a word of the target prompt");
-  if (r.words.length > manifest.words) lines.push(`expected at most ${manifest.words} edit words, got ${r.words.length}; leave some out`);
+  if (r.words.length > manifest.words)
+    lines.push(`expected at most ${manifest.words} edit words, got ${r.words.length}; leave some out`);
   for (const word of r.words) note(() => column(r, tokenizer, word));
   lines.push(...outOfRange(r));
   if (!r.scene || r.mask) note(() => asMask(r.mask, manifest.picture));
@@ -65,7 +86,8 @@ function column(r, tokenizer, word) {
 function outOfRange(r) {
   const wrong = Object.entries(RANGES).filter(([name, [low, high]]) => !(r[name] >= low && r[name] <= high));
   const lines = wrong.map(([name, [low, high]]) => `expected ${name} of ${low} to ${high}, got ${r[name]}; change it`);
-  if (!(r.tau >= 0 && r.tau <= r.steps)) lines.push(`expected a tau of 0 to ${r.steps}, got ${r.tau}; the run has ${r.steps} steps`);
+  if (!(r.tau >= 0 && r.tau <= r.steps))
+    lines.push(`expected a tau of 0 to ${r.steps}, got ${r.tau}; the run has ${r.steps} steps`);
   if (!(r.loss === "token" || r.loss === "spatial" || (r.loss >= 0 && r.loss <= 1)))
     lines.push(`expected the loss 'token', 'spatial' or a share of 0 to 1, got ${r.loss}; take 'token'`);
   return lines;

@@ -14,17 +14,24 @@ export async function encodePng({ data, width, height }) {
   head.setUint32(4, height);
   head.setUint16(8, 0x0802); // 8 bits, RGB
   const parts = [Uint8Array.from(SIGNATURE), chunk("IHDR", new Uint8Array(head.buffer))];
-  return joined([...parts, chunk("IDAT", await through(rows, new CompressionStream("deflate"))), chunk("IEND", new Uint8Array())]);
+  return joined([
+    ...parts,
+    chunk("IDAT", await through(rows, new CompressionStream("deflate"))),
+    chunk("IEND", new Uint8Array()),
+  ]);
 }
 
 /** A picture as RGBA; grey has equal channels. */
 export async function decodePng(bytes, name = "a picture") {
-  if (SIGNATURE.some((b, i) => bytes[i] !== b)) throw new Error(`expected ${name} as PNG, got another file; convert it`);
+  if (SIGNATURE.some((b, i) => bytes[i] !== b))
+    throw new Error(`expected ${name} as PNG, got another file; convert it`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [width, height, bits, kind, , , laced] = [view.getUint32(16), view.getUint32(20), ...bytes.slice(24, 29)];
   const channels = CHANNELS[kind];
   if (bits !== 8 || !channels || laced)
-    throw new Error(`expected ${name} with 8 bits a channel, not interlaced, got ${bits} bits of kind ${kind}; save it anew`);
+    throw new Error(
+      `expected ${name} with 8 bits a channel, not interlaced, got ${bits} bits of kind ${kind}; save it anew`,
+    );
   const rows = await through(joined(chunks(bytes, view, "IDAT")), new DecompressionStream("deflate"));
   return { data: rgba(unfiltered(rows, width * channels, height, channels), channels), width, height };
 }
@@ -32,7 +39,8 @@ export async function decodePng(bytes, name = "a picture") {
 function chunks(bytes, view, wanted) {
   const found = [];
   for (let at = 8; at < bytes.length; at += 12 + view.getUint32(at))
-    if (String.fromCharCode(...bytes.slice(at + 4, at + 8)) === wanted) found.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
+    if (String.fromCharCode(...bytes.slice(at + 4, at + 8)) === wanted)
+      found.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
   return found;
 }
 
@@ -71,7 +79,10 @@ function chunk(kind, content) {
   const out = new Uint8Array(content.length + 12);
   const view = new DataView(out.buffer);
   view.setUint32(0, content.length);
-  out.set([...kind].map((c) => c.charCodeAt(0)), 4);
+  out.set(
+    [...kind].map((c) => c.charCodeAt(0)),
+    4,
+  );
   out.set(content, 8);
   view.setUint32(content.length + 8, crc32(out.subarray(4, content.length + 8)));
   return out;

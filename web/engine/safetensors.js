@@ -1,16 +1,33 @@
 // Safetensors: a length, a header in JSON, and the numbers behind it.
 
-const KINDS = { F64: Float64Array, F32: Float32Array, I64: BigInt64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
+const KINDS = {
+  F64: Float64Array,
+  F32: Float32Array,
+  I64: BigInt64Array,
+  I32: Int32Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+};
 
 /** Tensors {shape, data} by name, and the file's metadata. Half precision comes as single. */
 export function readTensors(bytes, name = "a file") {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = bytes.length > 8 ? Number(view.getBigUint64(0, true)) : Infinity;
-  if (length > bytes.length - 8) throw new Error(`expected ${name} as safetensors, got ${bytes.length} bytes of another kind; save it anew`);
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  if (length > bytes.length - 8)
+    throw new Error(`expected ${name} as safetensors, got ${bytes.length} bytes of another kind; save it anew`);
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(
+    new TextDecoder().decode(bytes.subarray(8, 8 + length)),
+  );
   const body = bytes.subarray(8 + length);
   const tensors = {};
-  for (const [key, { dtype, shape, data_offsets: [from, to] }] of Object.entries(entries))
+  for (const [
+    key,
+    {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    },
+  ] of Object.entries(entries))
     tensors[key] = { shape, data: values(dtype, body.slice(from, to), name) };
   return { tensors, metadata };
 }

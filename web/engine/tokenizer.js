@@ -9,12 +9,18 @@ export class Tokenizer {
     this.names = new Map(Object.entries(given.vocab).map(([name, id]) => [id, name]));
     this.ranks = new Map(given.merges.map((pair, rank) => [pair.join(" "), rank]));
     this.pieces = new RegExp(given.pattern, "gu");
-    this.special = new RegExp(`(${Object.keys(given.specials).map(RegExp.escape ?? escaped).join("|")})`, "gu");
+    this.special = new RegExp(
+      `(${Object.keys(given.specials)
+        .map(RegExp.escape ?? escaped)
+        .join("|")})`,
+      "gu",
+    );
   }
 
   /** Ids and spans with the start and end tokens and without padding; an error where the model cannot read them all. */
   encode(prompt) {
-    if (!(prompt.isWellFormed?.() ?? true)) throw new Error(`expected a prompt in Unicode, got a lone half of a character; type it anew`);
+    if (!(prompt.isWellFormed?.() ?? true))
+      throw new Error(`expected a prompt in Unicode, got a lone half of a character; type it anew`);
     const tokens = [{ id: this.start, span: [0, 0] }, ...this.#tokens(prompt), { id: this.end, span: [0, 0] }];
     if (tokens.length > this.length) {
       const count = `prompt has ${tokens.length} tokens, the model reads ${this.length}`;

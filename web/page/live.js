@@ -55,3 +55,9 @@ export function requestOf({ scene, source, settings, target, words, mask }, meth
   const { steps, guidance, ...nudging } = settings;
   return { ...own, mask, target, words, method, steps, guidance, ...(method === "p2p+mag-edit" ? nudging : {}) };
 }
+
+/** Where the server sets no headers, a worker sets them, so that WebAssembly may have threads: from the next visit on. */
+export function isolate() {
+  if (globalThis.crossOriginIsolated || !navigator.serviceWorker) return;
+  navigator.serviceWorker.register("isolate.js").catch(() => {}); // one thread then, which works too
+}

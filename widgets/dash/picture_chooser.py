@@ -27,9 +27,9 @@ class PictureChooser(anywidget.AnyWidget):
     def __init__(self, taken: Taken, longest: int = 1024, **traits: Any) -> None:
         self.taken = taken
         super().__init__(longest=longest, **traits)
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         self.status = ""
         try:
             if not isinstance(content, Mapping) or not isinstance(content.get("name"), str) or len(buffers) != 1:

@@ -52,7 +52,7 @@ class Predict(Validated, Still, anywidget.AnyWidget):
         if before and before.question == q:
             self.guess, self.outcome, self.others = before.guess, before.outcome, before.others
         _KEPT[q.key] = self
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     # ------------------------------------------------------------ what a person does
 
@@ -85,7 +85,7 @@ class Predict(Validated, Still, anywidget.AnyWidget):
         self.others, self.status = record.of_folder(Path(folder), self.question), ""
         return self.figure()
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         """What the browser wants: {do: keep, guess} or {do: pool, text}."""
         asked = content if isinstance(content, Mapping) else {}
         try:

@@ -34,6 +34,12 @@ class Still:
         """What the widget shows now, as a PNG."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Forget the widget, its layout too, which ipywidgets would keep for as long as the kernel lives."""
+        layout = self.layout  # type: ignore[attr-defined]
+        super().close()  # type: ignore[misc]
+        layout.close()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sentence}"
 

@@ -48,7 +48,7 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         self._start = 0
         self._one = threading.RLock()  # ipywidgets' own bookkeeping is not made for two threads
         super().__init__(**traits)
-        self.on_msg(self._asked)
+        self.on_msg(self._on_message)
 
     # ------------------------------------------------------------ what a person does
 
@@ -99,7 +99,7 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         with self._one:
             super().set_state(sync_data)
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
         action = content.get("do") if isinstance(content, Mapping) else None
         if action in self.DO:
             getattr(self, action)()
@@ -182,8 +182,8 @@ class Runner(Validated, Still, anywidget.AnyWidget):
         with self._one, self.hold_sync():
             self.status, self.refused, self.done, self.of = words, False, done, of
             self.left = self._spent / worked * (of - done) if worked > 0 and done <= of else None
-            self._shown()
+            self._refresh()
             self.state = "paused" if state == "running" and self.job.state == "paused" else state
 
-    def _shown(self) -> None:
+    def _refresh(self) -> None:
         """Traits of the subclass that go along."""

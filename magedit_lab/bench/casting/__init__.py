@@ -1,7 +1,9 @@
 """Casting: which scene a notebook shows, by a criterion that is written down before any scene is drawn."""
 
-from .audition import Take, audition, cast, chosen
+from . import sheet
+from .audition import audition, cast, chosen
 from .roles import ROLES, VISIBLE, Role
+from .take import Take
 from .worlds import CAST, WORLDS, World, hero
 
-__all__ = ["CAST", "ROLES", "VISIBLE", "WORLDS", "Role", "Take", "World", "audition", "cast", "chosen", "hero"]
+__all__ = ["CAST", "ROLES", "VISIBLE", "WORLDS", "Role", "Take", "World", "audition", "cast", "chosen", "hero", "sheet"]

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from PIL import Image
+from typing import Any
 
 from ...inversion.base import Inversion
 from ...inversion.table import invert
 from ...model.backbone import Backbone
 from ...trace.record import SCORED
 from ...trace.runner import run
-from .. import metrics
 from ..cases import Case
-
-if TYPE_CHECKING:
-    from .roles import Role
-    from .worlds import World
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """One edit of a candidate: its scores, its picture, and the mask inside which takes are compared."""
-
-    scores: Mapping[str, Any]
-    picture: Image.Image
-    mask: np.ndarray
-
-    def difference(self, other: Take) -> float:
-        """Root mean square difference of two pictures inside the mask, of 1."""
-        return metrics.error_to_ideal(self.picture, other.picture, self.mask)
+from .roles import Role
+from .take import Take
+from .worlds import World
 
 
 def audition(net: Backbone, role: Role, case: Case, inversion: Inversion, scores: Any) -> dict[str, Take]:

@@ -8,7 +8,7 @@ from ...methods.base import Method
 from ...methods.prompt_to_prompt import PromptToPrompt
 from ...methods.table import METHODS
 from ..demo import Demo
-from .audition import Take
+from .take import Take
 
 VISIBLE = 0.05  # root mean square difference inside the mask, of 1, that an eye sees at once
 Takes = Mapping[str, Take]

@@ -11,6 +11,7 @@ from ...task import Task
 from .. import tabletop
 from ..cases import Case
 from ..judges import Judges
+from .roles import ROLES
 
 Scores = Mapping[str, Any]
 FIRST = scenes.HELD_OUT + 4_000  # the first scene to choose from; tuning and TabletopBench have others
@@ -38,13 +39,11 @@ def of_tabletop(number: int, change: str, complex_scene: bool) -> Case:
 WORLDS: dict[str, World] = {"tabletop": World(of_tabletop, lambda: Judges.load().scores)}
 
 # What `magedit-lab bench cast` chose, by world and role: the candidate's number. docs/casting.md has the table.
-CAST: dict[str, dict[str, int]] = {"tabletop": {}}
+CAST: dict[str, dict[str, int]] = {"tabletop": {"keep": 1, "loss": 0}}
 
 
 def hero(role: str, world: str = "tabletop") -> Case:
     """The case that was chosen for a role. ValueError for a role without one."""
-    from .roles import ROLES
-
     if role not in ROLES or role not in CAST[world]:
         raise ValueError(f"expected a role that is cast: {', '.join(CAST[world])}; got {role!r}")
     return WORLDS[world].candidate(CAST[world][role], ROLES[role].change, ROLES[role].complex_scene)

@@ -13,6 +13,7 @@ from ...runs import Run
 from ...steps import Maps, Now, Nudge
 from ..base import Plan
 
+KINDS = ("term ", "map ", "part ")  # of what a nudge gives, by the beginnings of their names
 Constraint = Callable[[Now], tuple[Tensor, Mapping[str, Tensor], Maps]]
 
 
@@ -39,17 +40,31 @@ def nudge(now: Now, constraint: Constraint, size: float, mask: Tensor | float = 
 
     per_term: also take the gradient of each term by itself, for a backward pass more each.
     """
+    tensors = now.captured("nudge", lambda inside, _text: _gradient(inside, constraint, per_term), now.run.cond)
+    update = mask * size * tensors["gradient"]
+    terms, maps, parts = (_named(tensors, kind) for kind in KINDS)
+    numbers = torch.stack([tensors["loss"], *terms.values()])
+    latent = now.target.detach() - update
+    return Nudge(numbers, tuple(terms), tensors["gradient"], update, size, latent, maps, parts)
+
+
+def _gradient(now: Now, constraint: Constraint, per_term: bool) -> Maps:
+    """The loss, its gradient by the latent, and of each kind in `KINDS` the terms, the maps, each term's gradient."""
     z = now.target.detach().requires_grad_(True)
     loss, terms, maps = constraint(replace(now, target=z, nudge=now.nudge or 0))
     if not loss.requires_grad:
         raise ValueError("expected a loss that depends on the attention maps, got a constant; leave out detach()")
     own = terms if per_term else {}
-    parts = {name: torch.autograd.grad(term, z, retain_graph=True)[0] for name, term in own.items()}
-    (gradient,) = torch.autograd.grad(loss, z)
-    update = mask * size * gradient
-    numbers = torch.stack([loss.detach(), *(term.detach() for term in terms.values())])
-    detached = {name: probs.detach() for name, probs in maps.items()}
-    return Nudge(numbers, tuple(terms), gradient, update, size, (z - update).detach(), detached, parts)
+    net = now.run.net
+    parts = {name: net.gradient(term, z, retain=True) for name, term in own.items()}
+    tensors = {"loss": loss.detach(), "gradient": net.gradient(loss, z)}
+    for kind, several in zip(KINDS, (terms, maps, parts), strict=True):
+        tensors |= {f"{kind}{name}": tensor.detach() for name, tensor in several.items()}
+    return tensors
+
+
+def _named(tensors: Maps, kind: str) -> Maps:
+    return {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
 
 
 def attention(now: Now, cond: Text, plan: Plan, names: Sequence[str]) -> Maps:

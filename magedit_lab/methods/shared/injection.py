@@ -1,6 +1,7 @@
 """Source maps in the place of the target's, and their weights: Prompt-to-Prompt's edits of cross attention."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,7 @@ class Injection:
         self.common[[column for word in own_maps for column in run.columns(word)]] = False
         self.mapper = mapper.to(net.device)
         self._mapped: tuple[Maps, dict[str, Tensor]] = ({}, {})
+        self._rows: dict[tuple[bool, ...], Tensor] = {}
 
     def active(self, now: Now) -> Tensor:
         """Which target columns are within their range at this step (on the host)."""
@@ -41,7 +43,7 @@ class Injection:
             rows[columns] = now.within(span, 1)
         return rows
 
-    def taken(self, now: Now) -> Tensor:
+    def columns(self, now: Now) -> Tensor:
         """Which target columns take a source map at this step (on the host)."""
         return self.active(now) & self.common
 
@@ -51,11 +53,11 @@ class Injection:
 
     def hook(self, site: Site, now: Now) -> Hook:
         """Source maps into the columns that take them, then the weights, as in Prompt-to-Prompt's order."""
-        rows, scale = self.taken(now), self._scale(site, now)
+        rows, scale = self.columns(now), self._scale(site, now)
         source = self._source_map(site.name, now)
         if source is not None and scale is None and rows.all():
             return Replace(source)
-        columns = rows.to(self.mapper.device)
+        columns = self._sent(rows)
 
         def inject(probs: Tensor) -> Tensor:
             if source is not None:
@@ -63,6 +65,17 @@ class Injection:
             return probs if scale is None else probs * scale.to(probs)
 
         return inject
+
+    def pattern(self, now: Now) -> tuple[Any, ...]:
+        """What the hooks depend on besides the source's maps."""
+        return (tuple(self.columns(now).tolist()), tuple(self.active(now).tolist()) if self.weighs(now) else ())
+
+    def _sent(self, rows: Tensor) -> Tensor:
+        """Rows on the device, sent there once."""
+        key = tuple(rows.tolist())
+        if key not in self._rows:
+            self._rows[key] = rows.to(self.mapper.device)
+        return self._rows[key]
 
     def _source_map(self, name: str, now: Now) -> Tensor | None:
         """The source's map in the target's columns; computed once a step, however many nudges there are."""

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -32,8 +33,8 @@ def token_ratio(
     """
     if not per_head:
         probs = probs.mean(0, keepdim=True)
-    whole = probs.sum(-1) if over is None else probs[..., sorted({*over, *word})].sum(-1)
-    ratio = probs[..., list(word)].mean(-1) / whole
+    whole = probs.sum(-1) if over is None else columns(probs, sorted({*over, *word})).sum(-1)
+    ratio = columns(probs, word).mean(-1) / whole
     inside = (ratio * mask).sum(-1) / mask.sum()
     return (1 - inside).square().mean()
 
@@ -58,8 +59,18 @@ def spatial_ratio(
 
 def share_inside(probs: Probs, mask: Mask, word: Sequence[int]) -> Float[Tensor, " heads"]:
     """The share of a word's attention that falls inside the mask, for each head."""
-    a = probs[..., list(word)].sum(-1)
+    a = columns(probs, word).sum(-1)
     return (a * mask).sum(-1) / a.sum(-1)
+
+
+def columns(probs: Float[Tensor, "*more tokens"], positions: Sequence[int]) -> Float[Tensor, "*more columns"]:
+    """Some columns. Their numbers are sent to the device once: a list would be sent at every call."""
+    return probs.index_select(-1, _sent(tuple(positions), probs.device))
+
+
+@cache
+def _sent(positions: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(positions, device=device)
 
 
 def with_negative(

@@ -53,11 +53,3 @@ def check_nudge(answer: object) -> Verdict:
         if torch.allclose(result, slip, atol=1e-6):
             return wrong(why)
     return wrong("not equal to z - mask * delta * gradient on the test's latent")
-
-
-def check_spatial(answer: object) -> Verdict:
-    """Eq. 2 at a half."""
-    return number(
-        answer, 1.0, "loss", 1e-6, "3 x 0.5 - 0.5 = 1", "put a = 0.5 into lambda (1 - a) - a",
-        {0.5: "that is a; put it into lambda (1 - a) - a", 1.5: "that is the first term; subtract a"},
-    )  # fmt: skip

@@ -15,7 +15,6 @@ from .verdict import Verdict, called, right, wrong
 
 __all__ = ["check_inject", "check_invert", "check_loop", "check_maps", "check_nudge", "check_step", "check_token_ratio"]
 
-NEAR = {"rtol": 1e-4, "atol": 1e-5}
 STEPS, NUDGES, DELTA = 4, 1, 5.0
 
 
@@ -27,6 +26,11 @@ def _lesson() -> Any:
     net = mag.Backbone.load("tabletop")
     task, _ = mag.bench.demo.complex_task(mag.bench.demo.Demo().seed).fit(net.size, net.size)
     return Given(net, task, mag.invert(net, task, mag.Direct(STEPS, 4.0)))
+
+
+def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal but for the order of additions."""
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def check_maps(answer: object) -> Verdict:
@@ -47,11 +51,11 @@ def check_maps(answer: object) -> Verdict:
     hooks = {name: mag.model.hooks.recorder(expected, name) for name in names}
     with torch.no_grad():
         given.net.predict(z, t, given.target, hooks, until=names[-1])
-    if not all(torch.allclose(maps[name], expected[name], **NEAR) for name in names):
+    if not all(_near(maps[name], expected[name]) for name in names):
         return wrong("the maps are not those of the library's recorder; does the hook keep what it gets?")
-    if not torch.allclose(changed[names[0]], expected[names[0]] / 2, **NEAR):
+    if not _near(changed[names[0]], expected[names[0]] / 2):
         return wrong("with `change` the map should be kept after the change, since the loss reads what the model uses")
-    if torch.allclose(changed[names[1]], expected[names[1]], **NEAR):
+    if _near(changed[names[1]], expected[names[1]]):
         return wrong("the model went on with the old map: the hook should also return what it keeps")
     return right("the maps of each site, as the library's recorder has them")
 
@@ -72,9 +76,9 @@ def check_invert(answer: object) -> Verdict:
         got = len(path) if isinstance(path, list) else type(path).__name__
         return wrong(f"expected a list of {STEPS + 1} latents, one more than there are steps, got {got}")
     latents = torch.cat(path)
-    if torch.allclose(latents, given.path.latents, **NEAR):
+    if _near(latents, given.path.latents):
         return right("the same latents as mag.invert, from noise to picture")
-    if torch.allclose(latents.flip(0), given.path.latents, **NEAR):
+    if _near(latents.flip(0), given.path.latents):
         return wrong("the latents are right, in the other order; edits want them from noise to picture")
     if torch.equal(latents[-1:], z):
         return wrong("it ends at the picture, but the noise is another: from which level to which goes each step?")
@@ -111,14 +115,12 @@ def check_loop(answer: object) -> Verdict:
         return failed
     method = mag.MagEdit(base=PromptToPrompt(blend=LATE), iterations=NUDGES, step_size=DELTA)
     unguided = mag.MagEdit(base=PromptToPrompt(blend=LATE), iterations=0)
-    expected, plain = (
-        list(mag.edit(given.net, given.task, given.path, m))[-1].target for m in (method, unguided)
-    )
+    expected, plain = (list(mag.edit(given.net, given.task, given.path, m))[-1].target for m in (method, unguided))
     if not isinstance(result, torch.Tensor) or result.shape != expected.shape:
         return wrong(f"mag_edit should return a latent of shape {tuple(expected.shape)}")
     far = (result - expected).abs().max().item()
     if far < 1e-4:
         return right(f"the library's latent to {far:.0e}: this is MAG-Edit")
-    if torch.allclose(result, plain, **NEAR):
+    if _near(result, plain):
         return wrong("that is Prompt-to-Prompt: no nudge moved the latent")
     return wrong(f"the latent is {far:.1e} from the library's; compare your loop with Algorithm 1 line by line")

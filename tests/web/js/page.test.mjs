@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
-import { grown } from "../../../web/page/curves.js";
 import { lacking, lineOf } from "../../../web/page/live.js";
+import { grown } from "../../../web/page/parts/curves.js";
+import { cellsOf } from "../../../web/page/parts/stage.js";
+import { value } from "../../../web/page/parts/story.js";
 import { events, unpack } from "../../../web/page/replay.js";
-import { cellsOf } from "../../../web/page/stage.js";
 import { makeModel, makeStore } from "../../../web/page/store.js";
-import { value } from "../../../web/page/story.js";
 
 const STORY = join(dirname(fileURLToPath(import.meta.url)), "../../../web/story");
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { pieces, refusal, replaced } from "../../../web/page/prompt.js";
-import { FIRST, stale } from "../../../web/page/settings.js";
+import { pieces, refusal, replaced } from "../../../web/page/parts/prompt.js";
+import { FIRST, nearest, stale } from "../../../web/page/parts/settings.js";
 
 const GOOD = { target: "a red mug, a mug", words: ["red"], mask: [0, 255] };
 
@@ -43,4 +43,11 @@ test("a run is stale once what it was made with has changed, and only by what it
   assert.equal(stale({ method: "p2p", request: now }, { ...now, settings: { ...FIRST, nudges: 4 } }), false);
   assert.equal(stale(run, { ...now, mask: [255, 255] }), true);
   assert.equal(stale(run, { ...now, words: ["mug"] }), true);
+});
+
+test("a value between two choices of a slider is shown at the nearer one", () => {
+  assert.deepEqual(
+    [0, 5.9, 6.1, 999].map((value) => nearest([0, 5, 7, 200], value)),
+    [0, 1, 2, 3],
+  );
 });
