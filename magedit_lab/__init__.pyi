@@ -20,8 +20,8 @@ from .inversion.proximal import Proximal as Proximal
 from .inversion.stopped import Stopped as Stopped
 from .inversion.table import INVERSIONS as INVERSIONS
 from .inversion.table import invert as invert
-from .loop import edit as edit
-from .many import edit_many as edit_many
+from .loop.many import edit_many as edit_many
+from .loop.single import edit as edit
 from .methods.base import Method as Method
 from .methods.base import Plan as Plan
 from .methods.mag_edit import MagEdit as MagEdit

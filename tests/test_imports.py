@@ -15,7 +15,7 @@ import magedit_lab
 
 ROOMS = [
     "settings", "files", "pictures", "masks", "prompts", "scenes", "model", "task", "inversion", "runs", "steps",
-    "methods", "loop", "many", "trace", "plots", "bench", "training", "export", "cli", "__main__", "widgets", "course",
+    "methods", "loop", "trace", "plots", "bench", "training", "export", "cli", "__main__", "widgets", "course",
 ]  # fmt: skip
 FOLDERS = {
     "magedit_lab": Path(magedit_lab.__file__).parent,
@@ -56,7 +56,8 @@ def test_every_room_has_its_place_in_the_order():
 
 
 def test_each_folder_has_fewer_than_20_rooms():
-    places = [file.parent if file.name == "__init__.py" else file for file in MODULES.values()]
+    rooms = [file for module, file in MODULES.items() if not module.endswith("__main__")]  # a door, not a room
+    places = [file.parent if file.name == "__init__.py" else file for file in rooms]
     counts = Counter(place.parent for place in places if place not in FOLDERS.values())
     assert len(counts) > 12
     assert {str(folder): count for folder, count in counts.items() if count >= 20} == {}

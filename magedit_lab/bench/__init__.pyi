@@ -5,15 +5,14 @@ from . import casting as casting
 from . import datasets as datasets
 from . import demo as demo
 from . import departures as departures
-from . import further as further
 from . import judges as judges
 from . import leaderboard as leaderboard
 from . import lpips as lpips
 from . import metrics as metrics
 from . import model as model
-from . import report as report
 from . import rows as rows
 from . import run as run
 from . import scores as scores
-from . import study as study
 from . import tabletop as tabletop
+from .pages import report as report
+from .pages import study as study

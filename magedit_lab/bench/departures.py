@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from .. import scenes
 from ..inversion.base import Inversion, Path, Progress
 from ..inversion.table import invert
-from ..loop import edit
+from ..loop.single import edit
 from ..methods.mag_edit import MagEdit
 from ..methods.prompt_to_prompt import PromptToPrompt
 from ..methods.shared.blend import LATE

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, plots
-from ..bench import ablations, datasets, demo, metrics, report, tabletop
+from ..bench import ablations, datasets, demo, metrics, tabletop
 from ..bench import departures as departure_sizes
 from ..bench.cases import Case
 from ..bench.judges import Judges
+from ..bench.pages import report
 from ..bench.rows import Shard
 from ..bench.run import Setting, measure, references, summary
 from ..bench.run import load as load_rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import files
 from ..bench import demo as first
-from ..bench import further
+from ..bench.casting import further
 from ..inversion.base import Progress
 from ..trace.trace import Trace
 from .common import Bar, claim, command, load, report

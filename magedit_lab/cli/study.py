@@ -9,9 +9,9 @@ from PIL import Image
 
 from .. import masks
 from ..bench import datasets, run, tabletop
-from ..bench import study as votes
 from ..bench.cases import Case
-from ..bench.report import fitted
+from ..bench.pages import study as votes
+from ..bench.pages.report import fitted
 from .common import claim, command, require_both
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..inversion.base import Inversion, Path, keeping
 from ..inversion.stopped import Stopped
 from ..inversion.table import ALL_INVERSIONS, invert
-from ..loop import edit
+from ..loop.single import edit
 from ..methods.base import Method
 from ..methods.table import ALL_METHODS
 from ..methods.validate import validate

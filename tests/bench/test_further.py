@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import magedit_lab as mag
-from magedit_lab.bench import demo, further
+from magedit_lab.bench import demo
+from magedit_lab.bench.casting import further
 
 COLOURS = {0: ("red", "red"), 1: ("blue", "red"), 2: ("red", "red"), 3: ("green", "blue")}  # of P2P and MAG-Edit
 

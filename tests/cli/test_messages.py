@@ -13,7 +13,8 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import cli
-from magedit_lab.bench import demo, further
+from magedit_lab.bench import demo
+from magedit_lab.bench.casting import further
 from magedit_lab.bench.model import card, targets
 from magedit_lab.cli import common
 from magedit_lab.cli import edit as command

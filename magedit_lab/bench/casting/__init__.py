@@ -1,8 +1,8 @@
 """Casting: which scene a notebook shows, by a criterion that is written down before any scene is drawn."""
 
 from . import sheet
-from .audition import audition, cast, chosen
 from .roles import ROLES, VISIBLE, Role
+from .search import audition, cast, chosen
 from .take import Take
 from .worlds import CAST, WORLDS, World, hero
 

@@ -95,7 +95,7 @@ def equality(work: Work) -> dict[str, Any]:
 
 
 def _all(sides: Sides) -> list[Step]:
-    from ...loop import edit as steps
+    from ...loop.single import edit as steps
 
     return list(steps(sides.net, sides.task, sides.path, sides.work.method))
 

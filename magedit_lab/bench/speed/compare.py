@@ -12,7 +12,7 @@ import torch
 from ...inversion.base import Path
 from ...inversion.ddim import Direct
 from ...inversion.table import invert
-from ...loop import edit
+from ...loop.single import edit
 from ...methods.mag_edit import MagEdit
 from ...model.backbone import Backbone
 from ...model.unet import UNet

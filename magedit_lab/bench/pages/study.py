@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .. import files, masks
-from .run import interval
+from ... import files, masks
+from ..run import interval
 
 PAGE = Path(__file__).with_name("study.html")
 CHOICES = ("left", "right", "tie")

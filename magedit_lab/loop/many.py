@@ -5,15 +5,15 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
 
-from .inversion.base import Path
-from .loop import edit
-from .methods.base import Method
-from .methods.table import ALL_METHODS
-from .model.backbone import Backbone
-from .model.meeting import Ended, Meeting
-from .settings import named
-from .steps import Step
-from .task import Task
+from ..inversion.base import Path
+from ..methods.base import Method
+from ..methods.table import ALL_METHODS
+from ..model.backbone import Backbone
+from ..model.meeting import Ended, Meeting
+from ..settings import named
+from ..steps import Step
+from ..task import Task
+from .single import edit
 
 Found = Step | BaseException | None
 

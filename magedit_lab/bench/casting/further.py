@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .. import files
-from ..inversion.base import Progress
-from ..model.backbone import Backbone
-from .demo import GUIDED, Demo, colour_of, play
-from .room.intervals import paired, wilson
-from .run import identity
+from ... import files
+from ...inversion.base import Progress
+from ...model.backbone import Backbone
+from ..demo import GUIDED, Demo, colour_of, play
+from ..room.intervals import paired, wilson
+from ..run import identity
 
 ROWS = "further.jsonl"
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .. import files, masks
-from ..task import Task
-from .cases import Case
-from .run import COLUMNS, differences, summary
+from ... import files, masks
+from ...task import Task
+from ..cases import Case
+from ..run import COLUMNS, differences, summary
 
 SHOWN = 8  # cases in the grid
 CHECKER = 4  # pixels to a dash of the mask's outline

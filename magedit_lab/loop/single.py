@@ -6,16 +6,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .inversion.base import Path
-from .methods.base import Method, Plan
-from .methods.table import ALL_METHODS
-from .model import schedule
-from .model.backbone import Backbone, Latent, Text
-from .model.hooks import chain, recorder
-from .runs import Run
-from .settings import named
-from .steps import Listener, Maps, Now, Nudge, Since, Step, read
-from .task import Task
+from ..inversion.base import Path
+from ..methods.base import Method, Plan
+from ..methods.table import ALL_METHODS
+from ..model import schedule
+from ..model.backbone import Backbone, Latent, Text
+from ..model.hooks import chain, recorder
+from ..runs import Run
+from ..settings import named
+from ..steps import Listener, Maps, Now, Nudge, Since, Step, read
+from ..task import Task
 
 Watch = Callable[[Now, Nudge], object]
 OUT = "denoiser"  # the denoiser's own output among a pass's maps

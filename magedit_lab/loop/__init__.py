@@ -1,0 +1,1 @@
+"""The loop that every method runs in: one edit, or several in one batch."""
