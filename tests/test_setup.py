@@ -14,7 +14,7 @@ USED = {  # what is called and not imported: where, and by what words
     "ruff": ("Makefile", "/ruff check"), "mypy": ("Makefile", "/mypy"), "jupyterlab": ("Makefile", "/jupyter lab"),
     "pytest-xdist": ("Makefile", "-n 2"), "nbval": ("Makefile", "--nbval"), "beartype": ("pyproject.toml", ",beartype"),
     "setuptools": ("pyproject.toml", '"setuptools.build_meta"'),
-    "peft": ("tests/model/test_loading.py", 'importorskip("peft")'),
+    "peft": ("tests/model/test_loading.py", 'importorskip("peft"'),
     "ipykernel": ("notebooks/00_first_edit.ipynb", '"name": "python3"'),
 }  # fmt: skip
 
