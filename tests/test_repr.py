@@ -55,6 +55,7 @@ def objects(net, task, path):
         demo.Demo(), study.Pair("case", LONG[:60], "p2p", "pnp", False), mag.masks.regions.Region(),
         bench.Setting("p2p+mag-edit", mag.METHODS["pnp+mag-edit"], mag.NullText(steps=20, inner=3)),
         *table(changed), mag.pictures.read(task.image), mag.pictures.PictureError("no picture"), one_line("a name"),
+        mag.plots.Explorable(None, mag.plots.task(task)),
     ]  # fmt: skip
 
 

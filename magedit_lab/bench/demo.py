@@ -116,14 +116,14 @@ def play(
     out: each method's run grows in a folder of its own in there; an earlier demo's are given up, or, with `again`, gone
     on with: ValueError where they are of other settings.
     """
-    task, of = complex_task(demo.seed), demo.steps * (2 + len(demo.methods))
+    task, of = complex_task(demo.seed), demo.steps * (1 + len(demo.methods))
 
     def after(steps: int) -> Progress:
         return lambda done, _: progress(steps + done, of)
 
     if out is None:
         path = invert(net, task, demo.inversion, after(0))
-        methods = enumerate(demo.methods.items(), 2)
+        methods = enumerate(demo.methods.items(), 1)
         return {name: run(net, task, path, m, progress=after(i * demo.steps)) for i, (name, m) in methods}
     return _played(net, demo, task, after, out, again)
 
@@ -134,7 +134,7 @@ def _played(
     """The same, in folders: the first run has the inversion, whose path the others take."""
     path: Route | Inversion = demo.inversion
     traces = {}
-    for i, (name, method) in enumerate(demo.methods.items(), 2):
+    for i, (name, method) in enumerate(demo.methods.items(), 1):
         folder, steps = out / name, after(i * demo.steps)
         if again and holds_run(folder):
             _require_own(folder, demo)

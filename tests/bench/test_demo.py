@@ -32,7 +32,7 @@ def test_the_demo_edits_the_shipped_model_and_writes_its_figures(tmp_path):
     settings = demo.Demo(steps=2, inner=1, iterations=1)
     seen = []
     traces = demo.play(mag.Backbone.load("tabletop", "cpu"), settings, lambda done, of: seen.append((done, of)))
-    assert list(dict.fromkeys(seen)) == [(i + 1, 10) for i in range(10)]
+    assert list(dict.fromkeys(seen)) == [(i + 1, 8) for i in range(8)]
     written = dict(demo.write(traces, tmp_path))
     assert {p.name for p in written} == {"comparison.png", "loss.png", "attention.png", "gradient.png", "trace"}
     for path in written:

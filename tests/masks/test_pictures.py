@@ -17,7 +17,6 @@ from PIL import Image
 
 import magedit_lab as mag
 from magedit_lab import cli, masks, pictures, task
-from magedit_lab.cli import edit
 from magedit_lab.pictures import pixels
 
 RGB, SHAPE = drawn.RGB, drawn.SHAPE
@@ -245,18 +244,13 @@ def test_every_reader_says_that_a_part_was_transparent(net, tmp_path):
     assert app.status == ""
 
 
-def test_the_command_line_gives_the_transparency_back(net, tmp_path):
+def test_the_command_line_gives_the_transparency_back(model, tmp_path, capsys):
     drawn.write(tmp_path)
-    said = [a for pair in zip(("--source", "--target", "--words"), inputs.PROMPTS, strict=True) for a in pair]
-    paths = ["--image", str(tmp_path / "alpha.png"), "--mask", str(tmp_path / "mask-grey.png"), "--out", str(tmp_path)]
-    wanted = edit._task(cli._parser(["edit"]).parse_args(["edit", *paths, *said]))
-    small, frame = wanted.fit(32, 32)
-    trace = mag.Trace(small, mag.Keep())
-    trace.result = Image.new("RGB", (32, 32), "red")
-    alpha = pictures.read(tmp_path / "alpha.png").alpha
-    result = edit._pasted(trace, wanted, frame, mag.METHODS["p2p+mask"], alpha)
-    (path, words), *_ = edit._write(trace, result, "p2p+mask", tmp_path / "out")
-    with Image.open(path) as result:
+    prompts = [a for pair in zip(("--source", "--target", "--words"), inputs.PROMPTS, strict=True) for a in pair]
+    paths = ["--image", str(tmp_path / "alpha.png"), "--mask", str(tmp_path / "mask-grey.png"), "--model", model]
+    out = tmp_path / "out"
+    assert cli.main(["edit", *paths, *prompts, "--steps", "2", "--inversion", "direct", "--out", str(out)]) == 0
+    with Image.open(out / "result.png") as result:
         assert result.mode == "RGBA"
         assert np.array_equal(np.asarray(result)[..., 3], drawn.ALPHA)
-    assert "transparent like the image" in words
+    assert "transparent like the image" in capsys.readouterr().out

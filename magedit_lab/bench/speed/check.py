@@ -155,7 +155,7 @@ def whole_edit(work: Work) -> dict[str, Any]:
 def null_text(work: Work) -> dict[str, Any]:
     """Null-text inversion with graphs; all of its updates, as random weights give no tolerance to reach."""
     net = work.load()
-    task, inversion = compare.picture(net), NullText(work.steps, GUIDANCE, tolerance=0, slack=0)
+    task, inversion = compare.picture(net), NullText(work.steps, GUIDANCE, tolerance=0.0, slack=0.0)
     compare.last_of(net, task, invert(net, task, Direct(2, GUIDANCE)), MagEdit(iterations=0))
     return {"seconds": asdict(measure.took(lambda: invert(net, task, inversion), net.device))}
 

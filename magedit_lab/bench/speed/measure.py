@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 MATMUL = {"cuda": 8192, "cpu": 1024}  # the side of the matrices that the rate is measured with
 SECONDS = 1.0  # of measuring that rate
@@ -51,9 +53,23 @@ def alternating(works: Mapping[str, Callable[[], object]], rounds: int, device: 
 def flops(work: Callable[[], object]) -> int:
     """Floating point operations of matrix products, convolutions and attention, as torch counts them: a multiplication
     and an addition are two."""
-    with FlopCounterMode(display=False) as counter:
+    with _Counted() as counted:
         work()
-    return counter.get_total_flops()
+    return counted.total
+
+
+class _Counted(TorchDispatchMode):
+    """Torch's counts, added up; its own counter follows modules, which fails where a gradient is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func._overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, seconds: float = SECONDS) -> float:
