@@ -75,7 +75,6 @@ def test_the_gpu_check_runs_whole_on_a_cpu(monkeypatch):
     assert not [part for part in found.values() if isinstance(part, dict) and "failed" in part]
     assert found["equality"]["graphs"] == {"latent": 0, "gradient": 0, "loss": 0}
     assert found["equality"]["null-text"] == 0
-    assert found["literal"]["largest_difference_of_a_loss"] < 1e-5
     assert "failed" not in check.markdown(found)
 
 
