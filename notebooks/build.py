@@ -100,7 +100,7 @@ def without_warnings(outputs: list[NotebookNode]) -> list[NotebookNode]:
     for output in outputs:
         if kept and output.get("name") == kept[-1].get("name") == "stdout":
             kept[-1].text += output.text
-        elif output.get("name") != "stderr":
+        elif output.get("name") != "stderr" and output.get("text", "?").strip():
             kept.append(output)
     return kept
 

@@ -165,7 +165,8 @@ for seed in range(demo.seed + 1, demo.seed + (4 if lab.profile == "lesson" else 
     edited = mag.run(lab.net, lab.fit(other), way, demo.guided, mag.Keep(previews=False))
     others[f"{seed % 100}: to {other.words[0]}"] = other.image
     others[f"is {mag.bench.demo.colour_of(edited)}"] = edited.result
-mag.plots.pictures(others, "Scenes that nobody chose: sources, and their edits by MAG-Edit in eight steps")
+words = "Scenes that nobody chose: sources, and their edits by MAG-Edit in eight steps"
+mag.plots.pictures(others, words)
 
 # %% [markdown]
 # *For each scene the source with the colour that is asked for, and MAG-Edit's result with the colour inside the mask.*
