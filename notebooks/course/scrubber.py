@@ -12,7 +12,7 @@ from PIL import Image
 
 from magedit_lab.plots.style import Plot
 
-SIDE = 128  # pixels of a frame
+SIDE = 108  # pixels of a frame
 
 
 class Scrubber:
@@ -56,5 +56,5 @@ class Scrubber:
 
 def _url(picture: Image.Image) -> str:
     small, buffer = picture.resize((SIDE, SIDE)), io.BytesIO()
-    small.save(buffer, "JPEG", quality=60)
+    small.save(buffer, "JPEG", quality=50)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
