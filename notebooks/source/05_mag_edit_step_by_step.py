@@ -77,7 +77,7 @@ print(f"spatial ratio {ratio:.3f}  (3: nothing inside, -1: all)")
 # $\sigma_t$, the ratio of noise to signal:
 # $z^*_t \leftarrow z^*_t - \mathcal M \odot \delta\,\nabla_{z^*_t}\mathcal L$.
 #
-# **In code** (`methods/shared/guidance.py`): `update = mask * size * gradient`
+# **In code** (`methods/shared/guidance.py`): `update = mask * size * tensors["gradient"]`
 #
 # **Predict:** is the gradient outside the mask zero? The loss reads nothing there.
 
